@@ -1,0 +1,4 @@
+//! The order of the steps, and the ports through which they reach the world.
+
+pub mod event;
+pub mod port;

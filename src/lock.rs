@@ -1,0 +1,123 @@
+//! What the inputs of a recipe resolved to: every one by digest, with the facts that later steps need.
+
+use std::path::Path;
+
+use crate::digest::Digest;
+use crate::name::Platform;
+use crate::recipe::{Architecture, Checksum, Region};
+use crate::text::{self, Document, TextError, table};
+
+/// The format that is written; a lock of a newer one is refused.
+pub const FORMAT: u32 = 1;
+
+table! {
+    /// What `elkbake lock` writes beside a recipe.
+    #[derive(Serialize)]
+    pub struct Lock {
+        /// The format of this file.
+        pub format: u32,
+        /// The base of an image.
+        pub base: Option<LockedBase>,
+        /// The plugins, by name and platform.
+        pub plugin: Vec<LockedFile>,
+        /// The archives, by name and platform.
+        pub archive: Vec<LockedFile>,
+        /// The bases of a host, by architecture.
+        pub ami: Vec<LockedAmi>,
+    }
+
+    /// The base of an image.
+    #[derive(Serialize)]
+    pub struct LockedBase {
+        /// What the recipe says: when the two differ, the lock is stale.
+        pub from: String,
+        /// What the tag pointed to, an index or a single manifest; the file's own digest where the base is a file.
+        pub digest: Option<Digest>,
+        /// The base on each platform.
+        pub platform: Vec<LockedPlatform>,
+    }
+
+    /// A base on one platform.
+    #[derive(Serialize)]
+    pub struct LockedPlatform {
+        /// Which platform.
+        pub name: Platform,
+        /// The OCI manifest; the file's digest where the base is a root file system.
+        pub manifest: Digest,
+        /// The OCI configuration.
+        pub config: Option<Digest>,
+        /// When the base was made.
+        pub created: Option<String>,
+        /// The user that it runs as.
+        pub user: Option<String>,
+        /// The version of the product that it says it holds.
+        pub product_version: Option<String>,
+        /// The Java that it says it holds.
+        pub java_version: Option<String>,
+        /// Its layers, from the bottom up.
+        pub layer: Vec<LockedLayer>,
+    }
+
+    /// A layer of a base.
+    #[derive(Serialize)]
+    pub struct LockedLayer {
+        /// The compressed bytes.
+        pub digest: Digest,
+        /// How many.
+        pub size: u64,
+        /// What they are.
+        pub media_type: String,
+    }
+
+    /// A plugin or an archive.
+    #[derive(Serialize)]
+    pub struct LockedFile {
+        /// Its name in the recipe.
+        pub name: String,
+        /// The platform it is for; all where none is given.
+        pub platform: Option<Platform>,
+        /// What the recipe asks for: when the two differ, the lock is stale.
+        pub want: String,
+        /// Where it was downloaded; a file of the project has none.
+        pub url: Option<String>,
+        /// Its bytes.
+        pub sha256: Digest,
+        /// How many.
+        pub size: u64,
+        /// The checksum that its publisher states, which held.
+        pub published: Option<Checksum>,
+    }
+
+    /// The base of a host.
+    #[derive(Serialize)]
+    pub struct LockedAmi {
+        /// Its processor.
+        pub architecture: Architecture,
+        /// The region it was looked up in.
+        pub region: Region,
+        /// What the recipe asks for: when the two differ, the lock is stale.
+        pub want: String,
+        /// Its id in that region.
+        pub id: String,
+        /// Its name.
+        pub name: String,
+        /// The account that owns it.
+        pub owner: String,
+        /// The snapshot of its root disk.
+        pub snapshot: String,
+        /// The device name of its root disk.
+        pub root_device: String,
+        /// When it was made.
+        pub created: String,
+        /// When it was or will be marked as deprecated.
+        pub deprecated: Option<String>,
+    }
+}
+
+/// Reads the text of a lock.
+///
+/// # Errors
+/// Every mistake in it; a lock of a newer format is refused whole.
+pub fn parse(path: &Path, text: &str) -> Result<Document<Lock>, TextError> {
+    text::parse(path, text)
+}

@@ -1,0 +1,230 @@
+//! What can be said of a host's image: its base, and the tuning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use super::image::{Expect, FileRule};
+use super::value::{Glob, ValueError, Version, wrong};
+use crate::name::{ImagePath, text_serde};
+use crate::text::{read_as_text, table, word};
+use crate::tree::{Mode, Owner};
+
+word! {
+    /// A processor, as EC2 names it.
+    pub enum Architecture {
+        /// Intel and AMD.
+        X86 = "x86_64",
+        /// Graviton.
+        Arm = "arm64",
+    }
+
+    /// How the tuning gets into the AMI.
+    pub enum Engine {
+        /// An instance is started from the base, changes itself, and is made into an image.
+        Instance = "instance",
+        /// No AMI is made: the tuning is a user-data document for the base as it is.
+        UserData = "user-data",
+    }
+
+    /// What a volume is kept on.
+    pub enum VolumeKind {
+        /// SSD, IOPS and throughput bought apart from size.
+        Gp3 = "gp3",
+        /// SSD, IOPS by size.
+        Gp2 = "gp2",
+        /// SSD with provisioned IOPS, more durable.
+        Io2 = "io2",
+        /// SSD with provisioned IOPS.
+        Io1 = "io1",
+        /// Disk for streaming.
+        St1 = "st1",
+        /// Disk for what is seldom read.
+        Sc1 = "sc1",
+        /// The instance's own disks, which are empty after a stop.
+        InstanceStore = "instance-store",
+    }
+
+    /// What a volume is formatted with.
+    pub enum FileSystem {
+        /// XFS.
+        Xfs = "xfs",
+        /// ext4.
+        Ext4 = "ext4",
+    }
+}
+
+/// An AWS region: `eu-west-1`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(String);
+
+impl Region {
+    /// As AWS writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Region {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let word = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_lowercase());
+        let mut parts: Vec<_> = text.split('-').collect();
+        let number = parts.pop().unwrap_or_default();
+        let right = text.len() <= 32
+            && parts.len() >= 2
+            && parts.iter().all(|part| word(part))
+            && (1..=2).contains(&number.len())
+            && number.bytes().all(|c| c.is_ascii_digit());
+        if right { Ok(Self(text.to_owned())) } else { Err(wrong("AWS region", text, "it looks like `eu-west-1`")) }
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_serde!(Region);
+read_as_text!(Region);
+
+table! {
+    /// A recipe for a host's image.
+    pub struct AmiRecipe {
+        /// `"ami"`.
+        pub kind: String,
+        /// The version of the host image. The AMI's name begins with recipe and version.
+        pub version: Version,
+        /// One line for people: what the hosts are for.
+        pub description: Option<String>,
+        /// The image to start from.
+        pub base: AmiBase,
+        /// The processors to bake for.
+        pub architectures: BTreeSet<Architecture> = BTreeSet::from([Architecture::X86]),
+        /// The region in which the base is looked up and the image is made.
+        pub region: Region,
+        /// How the tuning gets there: instance or user-data.
+        pub engine: Engine = Engine::Instance,
+        /// The instance types that the hosts will run on; disks and limits are checked against them.
+        pub instance_types: BTreeSet<String>,
+        /// Kernel settings, written to a file that is read at every boot.
+        pub sysctl: BTreeMap<String, serde_json::Value>,
+        /// The Docker daemon.
+        pub docker: Option<Docker>,
+        /// The ECS agent, by the names of its settings; the cluster's name belongs to launch time.
+        pub ecs: BTreeMap<String, String>,
+        /// Disks beside the root disk, or the root disk itself by its device name.
+        pub volume: Vec<Volume>,
+        /// Folders on the host that containers mount.
+        pub folder: Vec<Folder>,
+        /// Packages by name, with the version or `"*"`.
+        pub packages: BTreeMap<String, String>,
+        /// Owner and mode of files under `ami/NAME/`, by pattern; where several match, the longest pattern counts.
+        pub files: BTreeMap<Glob, FileRule>,
+        /// What becomes of the finished image.
+        pub ami: Option<AmiOutput>,
+        /// How to tell that a host works.
+        pub test: Option<AmiTest>,
+    }
+
+    /// The image to start from: exactly one of `ssm`, `name` and `id`.
+    pub struct AmiBase {
+        /// A public SSM parameter that holds the newest id; `{arch}` in it is replaced where names differ by processor.
+        pub ssm: Option<String>,
+        /// A pattern of names, `*` and `?` allowed; the newest that matches. Needs `owner`.
+        pub name: Option<String>,
+        /// One image, by id.
+        pub id: Option<String>,
+        /// Who owns it: an account's 12 digits, `amazon`, `aws-marketplace` or `self`.
+        pub owner: Option<String>,
+    }
+
+    /// The Docker daemon of the host.
+    pub struct Docker {
+        /// Flags of the daemon, for `/etc/sysconfig/docker`.
+        pub flags: Vec<String>,
+        /// What `/etc/docker/daemon.json` says, key by key.
+        pub daemon: BTreeMap<String, serde_json::Value>,
+    }
+
+    /// A disk of the host.
+    pub struct Volume {
+        /// What the plan and the host's storage layout call it.
+        pub name: String,
+        /// What it is kept on: gp3, gp2, io2, io1, st1, sc1 or instance-store.
+        pub kind: VolumeKind,
+        /// Its size in GiB; an instance store has its own.
+        pub size: Option<u32>,
+        /// Operations a second that are paid for.
+        pub iops: Option<u32>,
+        /// MiB a second that are paid for, gp3 only.
+        pub throughput: Option<u32>,
+        /// Its device name in the block device mapping: `/dev/xvdf`.
+        pub device: Option<String>,
+        /// Whether it is encrypted.
+        pub encrypted: bool = true,
+        /// Whether it goes when the instance goes.
+        pub delete_on_termination: bool = true,
+        /// What it is formatted with, once, when it carries nothing.
+        pub filesystem: FileSystem = FileSystem::Xfs,
+        /// Where it is mounted.
+        pub mount: Option<ImagePath>,
+        /// Whether several instance-store disks are joined into one.
+        pub raid0: bool = false,
+    }
+
+    /// A folder on the host.
+    pub struct Folder {
+        /// Where.
+        pub path: ImagePath,
+        /// Its owner, `"UID:GID"`.
+        pub owner: Owner = Owner { uid: 0, gid: 0 },
+        /// Its mode.
+        pub mode: Mode = Mode::new(0o755),
+        /// The space that its user needs, in GiB; checked against the volume it lies on.
+        pub needs: Option<u32>,
+    }
+
+    /// What becomes of the finished image.
+    pub struct AmiOutput {
+        /// Whether its snapshots are encrypted.
+        pub encrypted: bool = true,
+        /// The regions to copy it to, each with its own settings.
+        pub regions: BTreeMap<Region, RegionOutput>,
+        /// Who else may start it.
+        pub share: Option<Share>,
+        /// Days until it is marked as deprecated.
+        pub deprecate_after: Option<u32>,
+        /// How many older ones are kept.
+        pub keep: Option<u32>,
+        /// Whether instances have to use IMDSv2.
+        pub imds_v2: bool = true,
+        /// An SSM parameter that is set to the finished image's id.
+        pub ssm_parameter: Option<String>,
+    }
+
+    /// What differs by region.
+    pub struct RegionOutput {
+        /// The key that encrypts snapshots there.
+        pub kms_key: Option<String>,
+    }
+
+    /// Who else may start an image.
+    pub struct Share {
+        /// Accounts, by their 12 digits.
+        pub accounts: BTreeSet<String>,
+        /// Organisations and organisational units, by ARN.
+        pub organizations: BTreeSet<String>,
+    }
+
+    /// How to tell that a host works.
+    pub struct AmiTest {
+        /// Seconds until a started host has to say that it is well.
+        pub timeout: u32 = 600,
+        /// What has to hold on it.
+        pub expect: Vec<Expect>,
+    }
+}
