@@ -1,1 +1,2 @@
+//! How long a plan takes.
 fn main() {}

@@ -1,1 +1,3 @@
+//! The program: its exit code, and nothing else.
+
 fn main() {}

@@ -34,7 +34,7 @@ macro_rules! table {
             ) -> Option<Self> {
                 let table = reader.table(value, &[$(stringify!($field)),*])?;
                 $(
-                    #[allow(unused_mut, unused_assignments)]
+                    #[allow(unused_mut, unused_assignments, reason = "a field with a default sets it again")]
                     let mut absent = <$type as $crate::text::Read>::absent();
                     $(absent = Some($default);)?
                     let $field = reader.field::<$type>(&table, stringify!($field), absent);
@@ -43,16 +43,16 @@ macro_rules! table {
             }
 
             fn schema() -> serde_json::Value {
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a table may have no fields")]
                 let mut properties = serde_json::Map::new();
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a table may have no fields")]
                 let mut required: Vec<&str> = Vec::new();
                 $(
                     let doc = [$($doc),*].map(str::trim).join(" ");
                     let mut schema = <$type as $crate::text::Read>::schema();
                     schema["description"] = doc.into();
                     properties.insert(stringify!($field).to_owned(), schema);
-                    #[allow(unused_mut, unused_assignments)]
+                    #[allow(unused_mut, unused_assignments, reason = "a field with a default sets it again")]
                     let mut optional = <$type as $crate::text::Read>::absent().is_some();
                     $(optional = { let _ = || -> $type { $default }; true };)?
                     if !optional {

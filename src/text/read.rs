@@ -7,7 +7,8 @@ use serde_json::json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Positions, Problem, canonical, nearest};
+use super::canonical;
+use super::problem::{Positions, Problem, nearest};
 
 /// A type that can be read from a TOML value.
 pub trait Read: Sized {
@@ -15,6 +16,7 @@ pub trait Read: Sized {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self>;
 
     /// What stands for a key that is not there; `None` where the key is required.
+    #[must_use]
     fn absent() -> Option<Self> {
         None
     }
@@ -276,14 +278,3 @@ impl Read for serde_json::Value {
         json!({})
     }
 }
-
-super::read_as_text!(
-    crate::digest::Digest,
-    crate::name::ImagePath,
-    crate::name::Platform,
-    crate::name::RecipeName,
-    crate::name::Reference,
-    crate::name::Registry,
-    crate::name::Repository,
-    crate::name::Tag,
-);
