@@ -2,6 +2,7 @@
 pub mod bake;
 pub mod digest;
 pub mod finding;
+pub mod image;
 pub mod local;
 pub mod lock;
 pub mod name;
