@@ -6,6 +6,7 @@ pub mod image;
 pub mod local;
 pub mod lock;
 pub mod name;
+pub mod plan;
 pub mod recipe;
 pub mod store;
 pub mod text;
