@@ -5,6 +5,7 @@ pub mod finding;
 pub mod local;
 pub mod lock;
 pub mod name;
+pub mod product;
 pub mod recipe;
 pub mod store;
 pub mod text;
