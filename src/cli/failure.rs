@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ui::Ui;
 use crate::bake::port::PortError;
-use crate::bake::resolve::{InputError, ResolveError};
+use crate::bake::resolve::{Fault, ResolveError};
 use crate::store::StoreError;
 
 /// The documented contract with scripts.
@@ -97,8 +97,38 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::new(exit_of(&error), error)
+    }
+}
+
+impl From<ResolveError> for Failure {
+    fn from(error: ResolveError) -> Self {
+        let exit = match &error {
+            ResolveError::UnknownInput { .. } => Exit::Usage,
+            // The first says how the process ends; a wish to stop says it before all others.
+            ResolveError::Inputs { faults, .. } => {
+                let exits: Vec<_> = faults.iter().map(|one| of_fault(&one.fault)).collect();
+                let stopped = exits.iter().find(|exit| **exit == Exit::Interrupted);
+                *stopped.or(exits.first()).unwrap_or(&Exit::BadInput)
+            }
+        };
+        Self::new(exit, error)
+    }
+}
+
+fn of_fault(fault: &Fault) -> Exit {
+    match fault {
+        Fault::Port(error) => exit_of(error),
+        // What a registry holds is not the user's input.
+        Fault::Oci { .. } => Exit::Network,
+        _ => Exit::BadInput,
+    }
+}
+
 /// How a run ends when something could not be had from outside.
-pub(super) fn exit_of(error: &PortError) -> Exit {
+fn exit_of(error: &PortError) -> Exit {
     match error {
         PortError::Offline { .. } | PortError::Store(_) => Exit::BadInput,
         PortError::NotFound { .. } | PortError::Denied { .. } | PortError::Unreachable { .. } | PortError::Wrong { .. } => {

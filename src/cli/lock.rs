@@ -1,19 +1,21 @@
 //! `elkbake lock`.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
 use super::failure::{Exit, Failure};
+use super::plan::moved_line;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::{Loaded, Workspace, lock_file};
-use super::world::{self, World};
+use super::world::World;
+use crate::bake::event::Event;
+use crate::bake::port::PortError;
 use crate::bake::resolve::{self, Update};
-use crate::lock::{self, Moved, Stale};
+use crate::lock::{self, Lock, Moved, Stale};
 use crate::name::RecipeName;
+use crate::text::Document;
 
 /// Pin every input of a recipe by digest, in recipes/NAME.lock
 #[derive(Debug, Args)]
@@ -81,6 +83,7 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
+    known_inputs(args, &workspace, &recipes)?;
     let mut outcomes = Vec::new();
     let mut failures = Vec::new();
     for name in &recipes {
@@ -99,6 +102,19 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     Failure::first_of(failures, ui).map_or(Ok(if differs { Exit::CheckFailed } else { Exit::Done }), Ok)
 }
 
+/// Refuses to move an input that no recipe has: that is a slip of the pen, and would look like success.
+fn known_inputs(args: &LockArgs, workspace: &Workspace, recipes: &[RecipeName]) -> Result<(), Failure> {
+    for name in args.update.iter().filter(|name| !name.is_empty()) {
+        // A recipe that cannot be read is told about when its turn comes.
+        let has = |recipe| workspace.load(recipe).map_or(true, |loaded| has_input(&loaded, name));
+        if !recipes.iter().any(has) {
+            return Err(Failure::usage(format!("--update={name}: no recipe has an input of that name"))
+                .hint("inputs are called base, ami, or by the name of the plugin or archive"));
+        }
+    }
+    Ok(())
+}
+
 /// Holds a lock against its recipe.
 fn compare(loaded: &Loaded) -> Outcome {
     let stale = loaded.lock.as_ref().map(|lock| lock::stale(&loaded.recipe.value, &lock.value));
@@ -110,15 +126,97 @@ fn compare(loaded: &Loaded) -> Outcome {
     Outcome { recipe: loaded.name.clone(), did, moved: Vec::new(), stale: stale.unwrap_or_default() }
 }
 
-fn update(args: &LockArgs, workspace: &Workspace, world: &World<'_>, loaded: &Loaded, ui: &Ui) -> Result<Outcome, Failure> {
+fn update(
+    args: &LockArgs,
+    workspace: &Workspace,
+    world: &World<'_>,
+    loaded: &Loaded,
+    ui: &Ui,
+) -> Result<Outcome, Failure> {
     workspace.refuse_secrets(loaded)?;
-    let update = if args.update.iter().any(String::is_empty) {
-        Update::All
-    } else if args.update.is_empty() {
-        Update::Nothing
-    } else {
-        Update::Inputs(args.update.iter().cloned().collect::<BTreeSet<_>>())
+    let update = match args.update.as_slice() {
+        [] => Update::Nothing,
+        named if named.iter().any(String::is_empty) => Update::All,
+        // A recipe that has none of these inputs has nothing to move; `known_inputs` has seen that one has them.
+        named => Update::Inputs(named.iter().filter(|name| has_input(loaded, name)).cloned().collect()),
     };
-    let (did, moved) = make(workspace, world, loaded, &update, ui)?;
+    let (did, moved, _) = make(workspace, world, loaded, &update, ui)?;
     Ok(Outcome { recipe: loaded.name.clone(), did, moved, stale: Vec::new() })
+}
+
+fn has_input(loaded: &Loaded, name: &str) -> bool {
+    lock::wants(&loaded.recipe.value).iter().any(|want| want.input.is_called(name))
+}
+
+/// Makes the lock of a recipe that has none, for a command that needs one.
+pub(super) fn make_missing(
+    workspace: &Workspace,
+    world: &World<'_>,
+    loaded: &Loaded,
+    ui: &Ui,
+) -> Result<Document<Lock>, Failure> {
+    workspace.refuse_secrets(loaded)?;
+    let (_, _, text) = make(workspace, world, loaded, &Update::Nothing, ui)?;
+    let file = lock_file(&loaded.name);
+    ui.note(&format!("{} was missing and has been made", file.display()));
+    lock::parse(&file, &text).map_err(|error| ui.text_failure(&error))
+}
+
+fn make(
+    workspace: &Workspace,
+    world: &World<'_>,
+    loaded: &Loaded,
+    update: &Update,
+    ui: &Ui,
+) -> Result<(Did, Vec<Moved>, String), Failure> {
+    let tell = |event: Event<'_>| ui.event(event);
+    let opened = world.open()?;
+    let earlier = loaded.lock.as_ref().map(|lock| &lock.value);
+    let new = resolve::resolve(&loaded.name, &loaded.recipe.value, earlier, update, &opened.ports(workspace, &tell))?;
+    // Whoever asked to stop wants nothing written any more.
+    if world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
+    let text = new.write().map_err(Failure::input)?;
+    let written = resolve::save(&workspace.root.join(lock_file(&loaded.name)), &text).map_err(Failure::input)?;
+    let did = match (written, earlier) {
+        (false, _) => Did::Nothing,
+        (true, None) => Did::Made,
+        (true, Some(_)) => Did::Changed,
+    };
+    let moved = earlier.map(|old| lock::moved(old, &new)).unwrap_or_default();
+    Ok((did, moved, text))
+}
+
+fn print_text(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
+    let mut text = String::new();
+    for outcome in outcomes {
+        let paint = match outcome.did {
+            Did::Nothing => Paint::Dim,
+            Did::Made | Did::Changed => Paint::Green,
+            Did::Missing | Did::IsStale => Paint::Red,
+        };
+        let did = ui.paint(paint, outcome.did.as_str());
+        text += &format!("{} {did}\n", lock_file(&outcome.recipe).display());
+        for moved in &outcome.moved {
+            text += &format!("  {}\n", moved_line(moved));
+        }
+        for stale in &outcome.stale {
+            text += &format!("  {stale}\n");
+        }
+    }
+    ui.result(&text)
+}
+
+fn print_json(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
+    let one = |outcome: &Outcome| {
+        json!({
+            "recipe": outcome.recipe,
+            "lock": lock_file(&outcome.recipe),
+            "state": outcome.did.as_str(),
+            "moved": outcome.moved,
+            "stale": outcome.stale.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
+    ui.json(&json!({ "locks": outcomes.iter().map(one).collect::<Vec<_>>() }))
 }

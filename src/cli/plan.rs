@@ -2,6 +2,8 @@
 
 mod print;
 
+pub(super) use print::moved_line;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +15,7 @@ use super::lock;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::{Loaded, Workspace};
-use super::world::World;
+use super::world::{AtHand, World};
 use crate::lock::{Lock, Moved, moved};
 use crate::name::RecipeName;
 use crate::parallel;
@@ -55,15 +57,6 @@ struct Planned {
     /// What the store holds already.
     at_hand: AtHand,
     why: Option<Why>,
-}
-
-/// What the store holds of what a plan needs.
-#[derive(Default, serde::Serialize)]
-struct AtHand {
-    /// Whether the result itself is there.
-    result: bool,
-    /// The plugins and archives that are there, by their names in the recipe.
-    inputs: Vec<String>,
 }
 
 /// What a plan was compared with, and what differs.
@@ -140,7 +133,7 @@ impl Desk<'_> {
         }
         let plan = parent.ok_or_else(|| Failure::input(format!("{name} makes nothing")))?;
         let why = self.args.why.then(|| self.why(&plan, own));
-        Ok(Planned { at_hand: self.world.at_hand(&plan, own)?, plan, why })
+        Ok(Planned { at_hand: self.world.at_hand(&plan, own.lock.as_ref().map(|lock| &lock.value))?, plan, why })
     }
 
     /// A recipe with all those that it builds on, as far as they are there.

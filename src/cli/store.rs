@@ -1,6 +1,6 @@
 //! `elkbake store`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,7 +10,8 @@ use super::args::Global;
 use super::failure::{Exit, Failure};
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui, bytes};
-use crate::store::Store;
+use crate::bake::event::{Event, Task};
+use crate::store::{Audit, Broken, BrokenEntry, Count, Store, StoreError, Usage};
 
 /// Look after the local store of downloads and results
 #[derive(Debug, Args)]
@@ -28,6 +29,7 @@ pub(super) struct StoreArgs {
 enum Command {
     Gc(GcArgs),
     Verify(VerifyArgs),
+    /// Print where the store is
     Path,
 }
 
@@ -77,22 +79,91 @@ pub(super) fn open(global: &Global, surroundings: &Surroundings) -> Result<Store
     Ok(Store::open(&root(global, surroundings)?, surroundings.now)?)
 }
 
+/// The store if there is one; a command that only looks does not make it.
+pub(super) fn open_if_there(global: &Global, surroundings: &Surroundings) -> Option<Store> {
+    let root = root(global, surroundings).ok().filter(|root| root.is_dir())?;
+    Store::open(&root, surroundings.now).ok()
+}
+
 fn gc(args: &GcArgs, root: &Path, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let freed = Store::gc(root, args.keep, surroundings.now)?;
     if args.json {
-        ui.json(&freed)?;
+        ui.json(&json!({ "freed": usage_json(&freed.freed), "kept": usage_json(&freed.kept) }))?;
     } else {
-        ui.result(&format!(
-            "dropped {} blobs, {} results and {} unfinished downloads: {} freed\nkept {} blobs: {}\n",
-            freed.blobs,
-            freed.results,
-            freed.unfinished,
-            bytes(freed.bytes),
-            freed.kept_blobs,
-            bytes(freed.kept_bytes),
-        ))?;
+        ui.result(&format!("dropped {}\nkept    {}\n", usage_line(&freed.freed), usage_line(&freed.kept)))?;
     }
     Ok(Exit::Done)
+}
+
+fn usage_line(usage: &Usage) -> String {
+    format!(
+        "{} blobs, {} results, {} unfinished downloads, {} leftovers: {}",
+        usage.blobs.count,
+        usage.entries.count,
+        usage.partials.count,
+        usage.leftovers.count,
+        bytes(usage.bytes()),
+    )
+}
+
+fn usage_json(usage: &Usage) -> serde_json::Value {
+    let count = |count: &Count| json!({ "count": count.count, "bytes": count.bytes });
+    json!({
+        "blobs": count(&usage.blobs),
+        "results": count(&usage.entries),
+        "unfinished": count(&usage.partials),
+        "leftovers": count(&usage.leftovers),
+    })
+}
+
+fn verify(args: &VerifyArgs, root: &Path, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let store = Store::open(root, surroundings.now)?;
+    let tell = |event: Event<'_>| ui.event(event);
+    let task = Task::begin("verify", None, &tell);
+    let audit = store.audit(&mut |_, size| task.advance(size))?;
+    drop(task);
+    if args.json {
+        ui.json(&audit_json(&audit))?;
+    } else {
+        ui.result(&audit_text(&audit, ui))?;
+    }
+    Ok(if audit.is_clean() { Exit::Done } else { Exit::CheckFailed })
+}
+
+fn audit_text(audit: &Audit, ui: &Ui) -> String {
+    let mut text = String::new();
+    for broken in &audit.broken {
+        let label = ui.paint(Paint::Red, "corrupt");
+        text += &format!("{label} blob {}: {}, {}\n", broken.digest, broken.damage, left(broken.left.as_ref()));
+    }
+    for broken in &audit.broken_entries {
+        let label = ui.paint(Paint::Red, "corrupt");
+        text += &format!("{label} result {}: {}, {}\n", broken.key, broken.damage, left(broken.left.as_ref()));
+    }
+    for stranger in &audit.strangers {
+        text += &format!("{} {}: not the store's, left alone\n", ui.paint(Paint::Yellow, "stranger"), stranger.display());
+    }
+    let (blobs, results) = (&audit.sound, &audit.entries);
+    text + &format!("{} blobs ({}) and {} results are sound\n", blobs.count, bytes(blobs.bytes), results.count)
+}
+
+fn left(left: Option<&StoreError>) -> String {
+    left.map_or_else(|| "dropped".to_owned(), |error| format!("not dropped: {error}"))
+}
+
+fn audit_json(audit: &Audit) -> serde_json::Value {
+    let blob = |broken: &Broken| {
+        json!({ "digest": broken.digest, "damage": broken.damage.to_string(), "dropped": broken.left.is_none() })
+    };
+    let result = |broken: &BrokenEntry| {
+        json!({ "key": broken.key, "damage": broken.damage.to_string(), "dropped": broken.left.is_none() })
+    };
+    json!({
+        "sound": { "blobs": audit.sound.count, "bytes": audit.sound.bytes, "results": audit.entries.count },
+        "corrupt_blobs": audit.broken.iter().map(blob).collect::<Vec<_>>(),
+        "corrupt_results": audit.broken_entries.iter().map(result).collect::<Vec<_>>(),
+        "strangers": audit.strangers,
+    })
 }
 
 /// `90m`, `12h`, `30d`: one whole number and one unit.

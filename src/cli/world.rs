@@ -1,5 +1,6 @@
 //! The outside world for commands that need it, put together from what the user's surroundings say.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -8,10 +9,14 @@ use super::failure::{Exit, Failure};
 use super::store;
 use super::surroundings::Surroundings;
 use super::workspace::Workspace;
+use crate::bake::event::Listener;
 use crate::bake::interrupt::Interrupt;
-use crate::bake::port::AmiLookup;
 use crate::bake::resolve::World as Ports;
-use crate::remote::{Mirrors, Proxies, Timing, Wire, WireConfig};
+use crate::lock::Lock;
+use crate::plan::Plan;
+use crate::remote::Wire;
+use crate::remote::config::{Proxies, Timing, WireConfig};
+use crate::remote::mirror::Mirrors;
 use crate::store::Store;
 
 /// What a command may need from outside, opened when it first asks for it: a command that finds everything at hand
@@ -23,19 +28,36 @@ pub(super) struct World<'w> {
     offline: bool,
     pub(super) interrupt: Interrupt,
     opened: OnceLock<Result<Opened, (Exit, String)>>,
+    store_if_there: OnceLock<Option<Store>>,
+}
+
+/// What the store holds of what a plan needs.
+#[derive(Default, serde::Serialize)]
+pub(super) struct AtHand {
+    /// Whether the result itself is there.
+    pub(super) result: bool,
+    /// The plugins and archives that are there, by their names in the recipe.
+    pub(super) inputs: BTreeSet<String>,
 }
 
 /// All of it.
 pub(super) struct Opened {
     wire: Wire,
-    amis: Box<dyn AmiLookup + Send>,
-    pub(super) store: Store,
+    store: Store,
 }
 
 impl Opened {
     /// The ports, for the steps.
-    pub(super) fn ports(&self) -> Ports<'_> {
-        Ports { registry: &self.wire, fetch: &self.wire, amis: self.amis.as_ref() }
+    pub(super) fn ports<'p>(&'p self, workspace: &'p Workspace, tell: Listener<'p>) -> Ports<'p> {
+        Ports {
+            project: &workspace.root,
+            registry: Some(&self.wire),
+            fetch: Some(&self.wire),
+            ami: Some(&self.wire),
+            maven: workspace.project.defaults.maven.as_ref(),
+            store: &self.store,
+            tell,
+        }
     }
 }
 
@@ -46,7 +68,7 @@ impl<'w> World<'w> {
         global: &'w Global,
         offline: bool,
     ) -> Self {
-        Self { workspace, surroundings, global, offline, interrupt: interrupt(), opened: OnceLock::new() }
+        Self { workspace, surroundings, global, offline, interrupt: interrupt(), opened: OnceLock::new(), store_if_there: OnceLock::new() }
     }
 
     /// Opens it, once.
@@ -55,11 +77,22 @@ impl<'w> World<'w> {
         opened.as_ref().map_err(|(exit, message)| Failure::new(*exit, message))
     }
 
+    /// What the store holds of what a plan needs. A store that is not there holds nothing, and is not made for that.
+    pub(super) fn at_hand(&self, plan: &Plan, lock: Option<&Lock>) -> Result<AtHand, Failure> {
+        let store = self.store_if_there.get_or_init(|| store::open_if_there(self.global, self.surroundings));
+        let Some(store) = store else {
+            return Ok(AtHand::default());
+        };
+        let files = lock.into_iter().flat_map(|lock| lock.plugin.iter().chain(&lock.archive));
+        let here = files.filter(|file| store.size(&file.sha256).is_some()).map(|file| file.name.clone());
+        let result = store.result::<serde_json::Value>(&plan.key())?.is_some();
+        Ok(AtHand { result, inputs: here.collect() })
+    }
+
     fn open_now(&self) -> Result<Opened, Failure> {
         let store = store::open(self.global, self.surroundings)?;
-        let wire = Wire::new(self.wire_config()?)?;
-        let amis = amis(&wire, self.offline, &self.interrupt);
-        Ok(Opened { wire, amis, store })
+        let wire = Wire::new(self.wire_config()?).map_err(Failure::usage)?;
+        Ok(Opened { wire, store })
     }
 
     fn wire_config(&self) -> Result<WireConfig, Failure> {
@@ -67,7 +100,7 @@ impl<'w> World<'w> {
         let at_home = |name: &str| around.home().map(|home| home.join(name));
         let proxy = |names: &[&str]| around.first_of(names).unwrap_or_default();
         let project = &self.workspace.project;
-        let mirrors = project.mirror.iter().map(|(from, to)| (from.to_string(), to.to_string()));
+        let insecure = project.registry.iter().filter(|(_, access)| access.plain_http).map(|(name, _)| name.clone());
         Ok(WireConfig {
             proxies: Proxies {
                 // Not HTTP_PROXY: where a web server starts us, a request's `Proxy` header becomes that variable.
@@ -82,10 +115,10 @@ impl<'w> World<'w> {
             },
             netrc: around.variable("NETRC").map(PathBuf::from).or_else(|| at_home(".netrc")),
             search_path: around.variable("PATH").map(|path| path.split(':').map(PathBuf::from).collect()).unwrap_or_default(),
-            mirrors: Mirrors::new(mirrors).map_err(Failure::input)?,
+            mirrors: Mirrors::new(project.mirror.clone()).map_err(|error| Failure::input(format!("elkbake.toml: {error}")))?,
             offline: self.offline,
-            insecure: Default::default(),
-            extra_ca: None,
+            insecure: insecure.collect(),
+            extra_ca: project.defaults.ca.as_ref().map(|ca| ca.below(&self.workspace.root)),
             interrupt: self.interrupt.clone(),
             timing: Timing::default(),
         })
@@ -105,33 +138,4 @@ fn interrupt() -> Interrupt {
         drop(registered);
     }
     interrupt
-}
-
-#[cfg(feature = "aws")]
-fn amis(wire: &Wire, offline: bool, interrupt: &Interrupt) -> Box<dyn AmiLookup + Send> {
-    Box::new(crate::remote::aws::Aws::new(wire.runtime(), interrupt.clone(), offline))
-}
-
-#[cfg(not(feature = "aws"))]
-fn amis(_: &Wire, _: bool, _: &Interrupt) -> Box<dyn AmiLookup + Send> {
-    Box::new(NoAws)
-}
-
-/// What a build without the AWS SDKs answers.
-#[cfg(not(feature = "aws"))]
-struct NoAws;
-
-#[cfg(not(feature = "aws"))]
-impl AmiLookup for NoAws {
-    fn find(
-        &self,
-        _: &crate::recipe::AmiBase,
-        _: crate::recipe::Architecture,
-        region: &crate::recipe::Region,
-    ) -> Result<crate::bake::port::AmiFacts, crate::bake::port::PortError> {
-        Err(crate::bake::port::PortError::Cloud {
-            subject: format!("the base AMI in {region}"),
-            message: "this elkbake was built without AWS (--no-default-features)".to_owned(),
-        })
-    }
 }

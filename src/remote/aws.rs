@@ -2,80 +2,60 @@
 
 mod choose;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, Image};
-use tokio::runtime::Runtime;
 
-use crate::bake::interrupt::Interrupt;
 use crate::bake::port::{AmiFacts, AmiLookup, PortError};
 use crate::recipe::{AmiBase, Architecture, Region};
+use crate::remote::wire::Wire;
 
 use choose::{Candidate, choose};
 
 /// A call that has not been answered by then never will be; the SDK itself knows no such bound.
 const LONGEST_CALL: Duration = Duration::from_secs(60);
 
-/// EC2 and SSM, with the credentials that every AWS program uses: variables, profile, SSO, instance role.
-pub struct Aws {
-    runtime: Arc<Runtime>,
-    interrupt: Interrupt,
-}
-
-impl Aws {
-    /// Nothing is asked before the first look-up.
-    #[must_use]
-    pub fn new(runtime: Arc<Runtime>, interrupt: Interrupt) -> Self {
-        Self { runtime, interrupt }
-    }
-
-    async fn config(region: &Region) -> SdkConfig {
-        let timeouts = TimeoutConfig::builder().operation_timeout(LONGEST_CALL).build();
-        // Pinned: `latest` changes retries and defaults with the next version of the SDK.
-        aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(aws_config::Region::new(region.as_str().to_owned()))
-            .timeout_config(timeouts)
-            .load()
-            .await
-    }
-
-    async fn lookup(base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-        let config = Self::config(region).await;
-        let ec2 = aws_sdk_ec2::Client::new(&config);
-        let request = match (base.ssm.get(&architecture), &base.id, &base.name) {
-            (Some(parameter), ..) => ec2.describe_images().image_ids(parameter_value(&config, parameter, region).await?),
-            (None, Some(id), _) => ec2.describe_images().image_ids(id),
-            (None, None, Some(name)) => ec2
-                .describe_images()
-                .set_owners(base.owner.clone().map(|owner| vec![owner]))
-                .filters(filter("name", name))
-                .filters(filter("architecture", architecture.as_str()))
-                .filters(filter("state", "available")),
-            (None, None, None) => {
-                let message = format!("the recipe's [base] says nothing for {architecture}");
-                return Err(PortError::NotFound { subject: "the base AMI".to_owned(), message });
-            }
-        };
-        let subject = format!("the base AMI in {region}");
-        let answer = request.send().await.map_err(|error| refusal(&subject, "ec2:DescribeImages", &error))?;
-        let candidates = answer.images.unwrap_or_default().into_iter().filter_map(candidate).collect();
-        choose(candidates, base, architecture, region)
-    }
-}
-
-impl AmiLookup for Aws {
+impl AmiLookup for Wire {
     fn find(&self, base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-        self.runtime.block_on(async {
-            tokio::select! {
-                found = Self::lookup(base, architecture, region) => found,
-                () = self.interrupt.requested_soon() => Err(PortError::Interrupted),
-            }
-        })
+        self.run(&format!("the base AMI in {region}"), lookup(base, architecture, region))
     }
+}
+
+/// The credentials are those that every AWS program uses: variables, profile, SSO, the instance's or task's role.
+async fn config(region: &Region) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_timeout(LONGEST_CALL).build();
+    // Pinned: `latest` changes retries and defaults with the next version of the SDK.
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(aws_config::Region::new(region.as_str().to_owned()))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+async fn lookup(base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
+    let config = config(region).await;
+    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let request = match (base.ssm.get(&architecture), &base.id, &base.name) {
+        (Some(parameter), ..) => ec2.describe_images().image_ids(parameter_value(&config, parameter, region).await?),
+        (None, Some(id), _) => ec2.describe_images().image_ids(id),
+        (None, None, Some(name)) => ec2
+            .describe_images()
+            .set_owners(base.owner.clone().map(|owner| vec![owner]))
+            .filters(filter("name", name))
+            .filters(filter("architecture", architecture.as_str()))
+            .filters(filter("state", "available")),
+        (None, None, None) => {
+            let message = format!("the recipe's [base] says nothing for {architecture}");
+            return Err(PortError::NotFound { subject: "the base AMI".to_owned(), message });
+        }
+    };
+    let subject = format!("the base AMI in {region}");
+    let answer = request.send().await.map_err(|error| refusal(&subject, "ec2:DescribeImages", &error))?;
+    let candidates = answer.images.unwrap_or_default().into_iter().filter_map(candidate).collect();
+    choose(candidates, base, architecture, region)
 }
 
 fn filter(name: &str, value: &str) -> Filter {

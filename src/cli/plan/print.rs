@@ -1,5 +1,6 @@
 //! Plans, for people and for programs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -44,14 +45,14 @@ fn json_of(planned: &Planned) -> serde_json::Value {
     document
 }
 
-fn image_lines(text: &mut String, image: &ImagePlan, at_hand: &[String]) {
+fn image_lines(text: &mut String, image: &ImagePlan, at_hand: &BTreeSet<String>) {
     let _ = writeln!(text, "  repository {}", image.repository);
     for platform in &image.platforms {
         platform_lines(text, image, platform, at_hand);
     }
 }
 
-fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_hand: &[String]) {
+fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_hand: &BTreeSet<String>) {
     let _ = writeln!(text, "  {}", on.platform);
     let base: Vec<_> = on.layers.iter().filter(|layer| layer.what == LayerKind::Base).collect();
     if !base.is_empty() {
@@ -67,7 +68,7 @@ fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_ha
     }
 }
 
-fn made<'l>(layer: &'l PlannedLayer, at_hand: &[String]) -> (&'static str, &'l str, &'static str) {
+fn made<'l>(layer: &'l PlannedLayer, at_hand: &BTreeSet<String>) -> (&'static str, &'l str, &'static str) {
     let input = |name: &String| if at_hand.contains(name) { "to make, input at hand" } else { "to make, input to fetch" };
     match &layer.what {
         LayerKind::Base => ("base", "", "reused"),
