@@ -6,11 +6,13 @@
 mod args;
 mod check;
 mod failure;
+mod global;
 mod lock;
 mod plan;
 mod progress;
 mod schema;
 mod shell;
+mod size;
 mod snippet;
 mod store;
 mod surroundings;
@@ -20,7 +22,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
 use failure::{Exit, Failure};
@@ -54,8 +56,8 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
-        Command::Completions(args) => shell::completions(args, ui),
-        Command::Man(args) => shell::man(args),
+        Command::Completions(args) => shell::completions(args, Args::command(), ui),
+        Command::Man(args) => shell::man(args, Args::command()),
     }
 }
 

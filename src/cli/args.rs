@@ -1,9 +1,8 @@
-//! What may be typed.
+//! What may be typed: the commands, and the contract about exit codes.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-
+use super::global::Global;
 use super::{check, lock, plan, schema, shell, store};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
@@ -31,47 +30,6 @@ Exit codes:
 
 `elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds
 elkbake.toml, or recipes/ where there is no such file.";
-
-/// What every command takes.
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Everywhere")]
-pub(super) struct Global {
-    /// The project's folder, instead of the nearest one upwards
-    #[arg(short = 'C', long, value_name = "DIR", global = true)]
-    pub(super) project: Option<PathBuf>,
-    /// The store's folder, instead of the one in the user's cache
-    #[arg(long, value_name = "DIR", global = true, env = "ELKBAKE_STORE", hide_env_values = true)]
-    pub(super) store: Option<PathBuf>,
-    /// How to tell what is going on, on standard error
-    #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t = LogFormat::Text)]
-    pub(super) log_format: LogFormat,
-    /// Whether to use colour
-    #[arg(long, value_enum, value_name = "WHEN", global = true, default_value_t = Color::Auto)]
-    pub(super) color: Color,
-    /// Tell only what went wrong
-    #[arg(short, long, global = true)]
-    pub(super) quiet: bool,
-}
-
-/// How to tell what is going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    /// Bars on a terminal, plain lines elsewhere
-    Text,
-    /// One JSON document a line
-    Json,
-}
-
-/// Whether to use colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    /// Yes
-    Always,
-    /// No
-    Never,
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

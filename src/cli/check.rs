@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::args::Global;
 use super::failure::{Exit, Failure};
+use super::global::Global;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::{LoadError, Loaded, Workspace};
@@ -120,7 +120,7 @@ pub(super) fn check(
 }
 
 /// What the rules have to say of one recipe.
-pub(super) fn findings(workspace: &Workspace, loaded: &Loaded) -> Result<Vec<Finding>, LocalError> {
+fn findings(workspace: &Workspace, loaded: &Loaded) -> Result<Vec<Finding>, LocalError> {
     let subject = Subject {
         name: &loaded.name,
         file: &loaded.file,
@@ -134,6 +134,21 @@ pub(super) fn findings(workspace: &Workspace, loaded: &Loaded) -> Result<Vec<Fin
         Recipe::Image(_) => product::check(&subject),
         Recipe::Ami(_) => ami::check(&subject),
     }
+}
+
+/// Refuses to go on with a recipe that has a secret in it: what is derived from it would carry the secret on.
+pub(super) fn refuse_secrets(workspace: &Workspace, loaded: &Loaded) -> Result<(), Failure> {
+    let findings = findings(workspace, loaded).map_err(Failure::input)?;
+    let secrets: Vec<_> = findings.iter().filter(|finding| product::is_secret(finding.code)).collect();
+    let Some(first) = secrets.first() else {
+        return Ok(());
+    };
+    let places: Vec<_> = secrets
+        .iter()
+        .map(|finding| format!("{}:{}: {} [{}]", finding.file.display(), finding.line, finding.message, finding.code))
+        .collect();
+    let message = format!("recipe {} has a secret in it:\n  {}", loaded.name, places.join("\n  "));
+    Err(Failure::new(Exit::Refused, message).hint(first.fix.clone()))
 }
 
 fn counts(outcome: &Outcome) -> BTreeMap<&'static str, usize> {

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use super::ui::Ui;
 use crate::bake::port::PortError;
 use crate::bake::resolve::{Fault, ResolveError};
 use crate::store::StoreError;
@@ -74,13 +73,6 @@ impl Failure {
     /// A file that cannot be read or written.
     pub(super) fn file(action: &str, path: &Path, error: &io::Error) -> Self {
         Self::input(format!("{action} {}: {error}", path.display()))
-    }
-
-    /// Says all of them; the first decides how the process ends.
-    pub(super) fn first_of(failures: Vec<Self>, ui: &Ui) -> Option<Exit> {
-        let exit = failures.first().map(|failure| failure.exit);
-        failures.iter().for_each(|failure| ui.failure(failure));
-        exit
     }
 
     /// Adds what to do next.

@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::args::Global;
+use super::check::refuse_secrets;
 use super::failure::{Exit, Failure};
-use super::plan::moved_line;
+use super::global::Global;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::{Loaded, Workspace, lock_file};
@@ -99,7 +99,7 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     }
     if args.json { print_json(&outcomes, ui)? } else { print_text(&outcomes, ui)? }
     let differs = outcomes.iter().any(|outcome| matches!(outcome.did, Did::Missing | Did::IsStale));
-    Failure::first_of(failures, ui).map_or(Ok(if differs { Exit::CheckFailed } else { Exit::Done }), Ok)
+    Ok(ui.failures(&failures, if differs { Exit::CheckFailed } else { Exit::Done }))
 }
 
 /// Refuses to move an input that no recipe has: that is a slip of the pen, and would look like success.
@@ -133,7 +133,7 @@ fn update(
     loaded: &Loaded,
     ui: &Ui,
 ) -> Result<Outcome, Failure> {
-    workspace.refuse_secrets(loaded)?;
+    refuse_secrets(workspace, loaded)?;
     let update = match args.update.as_slice() {
         [] => Update::Nothing,
         named if named.iter().any(String::is_empty) => Update::All,
@@ -155,7 +155,7 @@ pub(super) fn make_missing(
     loaded: &Loaded,
     ui: &Ui,
 ) -> Result<Document<Lock>, Failure> {
-    workspace.refuse_secrets(loaded)?;
+    refuse_secrets(workspace, loaded)?;
     let (_, _, text) = make(workspace, world, loaded, &Update::Nothing, ui)?;
     let file = lock_file(&loaded.name);
     ui.note(&format!("{} was missing and has been made", file.display()));
@@ -199,7 +199,7 @@ fn print_text(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
         let did = ui.paint(paint, outcome.did.as_str());
         text += &format!("{} {did}\n", lock_file(&outcome.recipe).display());
         for moved in &outcome.moved {
-            text += &format!("  {}\n", moved_line(moved));
+            text += &format!("  {moved}\n");
         }
         for stale in &outcome.stale {
             text += &format!("  {stale}\n");

@@ -1,27 +1,28 @@
 //! `elkbake plan`.
 
+mod outcome;
 mod print;
-
-pub(super) use print::moved_line;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::args::Global;
 use super::failure::{Exit, Failure};
+use super::global::Global;
 use super::lock;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::{Loaded, Workspace};
-use super::world::{AtHand, World};
-use crate::lock::{Lock, Moved, moved};
+use super::world::World;
+use crate::lock::{Lock, moved};
 use crate::name::RecipeName;
 use crate::parallel;
-use crate::plan::{Change, Plan, PlanError, lineage};
+use crate::plan::{Plan, PlanError, lineage, parent_of};
 use crate::record::Manifest;
 use crate::text::{Document, TextError};
+
+use outcome::{Planned, Why};
 
 /// Show what a bake would make: layers, sizes, key and tag
 #[derive(Debug, Args)]
@@ -51,36 +52,6 @@ pub(super) struct PlanArgs {
     json: bool,
 }
 
-/// A plan with all that is said about it.
-struct Planned {
-    plan: Plan,
-    /// What the store holds already.
-    at_hand: AtHand,
-    why: Option<Why>,
-}
-
-/// What a plan was compared with, and what differs.
-#[derive(serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Why {
-    /// There is nothing to compare with.
-    NoRecord,
-    /// The key that was recorded, and the inputs that differ.
-    SinceRecord {
-        /// The recorded key.
-        key: String,
-        /// What differs.
-        changes: Vec<Change>,
-    },
-    /// The pins that differ from another lock.
-    SinceLock {
-        /// The other lock.
-        lock: PathBuf,
-        /// What differs.
-        moved: Vec<Moved>,
-    },
-}
-
 /// What every recipe is planned with.
 struct Desk<'d> {
     args: &'d PlanArgs,
@@ -108,7 +79,7 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
         }
     }
     ui.result(&print::all(&printed, args.json))?;
-    Failure::first_of(failures, ui).map_or(Ok(Exit::Done), Ok)
+    Ok(ui.failures(&failures, Exit::Done))
 }
 
 impl Desk<'_> {
@@ -145,7 +116,7 @@ impl Desk<'_> {
                 break;
             }
             let loaded = self.workspace.load(&name).map_err(|error| error.into_failure(self.ui))?;
-            next = crate::plan::parent_of(&loaded.recipe.value).cloned();
+            next = parent_of(&loaded.recipe.value).cloned();
             family.insert(name, loaded);
         }
         Ok(family)

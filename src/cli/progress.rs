@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::ui::bytes;
+use super::size::bytes;
 use crate::bake::event::Event;
 
 /// The bars of a run, or the lack of them.

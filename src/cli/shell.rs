@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
-use super::args::Args as TopArgs;
 use super::failure::{Exit, Failure};
 use super::ui::Ui;
 
@@ -22,9 +21,9 @@ pub(super) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn completions(args: &CompletionsArgs, ui: &Ui) -> Result<Exit, Failure> {
+pub(super) fn completions(args: &CompletionsArgs, mut command: clap::Command, ui: &Ui) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut TopArgs::command(), "elkbake", &mut script);
+    clap_complete::generate(args.shell, &mut command, "elkbake", &mut script);
     ui.result(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }
@@ -36,9 +35,9 @@ pub(super) struct ManArgs {
     folder: PathBuf,
 }
 
-pub(super) fn man(args: &ManArgs) -> Result<Exit, Failure> {
+pub(super) fn man(args: &ManArgs, command: clap::Command) -> Result<Exit, Failure> {
     let unwritable = |error: std::io::Error| Failure::file("cannot write man pages to", &args.folder, &error);
     fs::create_dir_all(&args.folder).map_err(unwritable)?;
-    clap_mangen::generate_to(TopArgs::command(), &args.folder).map_err(unwritable)?;
+    clap_mangen::generate_to(command, &args.folder).map_err(unwritable)?;
     Ok(Exit::Done)
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::args::Global;
 use super::failure::{Exit, Failure};
+use super::global::Global;
 use super::surroundings::Surroundings;
-use super::ui::{Paint, Ui, bytes};
+use super::size::bytes;
+use super::ui::{Paint, Ui};
 use crate::bake::event::{Event, Task};
 use crate::store::{Audit, Broken, BrokenEntry, Count, Store, StoreError, Usage};
 

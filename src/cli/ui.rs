@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::args::{Color, Global, LogFormat};
 use super::failure::{Exit, Failure};
+use super::global::{Color, Global, LogFormat};
 use super::progress::Progress;
 use super::snippet;
 use super::surroundings::Surroundings;
@@ -99,6 +99,12 @@ impl Ui {
         }
     }
 
+    /// Says all of them; the first decides how the process ends, or else `otherwise`.
+    pub(super) fn failures(&self, failures: &[Failure], otherwise: Exit) -> Exit {
+        failures.iter().for_each(|failure| self.failure(failure));
+        failures.first().map_or(otherwise, |failure| failure.exit)
+    }
+
     /// A line for those who want to know what is going on.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
@@ -178,36 +184,4 @@ fn painted(on: bool, paint: Paint, word: &str) -> String {
         Paint::Cyan => "36",
     };
     if on { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
-}
-
-/// A number of bytes as people read it: three digits that count.
-#[expect(clippy::cast_precision_loss, reason = "rounded to a tenth anyway")]
-pub(super) fn bytes(count: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB", "PB"];
-    let mut value = count as f64 / 1000.0;
-    if count < 1000 {
-        return format!("{count} B");
-    }
-    let mut unit = units[0];
-    for next in &units[1..] {
-        if value < 999.95 {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
-    }
-    format!("{value:.1} {unit}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn bytes_are_rounded_as_people_read_them() {
-        let pairs = [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_550, "1.6 kB"), (999_960, "1.0 MB"), (2_500_000_000, "2.5 GB")];
-        for (count, text) in pairs {
-            assert_eq!(bytes(count), text);
-        }
-    }
 }

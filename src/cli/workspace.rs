@@ -4,15 +4,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::args::Global;
-use super::check;
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
+use super::global::Global;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use crate::local::{self, Local};
 use crate::lock::{self, Lock};
 use crate::name::RecipeName;
-use crate::product;
 use crate::project::{self, Project};
 use crate::recipe::{self, FileRule, Glob, Recipe};
 use crate::record::{self, Manifest};
@@ -135,21 +133,6 @@ impl Workspace {
             Ok(None) => Ok(None),
             Err(error) => Err(error.into_failure(ui)),
         }
-    }
-
-    /// Refuses to go on with a recipe that has a secret in it: what is derived from it would carry the secret on.
-    pub(super) fn refuse_secrets(&self, loaded: &Loaded) -> Result<(), Failure> {
-        let findings = check::findings(self, loaded).map_err(Failure::input)?;
-        let secrets: Vec<_> = findings.iter().filter(|finding| product::is_secret(finding.code)).collect();
-        let Some(first) = secrets.first() else {
-            return Ok(());
-        };
-        let places: Vec<_> = secrets
-            .iter()
-            .map(|finding| format!("{}:{}: {} [{}]", finding.file.display(), finding.line, finding.message, finding.code))
-            .collect();
-        let message = format!("recipe {} has a secret in it:\n  {}", loaded.name, places.join("\n  "));
-        Err(Failure::new(Exit::Refused, message).hint(first.fix.clone()))
     }
 
     /// Reads a recipe with its lock and its own files.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::args::Global;
 use super::failure::{Exit, Failure};
+use super::global::Global;
 use super::store;
 use super::surroundings::Surroundings;
 use super::workspace::Workspace;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::{Planned, Why};
-use crate::cli::ui::{Paint, Ui, bytes};
+use super::outcome::{Planned, Why};
+use crate::cli::size::bytes;
+use crate::cli::ui::{Paint, Ui};
 use crate::plan::{HostPlan, ImagePlan, LayerKind, PlannedLayer, PlatformPlan, Work};
 
 /// One plan: a paragraph, or a JSON document.
@@ -114,17 +115,7 @@ fn why_lines(text: &mut String, why: &Why, key: &str) {
         Why::SinceLock { lock, moved } if moved.is_empty() => writeln!(text, "  why: {} has the same pins", lock.display()),
         Why::SinceLock { lock, moved } => {
             let _ = writeln!(text, "  why: since {}", lock.display());
-            moved.iter().try_for_each(|moved| writeln!(text, "    {}", moved_line(moved)))
+            moved.iter().try_for_each(|moved| writeln!(text, "    {moved}"))
         }
     };
-}
-
-/// A pin that moved, as one line.
-pub(in crate::cli) fn moved_line(moved: &crate::lock::Moved) -> String {
-    match (&moved.from, &moved.to) {
-        (Some(from), Some(to)) => format!("{}: {from} -> {to}", moved.input),
-        (None, Some(to)) => format!("{}: new, {to}", moved.input),
-        (Some(from), None) => format!("{}: gone, was {from}", moved.input),
-        (None, None) => moved.input.clone(),
-    }
 }
