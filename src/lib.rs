@@ -1,4 +1,5 @@
 //! map
+pub mod ami;
 pub mod bake;
 pub mod digest;
 pub mod finding;

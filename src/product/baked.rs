@@ -54,7 +54,8 @@ fn misplaced(path: &ImagePath, entry: &Entry, product: Product) -> Option<(&'sta
         }
         Product::Logstash | Product::Filebeat => {
             let sincedb = name.trim_start_matches('.').starts_with("sincedb");
-            let registry = text.starts_with("/usr/share/filebeat/data/registry") || text.contains("/data/plugins/inputs/");
+            let registry =
+                text.starts_with("/usr/share/filebeat/data/registry") || text.contains("/data/plugins/inputs/");
             ((sincedb || registry) && !folder).then(|| (&SINCEDB, format!("`{text}` is baked in")))
         }
         Product::FluentBit if text == "/fluent-bit/etc/fluent-bit.conf" => {

@@ -151,7 +151,8 @@ mod tests {
         assert_eq!(bytes("1024M"), Some(1 << 30));
         assert_eq!(bytes("1048576k"), Some(1 << 30));
         assert_eq!(bytes("1073741824"), Some(1 << 30));
-        for wrong in ["", "g", "7.5g", "+1g", "1gb", "1 g", "${X}", "ä", "99999999999999999999g", "99999999999999999t"] {
+        for wrong in ["", "g", "7.5g", "+1g", "1gb", "1 g", "${X}", "ä", "99999999999999999999g", "99999999999999999t"]
+        {
             assert_eq!(bytes(wrong), None, "{wrong}");
         }
     }

@@ -139,7 +139,8 @@ fn url_password(line: &str) -> Option<&str> {
         let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '?' | '#' | ',' | '>' | ']'));
         let (userinfo, host) = rest[..end.unwrap_or(rest.len())].rsplit_once('@')?;
         let (_, password) = userinfo.split_once(':')?;
-        (!host.is_empty() && !password.is_empty() && !password.starts_with(['$', '%', '<', '{', '*'])).then_some(password)
+        (!host.is_empty() && !password.is_empty() && !password.starts_with(['$', '%', '<', '{', '*']))
+            .then_some(password)
     })
 }
 
@@ -177,7 +178,10 @@ mod tests {
         ] {
             assert_eq!(code(&line), Some(expected), "{line}");
             let (_, message) = look(&line).unwrap();
-            assert!(!message.contains(&body) && !message.contains("hunter2") && !message.contains("EXAMPLE"), "{message}");
+            assert!(
+                !message.contains(&body) && !message.contains("hunter2") && !message.contains("EXAMPLE"),
+                "{message}"
+            );
         }
     }
 
