@@ -16,8 +16,11 @@ pub(super) enum Store {
     Unknown,
 }
 
-/// By family: the sizes with count and GB of their disks.
-const DISKS: &[(&[&str], &[(&str, u32, u32)])] = &[
+/// A size with the count and the GB of its disks.
+type Size = (&'static str, u32, u32);
+
+/// By family, the sizes.
+const DISKS: &[(&[&str], &[Size])] = &[
     (
         &["i3"],
         &[

@@ -9,8 +9,10 @@ use super::subject::{Found, Place, Scene};
 pub(super) const RULES: [&Rule; 7] =
     [&AWS_KEY, &PRIVATE_KEY, &TOKEN, &PASSWORD, &SECRET_ENV, &KEYSTORE, &PASSWORD_FILE];
 
-/// Beginnings of tokens, how many characters of which kind follow at least, and whose they are.
-const TOKENS: [(&str, usize, fn(u8) -> bool, &str); 12] = [
+/// How a token begins, how many characters of which kind follow at least, and whose it is.
+type Token = (&'static str, usize, fn(u8) -> bool, &'static str);
+
+const TOKENS: [Token; 12] = [
     ("ghp_", 30, is_word, "GitHub"),
     ("gho_", 30, is_word, "GitHub"),
     ("ghu_", 30, is_word, "GitHub"),
