@@ -8,6 +8,7 @@ pub mod lock;
 pub mod name;
 pub mod plan;
 pub mod recipe;
+pub mod record;
 pub mod store;
 pub mod text;
 pub mod tree;
