@@ -55,6 +55,6 @@ mod tests {
             job * 2
         });
         assert_eq!(answers, (0..10).map(|job| job * 2).collect::<Vec<_>>());
-        assert_eq!(run(&[] as &[usize], |&job| job), []);
+        assert!(run(&[] as &[usize], |&job| job).is_empty());
     }
 }
