@@ -2,3 +2,4 @@
 
 pub mod event;
 pub mod port;
+pub mod resolve;
