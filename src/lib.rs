@@ -6,6 +6,7 @@ pub mod local;
 pub mod lock;
 pub mod name;
 pub mod recipe;
+pub mod remote;
 pub mod store;
 pub mod text;
 pub mod tree;

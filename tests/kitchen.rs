@@ -1,0 +1,3 @@
+//! What tests cook with: a small world on loopback.
+
+pub mod registry;
