@@ -1,11 +1,21 @@
 //! What the inputs of a recipe resolved to: every one by digest, with the facts that later steps need.
 
+mod moved;
+mod stale;
+mod want;
+mod write;
+
 use std::path::Path;
 
 use crate::digest::Digest;
 use crate::name::Platform;
 use crate::recipe::{Architecture, Checksum, Region};
 use crate::text::{self, Document, TextError, table};
+
+pub use moved::{Moved, moved};
+pub use stale::{Stale, Why, stale};
+pub use want::{Input, Source, Want, wants};
+pub use write::WriteError;
 
 /// The format that is written; a lock of a newer one is refused.
 pub const FORMAT: u32 = 1;

@@ -8,6 +8,7 @@ macro_rules! table {
     ($(
         $(#[doc = $about:literal])*
         $(#[derive($($derive:ident),*)])?
+        $(#[serde($($shape:tt)*)])?
         pub struct $name:ident {
             $(
                 $(#[doc = $doc:literal])*
@@ -19,6 +20,7 @@ macro_rules! table {
         $(#[doc = $about])*
         #[derive(Clone, Debug, PartialEq)]
         $(#[derive($(serde::$derive),*)])?
+        $(#[serde($($shape)*)])?
         pub struct $name {
             $(
                 $(#[doc = $doc])*
@@ -112,6 +114,14 @@ macro_rules! word {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                let found = Self::ALL.iter().find(|one| one.as_str() == text).copied();
+                found.ok_or_else(|| serde::de::Error::unknown_variant(&text, &[$($word),*]))
             }
         }
 

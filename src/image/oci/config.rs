@@ -1,0 +1,137 @@
+//! The configuration of an image, and what it tells of the program inside.
+
+use std::collections::BTreeMap;
+
+use super::raw::json;
+use super::{LONGEST_CONFIG, OciError, limit};
+use crate::digest::Digest;
+use crate::name::Platform;
+use crate::recipe::{Product, Version};
+
+/// What an image says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The processor it is for.
+    pub architecture: String,
+    /// The operating system it is for.
+    pub os: String,
+    /// The processor's variant.
+    pub variant: Option<String>,
+    /// When it was made.
+    pub created: Option<String>,
+    /// The user that it runs as.
+    pub user: Option<String>,
+    /// Its environment, in its own order.
+    pub env: Vec<(String, String)>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The digests of its unpacked layers, from the bottom up.
+    pub diff_ids: Vec<Digest>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawConfig {
+    architecture: String,
+    os: String,
+    variant: Option<String>,
+    created: Option<String>,
+    config: Option<RawRuntime>,
+    rootfs: RawRootFs,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawRuntime {
+    user: Option<String>,
+    env: Option<Vec<String>>,
+    labels: Option<BTreeMap<String, Option<String>>>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawRootFs {
+    diff_ids: Option<Vec<Digest>>,
+}
+
+/// Reads the configuration of an image.
+///
+/// # Errors
+/// Whatever is wrong with it, by name.
+pub fn config(bytes: &[u8]) -> Result<Config, OciError> {
+    const KIND: &str = "OCI configuration";
+    limit(KIND, bytes.len() as u64, LONGEST_CONFIG)?;
+    let raw: RawConfig = json(KIND, bytes)?;
+    let inner = raw.config.unwrap_or_default();
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let pair = |line: String| match line.split_once('=') {
+        Some((name, value)) => (name.to_owned(), value.to_owned()),
+        None => (line, String::new()),
+    };
+    Ok(Config {
+        architecture: raw.architecture,
+        os: raw.os,
+        variant: given(raw.variant),
+        created: given(raw.created),
+        user: given(inner.user),
+        env: inner.env.unwrap_or_default().into_iter().map(pair).collect(),
+        labels: inner.labels.unwrap_or_default().into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect(),
+        diff_ids: raw.rootfs.diff_ids.unwrap_or_default(),
+    })
+}
+
+impl Config {
+    /// The machine it is for, in its own words.
+    #[must_use]
+    pub fn platform(&self) -> super::IndexPlatform {
+        super::IndexPlatform {
+            os: super::shorten(&self.os),
+            architecture: super::shorten(&self.architecture),
+            variant: self.variant.as_deref().map(super::shorten),
+        }
+    }
+
+    /// Whether it runs on a platform.
+    #[must_use]
+    pub fn is_for(&self, platform: &Platform) -> bool {
+        self.os == Platform::OS && platform.accepts(&self.architecture, self.variant.as_deref())
+    }
+
+    /// The version of `product` that the labels state.
+    ///
+    /// Labels are inherited: on an image that was built on Ubuntu, `org.opencontainers.image.version` is Ubuntu's
+    /// unless somebody replaced it. So a version counts only beside a name that is the product's; the older
+    /// `org.label-schema.version` also where no name stands beside it.
+    #[must_use]
+    pub fn product_version(&self, product: Product) -> Option<Version> {
+        let label = |name: &str| self.labels.get(name).map(String::as_str);
+        let same = |name: &str| plain(name) == plain(product.as_str());
+        let older = match label("org.label-schema.name") {
+            Some(name) if !same(name) => None,
+            _ => label("org.label-schema.version"),
+        };
+        let newer = match label("org.opencontainers.image.title") {
+            Some(name) if same(name) => label("org.opencontainers.image.version"),
+            _ => None,
+        };
+        older.and_then(version).or_else(|| newer.and_then(version))
+    }
+
+    /// The Java that the environment states.
+    #[must_use]
+    pub fn java_version(&self) -> Option<&str> {
+        let found = self.env.iter().rev().find(|(name, _)| name == "JAVA_VERSION");
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty() && value.len() <= 100)
+    }
+}
+
+/// `Fluent Bit`, `fluent-bit` and `fluentbit` are one name.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Labels also hold commit hashes, `latest` and template text that nobody filled in.
+fn version(text: &str) -> Option<Version> {
+    let numbers = text.split(['-', '+', '_']).next().unwrap_or_default();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
+    let dotted = numbers.contains('.') && numbers.split('.').all(is_number);
+    if dotted { text.parse().ok() } else { None }
+}

@@ -1,0 +1,116 @@
+//! The key: a digest over every input by name.
+//!
+//! The recipe's own name is left out: two recipes that say the same make the same image.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Plan;
+use crate::digest::{Digest, Hasher};
+use crate::lock::Lock;
+use crate::recipe::Recipe;
+use crate::text::Document;
+use crate::tree::{Entry, Node, Tree};
+
+/// The number of the rules by which inputs become bytes: a new encoder, another order of layers or another way to
+/// count inputs needs a new one, which changes every key.
+pub const KEY_FORMAT: u32 = 1;
+
+/// The name of [`KEY_FORMAT`] among the inputs.
+pub(super) const FORMAT: &str = "format";
+
+/// What begins the name of the order of an array of tables.
+pub(super) const ORDER: &str = "order ";
+
+/// What begins the name of what the recipe says.
+const RECIPE: &str = "recipe";
+
+/// Every input with its digest. The first word of a name says where it is from: `recipe`, `lock`, `file`, `parent`.
+pub(super) fn inputs(
+    recipe: &Document<Recipe>,
+    lock: &Document<Lock>,
+    files: &Tree,
+    parent: Option<&Plan>,
+) -> BTreeMap<String, Digest> {
+    let mut inputs = BTreeMap::from([(FORMAT.to_owned(), Digest::of(KEY_FORMAT.to_string().as_bytes()))]);
+    add_document(&mut inputs, RECIPE, &recipe.canonical);
+    add_document(&mut inputs, "lock", &lock.canonical);
+    inputs.extend(files.iter().map(|(path, entry)| (format!("file {path}"), of_entry(entry))));
+    inputs.extend(parent.map(|parent| (format!("parent {}", parent.name()), parent.key())));
+    inputs
+}
+
+/// The digest of all inputs; lengths stand before names, so that no two lists have the same bytes.
+pub(super) fn key(inputs: &BTreeMap<String, Digest>) -> Digest {
+    digest_of(inputs.iter().flat_map(|(name, digest)| [name.clone(), digest.to_string()]))
+}
+
+/// The digest of a list of texts.
+pub(super) fn digest_of<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> Digest {
+    let mut hasher = Hasher::default();
+    for part in parts {
+        let part = part.as_ref().as_bytes();
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finish().0
+}
+
+/// The digest of what an image keeps of an entry.
+pub(super) fn of_entry(entry: &Entry) -> Digest {
+    let (kind, content) = match &entry.node {
+        Node::Folder => ("folder", String::new()),
+        Node::File { digest, .. } => ("file", digest.to_string()),
+        Node::Link(target) => ("link", target.clone()),
+    };
+    digest_of([kind, &entry.mode.to_string(), &entry.owner.to_string(), &content])
+}
+
+/// The keys of a text: tables by the keys in them, arrays of tables by the names in them, so that a comparison can
+/// name what changed.
+fn add_document(inputs: &mut BTreeMap<String, Digest>, from: &str, canonical: &BTreeMap<String, String>) {
+    let mut orders: BTreeMap<&str, Vec<(usize, String)>> = BTreeMap::new();
+    for (key, json) in canonical {
+        let item = key.split_once('.').and_then(|(array, i)| Some((array, i.parse::<usize>().ok()?)));
+        match (item, serde_json::from_str(json)) {
+            (Some((array, i)), Ok(Value::Object(table))) => {
+                orders.entry(array).or_default().push((i, label(&table).unwrap_or_else(|| i.to_string())));
+            }
+            (None, Ok(Value::Object(table))) if from == RECIPE && !table.is_empty() => {
+                inputs.extend(
+                    table.iter().map(|(inner, value)| {
+                        (format!("{from} {key}.{inner}"), Digest::of(value.to_string().as_bytes()))
+                    }),
+                );
+            }
+            _ => drop(inputs.insert(format!("{from} {key}"), Digest::of(json.as_bytes()))),
+        }
+    }
+    for (array, mut items) in orders {
+        items.sort();
+        for (i, label) in &items {
+            let json = canonical.get(&format!("{array}.{i}")).map_or("", String::as_str);
+            let mut name = format!("{from} {array} {label}");
+            // Two of one name (for two platforms, say) both count.
+            while inputs.contains_key(&name) {
+                name.push_str(" again");
+            }
+            inputs.insert(name, Digest::of(json.as_bytes()));
+        }
+        // In a recipe a later archive lies over an earlier one; in a lock the order says nothing.
+        if from == RECIPE && items.len() > 1 {
+            inputs.insert(format!("{ORDER}{array}"), digest_of(items.iter().map(|(_, label)| label)));
+        }
+    }
+}
+
+/// What people call a table of an array.
+fn label(table: &serde_json::Map<String, Value>) -> Option<String> {
+    let text = |key: &str| table.get(key).and_then(Value::as_str);
+    let name = text("architecture").or_else(|| text("name")).or_else(|| text("path"))?;
+    Some(match text("platform") {
+        Some(platform) => format!("{name} {platform}"),
+        None => name.to_owned(),
+    })
+}

@@ -1,0 +1,463 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use proptest::prelude::*;
+use toml::Value;
+
+use super::*;
+use crate::lock;
+use crate::recipe;
+use crate::tree::{Entry, Mode, Node, Owner};
+
+const RECIPE: &str = r#"
+kind = "image"
+product = "elasticsearch"
+version = "8.19.3"
+description = "data nodes"
+from = "docker.elastic.co/elasticsearch/elasticsearch:8.19.3"
+platforms = ["linux/amd64", "linux/arm64"]
+repository = "elk/elasticsearch"
+compression = "gzip"
+remove = ["/usr/share/elasticsearch/modules/x-pack-ml"]
+
+[[plugin]]
+name = "discovery-ec2"
+
+[[plugin]]
+name = "analysis-icu"
+version = "8.19.3"
+
+[[archive]]
+name = "agent"
+url = "https://example.com/agent.tar.gz"
+into = "/opt/agent"
+unpack = true
+strip = 1
+owner = "1000:0"
+only = ["lib/**"]
+platforms = ["linux/amd64"]
+
+[[run]]
+name = "certificates"
+command = ["update-ca-certificates", "--fresh"]
+env = { LANG = "C" }
+
+[files]
+"usr/share/elasticsearch/config/*" = { owner = "1000:0", mode = "0660" }
+
+[config]
+user = "1000:0"
+env = { ES_PATH_CONF = "/usr/share/elasticsearch/config" }
+cmd = ["eswrapper"]
+
+[runtime]
+memory = 4096
+ulimits = { nofile = { soft = 65536, hard = 65536 } }
+
+[test]
+timeout = 60
+expect = [{ command = ["true"] }]
+"#;
+
+fn lock_text() -> String {
+    let sha = |text: &str| Digest::of(text.as_bytes());
+    let platform = |name: &str| {
+        format!(
+            "[[base.platform]]\nname = \"linux/{name}\"\nmanifest = \"{}\"\nproduct_version = \"8.19.3\"\n\
+             [[base.platform.layer]]\ndigest = \"{}\"\nsize = 100\n\
+             media_type = \"application/vnd.oci.image.layer.v1.tar+gzip\"\n",
+            sha(name),
+            sha("layer")
+        )
+    };
+    let file = |kind: &str, name: &str, want: &str| {
+        format!("[[{kind}]]\nname = \"{name}\"\nwant = \"{want}\"\nsha256 = \"{}\"\nsize = 7\n", sha(name))
+    };
+    [
+        "format = 1\n[base]\nfrom = \"docker.elastic.co/elasticsearch/elasticsearch:8.19.3\"\n".to_owned(),
+        platform("amd64"),
+        platform("arm64"),
+        file("plugin", "discovery-ec2", "elasticsearch:discovery-ec2 8.19.3"),
+        file("plugin", "analysis-icu", "elasticsearch:analysis-icu 8.19.3"),
+        file("archive", "agent", "https://example.com/agent.tar.gz")
+            .replace("want", "platform = \"linux/amd64\"\nwant"),
+    ]
+    .concat()
+}
+
+fn name(text: &str) -> RecipeName {
+    text.parse().unwrap()
+}
+
+fn recipe(text: &str) -> Document<Recipe> {
+    recipe::parse(Path::new("recipes/es.toml"), text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn lock(text: &str) -> Document<Lock> {
+    lock::parse(Path::new("recipes/es.lock"), text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn file(content: &str) -> Entry {
+    let node = Node::File { digest: Digest::of(content.as_bytes()), size: content.len() as u64 };
+    Entry { mode: Mode::new(0o644), owner: Owner::default(), node }
+}
+
+fn files() -> Tree {
+    let mut tree = Tree::default();
+    tree.insert("/etc/es.yml".parse().unwrap(), file("a: 1"));
+    tree
+}
+
+fn plan_of(recipe_text: &str, lock_text: &str, files: &Tree) -> Result<Plan, PlanError> {
+    Plan::new(&name("es"), &recipe(recipe_text), &lock(lock_text), files, None)
+}
+
+fn plan() -> Plan {
+    plan_of(RECIPE, &lock_text(), &files()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn image(plan: &Plan) -> &ImagePlan {
+    match plan.work() {
+        Work::Image(image) => image,
+        Work::Ami(_) => panic!("an image was planned as a host"),
+    }
+}
+
+#[test]
+fn a_plan_tells_key_tag_and_layers_of_each_platform() {
+    let plan = plan();
+    assert_eq!(plan.tag().as_str(), format!("8.19.3-{}", &plan.key().hex()[..12]));
+    assert_eq!(image(&plan).repository.as_str(), "elk/elasticsearch");
+    let kinds = |i: usize| image(&plan).platforms[i].layers.iter().map(|l| l.what.clone()).collect::<Vec<_>>();
+    let plugins = [LayerKind::Plugin("discovery-ec2".into()), LayerKind::Plugin("analysis-icu".into())];
+    let agent = LayerKind::Archive("agent".into());
+    let [run, first, second] = [LayerKind::Run("certificates".into()), plugins[0].clone(), plugins[1].clone()];
+    let arm = [LayerKind::Base, LayerKind::Remove, first.clone(), second.clone(), run.clone(), LayerKind::Files];
+    assert_eq!(kinds(0), [LayerKind::Base, LayerKind::Remove, agent, first, second, run, LayerKind::Files]);
+    assert_eq!(kinds(1), arm);
+    let base = &image(&plan).platforms[0].layers[0];
+    assert_eq!((base.digest, base.size), (Some(Digest::of(b"layer")), Some(100)));
+    let own = image(&plan).platforms[0].layers.last().unwrap();
+    assert_eq!((own.digest, own.size, own.source_size), (None, None, Some(4)));
+}
+
+#[test]
+fn the_key_is_the_same_in_every_release() {
+    // A change here makes every image of every user anew: it needs another KEY_FORMAT, and a reason.
+    assert_eq!(KEY_FORMAT, 1);
+    assert_eq!(plan().key().hex(), "e442619c695c5440ae78111580463891395e0cf1c0be6e7f8bc7fa39339c76c7");
+}
+
+#[test]
+fn a_layer_has_another_input_only_when_something_of_it_changed() {
+    let inputs = |plan: &Plan| -> Vec<Digest> { image(plan).platforms[1].layers.iter().map(|l| l.input).collect() };
+    let changed = |recipe: &str, lock: &str, files: &Tree| -> Vec<usize> {
+        let (before, after) = (inputs(&plan()), inputs(&plan_of(recipe, lock, files).unwrap()));
+        (0..before.len()).filter(|&i| before[i] != after[i]).collect()
+    };
+    let mut other = files();
+    other.insert("/etc/es.yml".parse().unwrap(), file("a: 2"));
+    assert_eq!(changed(RECIPE, &lock_text(), &other), [5]);
+    assert_eq!(changed(&RECIPE.replace("memory = 4096", "memory = 1"), &lock_text(), &files()), [0; 0]);
+    assert_eq!(changed(&RECIPE.replace("LANG = \"C\"", "LANG = \"D\""), &lock_text(), &files()), [4]);
+    let icu = lock_text().replace(&Digest::of(b"analysis-icu").hex(), &Digest::of(b"other").hex());
+    assert_eq!(changed(RECIPE, &icu, &files()), [3, 4]);
+    let base = lock_text().replace(&Digest::of(b"arm64").hex(), &Digest::of(b"other").hex());
+    assert_eq!(changed(RECIPE, &base, &files()), [1, 2, 3, 4, 5]);
+    let zstd = RECIPE.replace("\"gzip\"", "\"zstd\"");
+    assert_eq!(changed(&zstd, &lock_text(), &files()), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn comments_order_and_layout_do_not_count() {
+    let value: toml::Table = toml::from_str(RECIPE).unwrap();
+    let rewritten = format!("# another comment\n\n{}", toml::to_string_pretty(&value).unwrap());
+    assert_ne!(rewritten, RECIPE);
+    let other = plan_of(&rewritten, &format!("# c\n{}", lock_text()), &files()).unwrap();
+    assert_eq!(other.key(), plan().key());
+}
+
+#[test]
+fn the_recipes_name_does_not_count() {
+    let other = Plan::new(&name("other"), &recipe(RECIPE), &lock(&lock_text()), &files(), None).unwrap();
+    assert_eq!(other.key(), plan().key());
+}
+
+#[test]
+fn the_order_of_archives_and_plugins_counts() {
+    let swapped = RECIPE.replace("name = \"discovery-ec2\"\n", "name = \"TMP\"\n");
+    let swapped = swapped.replace("name = \"analysis-icu\"\nversion = \"8.19.3\"", "name = \"discovery-ec2\"");
+    let swapped = swapped.replace("name = \"TMP\"\n", "name = \"analysis-icu\"\nversion = \"8.19.3\"\n");
+    let other = plan_of(&swapped, &lock_text(), &files()).unwrap();
+    let changes: Vec<_> = other.compare(plan().inputs()).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["the order of [[plugin]] in the recipe changed"]);
+}
+
+/// Every way to change one leaf of a TOML value, or to leave it out.
+fn changes(value: &Value, path: &str, into: &mut Vec<(String, Value)>, put: &dyn Fn(Option<Value>) -> Value) {
+    match value {
+        Value::Table(table) => {
+            for (key, inner) in table {
+                let put = |new: Option<Value>| {
+                    let mut table = table.clone();
+                    match new {
+                        Some(new) => drop(table.insert(key.clone(), new)),
+                        None => drop(table.remove(key)),
+                    }
+                    put(Some(Value::Table(table)))
+                };
+                into.push((format!("{path}.{key} left out"), put(None)));
+                changes(inner, &format!("{path}.{key}"), into, &put);
+            }
+        }
+        Value::Array(items) => {
+            for (i, inner) in items.iter().enumerate() {
+                let put = |new: Option<Value>| {
+                    let mut items = items.clone();
+                    match new {
+                        Some(new) => items[i] = new,
+                        None => drop(items.remove(i)),
+                    }
+                    put(Some(Value::Array(items)))
+                };
+                into.push((format!("{path}.{i} left out"), put(None)));
+                changes(inner, &format!("{path}.{i}"), into, &put);
+            }
+        }
+        Value::String(text) => {
+            let digits = text
+                .strip_suffix(|c: char| c.is_ascii_hexdigit())
+                .map(|rest| [format!("{rest}0"), format!("{rest}1")].into_iter().find(|new| new != text).unwrap());
+            for new in [Some(format!("{text}x")), Some("linux/s390x".to_owned()), digits].into_iter().flatten() {
+                into.push((format!("{path} = {new}"), put(Some(Value::String(new)))));
+            }
+        }
+        Value::Integer(number) => into.push((format!("{path} + 1"), put(Some(Value::Integer(number + 1))))),
+        Value::Boolean(is) => into.push((format!("not {path}"), put(Some(Value::Boolean(!is))))),
+        Value::Float(_) | Value::Datetime(_) => panic!("no such value is in the sample"),
+    }
+}
+
+fn all_changes(text: &str) -> Vec<(String, String)> {
+    let value: toml::Table = toml::from_str(text).unwrap();
+    let mut found = Vec::new();
+    changes(&Value::Table(value), "", &mut found, &|new| new.unwrap());
+    found.into_iter().map(|(what, value)| (what, toml::to_string(&value).unwrap())).collect()
+}
+
+#[test]
+fn any_single_change_to_a_recipe_changes_the_key() {
+    let (lock, files) = (lock(&lock_text()), files());
+    let before = key::key(&key::inputs(&recipe(RECIPE), &lock, &files, None));
+    let mut keys = BTreeSet::from([before]);
+    let mut read = BTreeSet::new();
+    for (what, text) in all_changes(RECIPE) {
+        // What is no recipe any more has no key.
+        if let Ok(changed) = recipe::parse(Path::new("r.toml"), &text) {
+            assert!(keys.insert(key::key(&key::inputs(&changed, &lock, &files, None))), "{what} makes no new key");
+            read.insert(what);
+        }
+    }
+    for sure in [".version = 8.19.3x", ".archive.0.strip + 1", "not .archive.0.unpack", ".config.cmd.0 = eswrapperx"] {
+        assert!(read.contains(sure), "{sure} was not tried: {read:?}");
+    }
+    assert!(read.len() > 50, "only {} changes were tried", read.len());
+}
+
+#[test]
+fn any_single_change_to_a_lock_changes_the_key() {
+    let (recipe, files) = (recipe(RECIPE), files());
+    let key = |lock: &Document<Lock>| key::key(&key::inputs(&recipe, lock, &files, None));
+    let mut keys = BTreeSet::from([key(&lock(&lock_text()))]);
+    let mut tried = 0;
+    for (what, text) in all_changes(&lock_text()) {
+        if let Ok(changed) = lock::parse(Path::new("r.lock"), &text) {
+            assert!(keys.insert(key(&changed)), "{what} makes no new key");
+            tried += 1;
+        }
+    }
+    assert!(tried > 40, "only {tried} changes were tried");
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let node = prop_oneof![
+        Just(Node::Folder),
+        "[a-c]{0,2}".prop_map(|content| Node::File { digest: Digest::of(content.as_bytes()), size: 1 }),
+        "[a-c]{0,2}".prop_map(Node::Link),
+    ];
+    (0_u16..4, 0_u32..2, 0_u32..2, node).prop_map(|(mode, uid, gid, node)| Entry {
+        mode: Mode::new(mode),
+        owner: Owner { uid, gid },
+        node,
+    })
+}
+
+fn tree() -> impl Strategy<Value = Vec<(String, Entry)>> {
+    proptest::collection::vec(("/[ab]/[ab\n ]{1,3}", entry()), 0..5)
+}
+
+fn build(entries: &[(String, Entry)]) -> Tree {
+    let mut tree = Tree::default();
+    for (path, entry) in entries {
+        tree.insert(path.parse().unwrap(), entry.clone());
+    }
+    tree
+}
+
+proptest! {
+    #[test]
+    fn two_trees_have_one_key_only_when_they_are_equal(a in tree(), b in tree()) {
+        let (recipe, lock) = (recipe("kind='image'\nproduct='generic'\nversion='1'\nfrom='scratch'"), lock("format=1"));
+        let key = |tree: &Tree| key::key(&key::inputs(&recipe, &lock, tree, None));
+        let (left, right) = (build(&a), build(&b));
+        prop_assert_eq!(key(&left) == key(&right), left == right);
+        let mut again: Vec<_> = left.iter().map(|(path, entry)| (path.to_string(), entry.clone())).collect();
+        again.reverse();
+        prop_assert_eq!(key(&build(&again)), key(&left));
+    }
+
+    #[test]
+    fn two_lists_of_inputs_have_one_key_only_when_they_are_equal(
+        a in proptest::collection::btree_map("[ab:\n]{0,3}", 0_u8..3, 0..4),
+        b in proptest::collection::btree_map("[ab:\n]{0,3}", 0_u8..3, 0..4),
+    ) {
+        let inputs = |map: &BTreeMap<String, u8>| map.iter().map(|(k, v)| (k.clone(), Digest::of(&[*v]))).collect();
+        prop_assert_eq!(key::key(&inputs(&a)) == key::key(&inputs(&b)), a == b);
+        prop_assert_eq!(compare(&inputs(&a), &inputs(&b)).is_empty(), a == b);
+    }
+}
+
+#[test]
+fn inputs_of_one_name_all_count() {
+    let twice =
+        format!("{RECIPE}\n[[archive]]\nname='agent'\nurl='https://b/'\ninto='/x'\nplatforms=['linux/arm64']\n");
+    let other = twice.replace("into='/x'", "into='/y'");
+    let inputs = |text: &str| key::inputs(&recipe(text), &lock("format=1"), &files(), None);
+    assert_ne!(inputs(&twice), inputs(&other));
+    assert_eq!(inputs(&twice).keys().filter(|name| name.contains("archive agent")).count(), 2);
+}
+
+#[test]
+fn what_changed_is_told_in_peoples_words() {
+    let mut tree = files();
+    tree.insert("/etc/es.yml".parse().unwrap(), file("a: 2"));
+    tree.insert("/etc/new".parse().unwrap(), file(""));
+    let text = RECIPE
+        .replace("LANG = \"C\"", "LANG = \"D\"")
+        .replace("user = \"1000:0\"\n", "")
+        .replace("ES_PATH_CONF = ", "OTHER = ")
+        .replace("[[plugin]]\nname = \"analysis-icu\"\nversion = \"8.19.3\"\n", "");
+    let mut before = plan().inputs().clone();
+    before.insert("format".to_owned(), Digest::of(b"0"));
+    before.insert("parent elastic".to_owned(), Digest::of(b"0"));
+    let after = key::inputs(&recipe(&text), &lock(&lock_text_without_icu()), &tree, None);
+    let told: Vec<_> = compare(&before, &after).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "file /etc/es.yml changed",
+            "file /etc/new added",
+            "the key format changed",
+            "plugin analysis-icu removed in the lock",
+            "the recipe elastic that this builds on removed",
+            "recipe key config.env changed",
+            "recipe key config.user removed",
+            "plugin analysis-icu removed in the recipe",
+            "run certificates changed in the recipe",
+        ]
+    );
+}
+
+fn lock_text_without_icu() -> String {
+    let text = lock_text();
+    let start = text.find("[[plugin]]\nname = \"analysis-icu\"").unwrap();
+    let end = text.find("[[archive]]").unwrap();
+    format!("{}{}", &text[..start], &text[end..])
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused_at_its_place() {
+    let refused = |recipe_text: &str, lock_text: &str| {
+        let error = plan_of(recipe_text, lock_text, &files()).unwrap_err();
+        (error.to_string(), recipe_text[error.span.clone()].to_owned(), error.problem().help.unwrap())
+    };
+    let (message, place, help) = refused(RECIPE, &lock_text_without_icu());
+    assert_eq!(message, "recipe es: the lock is stale: plugin analysis-icu is not in the lock");
+    assert_eq!(place, "\"analysis-icu\"");
+    assert_eq!(help, "run `elkbake lock`");
+    let old = lock_text().replacen("product_version = \"8.19.3\"", "product_version = \"8.18.1\"", 1);
+    let (message, place, _) = refused(RECIPE, &old);
+    assert_eq!(message, "recipe es: the recipe says 8.19.3, the base is 8.18.1");
+    assert_eq!(place, "\"8.19.3\"");
+    let generic = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"a.b/c:1\"\n";
+    let locked = format!(
+        "format = 1\n[base]\nfrom = \"a.b/c:1\"\n[[base.platform]]\nname = \"linux/amd64\"\n\
+        product_version = \"24.04\"\nmanifest = \"{}\"\n",
+        Digest::of(b"")
+    );
+    assert!(plan_of(generic, &locked, &files()).is_ok(), "a generic image has no version to compare");
+}
+
+#[test]
+fn a_recipe_builds_on_a_recipe() {
+    let child = "kind = \"image\"\nproduct = \"elasticsearch\"\nversion = \"8.19.3\"\nfrom = \"recipe:es\"\n";
+    let child_lock = "format = 1\n[base]\nfrom = \"recipe:es\"\n";
+    let make = |text: &str, parent: Option<&Plan>| {
+        Plan::new(&name("child"), &recipe(text), &lock(child_lock), &Tree::default(), parent)
+    };
+    let parent = plan();
+    let made = make(child, Some(&parent)).unwrap();
+    assert_eq!(image(&made).platforms[0].layers.len(), image(&parent).platforms[0].layers.len());
+    assert!(image(&made).platforms[0].layers.iter().all(|layer| layer.what == LayerKind::Base));
+    let changed = plan_of(&RECIPE.replace("4096", "8192"), &lock_text(), &files()).unwrap();
+    assert_ne!(make(child, Some(&changed)).unwrap().key(), made.key());
+    let refused = |text: &str, parent: Option<&Plan>| make(text, parent).unwrap_err().misfit;
+    assert_eq!(refused(child, None), Misfit::NoParent(name("es")));
+    assert_eq!(refused(child, Some(&made)), Misfit::NoParent(name("es")));
+    assert!(matches!(refused(&child.replace("8.19.3", "8.19.4"), Some(&parent)), Misfit::Version { .. }));
+    let riscv = format!("{child}platforms = [\"linux/riscv64\"]\n");
+    assert!(matches!(refused(&riscv, Some(&parent)), Misfit::ParentPlatform { .. }));
+}
+
+#[test]
+fn recipes_in_a_circle_are_refused_by_name() {
+    let on = |parent: &str| {
+        recipe(&format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{parent}\"\n"))
+    };
+    let host = recipe("kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-1\"\n");
+    let all = BTreeMap::from([
+        (name("a"), on("recipe:b")),
+        (name("b"), on("recipe:c")),
+        (name("c"), on("scratch")),
+        (name("d"), on("recipe:e")),
+        (name("e"), on("recipe:f")),
+        (name("f"), on("recipe:e")),
+        (name("g"), on("recipe:h")),
+        (name("h"), host),
+        (name("i"), on("recipe:gone")),
+        (name("j"), on("recipe:j")),
+    ]);
+    let line = |of: &str| lineage(&name(of), &all[&name(of)], |name| all.get(name));
+    assert_eq!(line("a").unwrap(), [name("c"), name("b")]);
+    assert_eq!(line("c").unwrap(), []);
+    let error = line("d").unwrap_err();
+    assert_eq!(error.to_string(), "recipe f: recipes build on each other in a circle: e -> f -> e");
+    assert_eq!(line("g").unwrap_err().misfit, Misfit::ParentIsHost(name("h")));
+    assert_eq!(line("i").unwrap_err().misfit, Misfit::NoParent(name("gone")));
+    assert_eq!(line("j").unwrap_err().misfit, Misfit::Circle(vec![name("j"), name("j")]));
+}
+
+#[test]
+fn a_host_is_planned_with_its_base_and_disks() {
+    let text = "kind = \"ami\"\nversion = \"1.0\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-1\"\n\
+        [[volume]]\nname = \"data\"\nkind = \"gp3\"\nsize = 250\n[ami.regions.eu-central-1]\n[packages]\njq = \"*\"\n";
+    let lock_text = "format = 1\n[[ami]]\narchitecture = \"x86_64\"\nregion = \"eu-west-1\"\n\
+        want = \"id:ami-1 in eu-west-1\"\nid = \"ami-1\"\nname = \"ecs\"\nowner = \"amazon\"\nsnapshot = \"snap-1\"\n\
+        root_device = \"/dev/xvda\"\ncreated = \"2026\"\n";
+    let plan = plan_of(text, lock_text, &files()).unwrap();
+    let Work::Ami(host) = plan.work() else { panic!("a host was planned as an image") };
+    assert_eq!((host.base[0].id.as_str(), host.files, host.bytes), ("ami-1", 1, 4));
+    assert_eq!((host.volumes[0].size, host.regions.len(), host.packages.len()), (Some(250), 1, 1));
+    assert!(plan.tag().as_str().starts_with("1.0-"));
+    assert!(plan.inputs().contains_key("recipe volume data") && plan.inputs().contains_key("lock ami x86_64"));
+}
