@@ -175,7 +175,7 @@ fn the_street_has_its_own_rules() {
             "src/bake/road.rs:1: bake (ROAD) imports cli (STREET)",
             "src/main.rs:2: main imports remote: only cli joins remote to the rest",
             "src/remote.rs:1: remote imports cli: only main imports cli",
-            "src/remote.rs:3: remote imports src/bake/road.rs: of bake it may know the ports and events only",
+            "src/remote.rs:3: remote imports src/bake/road.rs: of bake it may know port, event and interrupt only",
         ],
     );
 }

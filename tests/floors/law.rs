@@ -13,8 +13,8 @@ const FLOORS: [(&str, &[&str]); 5] = [
     ("GROUND", &["tree", "name", "digest", "text", "finding", "parallel"]),
 ];
 
-/// What `remote` implements, and what it tells as it works: all that it may know of `bake`.
-const PORTS: [&str; 2] = ["src/bake/port.rs", "src/bake/event.rs"];
+/// What `remote` implements, what it tells as it works and what tells it to stop: all that it may know of `bake`.
+const PORTS: [&str; 3] = ["src/bake/port.rs", "src/bake/event.rs", "src/bake/interrupt.rs"];
 
 /// Longer files are read by nobody. Inline tests do not count.
 const LONGEST_FILE: usize = 400;
@@ -58,7 +58,7 @@ fn forbidden(house: &House, from: &str, to: &str, import: &Import) -> Option<Str
         (_, "remote") if from != "cli" => Some("only cli joins remote to the rest"),
         ("remote", "bake") if !file.is_some_and(|file| PORTS.contains(&file)) => {
             let file = file.unwrap_or("bake");
-            return Some(format!("remote imports {file}: of bake it may know the ports and events only"));
+            return Some(format!("remote imports {file}: of bake it may know port, event and interrupt only"));
         }
         _ => None,
     };
