@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! All tests of the program from outside: one binary, because each one more would link all of it once more.
 #![allow(
     clippy::disallowed_methods,
@@ -18,4 +19,5 @@ mod floors;
 mod kitchen;
 mod real;
 mod reproducible;
+mod store_crash;
 mod wire;
