@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! All tests of the program from outside: one binary, because each one more would link all of it once more.
 #![allow(
     clippy::disallowed_methods,
