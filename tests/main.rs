@@ -18,4 +18,5 @@ mod floors;
 mod kitchen;
 mod real;
 mod reproducible;
+mod store_crash;
 mod wire;
