@@ -66,7 +66,7 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             flags.extend(key_names(flag).into_iter().map(|key| (key, place.clone())));
         }
     }
-    for file in &scene.files {
+    for file in scene.scripts() {
         if file.path.as_str() == "/etc/docker/daemon.json" {
             keys.extend(daemon_keys(file));
         } else if is_options_file(file) {
@@ -124,7 +124,7 @@ fn check_devicemapper(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             }
         }
     }
-    for file in &scene.files {
+    for file in scene.scripts() {
         for (number, line) in file.live_lines() {
             if let Some(option) = devicemapper(line) {
                 found.add(&DEVICEMAPPER, file.place(number), message(&option));
@@ -152,7 +152,7 @@ fn check_shell_syntax(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             found.add(&SHELL_SYNTAX, scene.key(&format!("docker.flags.{i}")), format!("`{flag}`"));
         }
     }
-    for file in &scene.files {
+    for file in scene.scripts() {
         let whole = matches!(file.path.as_str(), "/etc/sysconfig/docker" | "/etc/sysconfig/docker-storage");
         for (number, line) in file.live_lines() {
             // A script that adds such a line to the file, quoted so that the shell leaves it alone.

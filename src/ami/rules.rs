@@ -54,8 +54,8 @@ rules! {
         "Only one of them can be mounted or attached there, and which one is left to chance."
         "Give each its own `name`, `device` and `mount`."
 
-    START_ECS "AMI020" Error "the ECS agent is started by a script and waited for"
-        "ecs.service starts after cloud-init, and cloud-init waits for the script: both wait for ever."
+    START_ECS "AMI020" Warning "the ECS agent is started by a script and waited for"
+        "ecs.service starts after cloud-init. Where cloud-init runs the script, as user data or from it, each waits for the other for ever."
         "Leave the start to systemd, or say `systemctl start --no-block ecs`."
     CLUSTER_BAKED "AMI021" Advice "the cluster's name is baked in"
         "The AMI then serves one cluster only."
