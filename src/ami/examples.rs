@@ -7,7 +7,7 @@ use crate::product::rule::document;
 type Example = (&'static str, Fixture, Fixture);
 
 fn host() -> Fixture {
-    Fixture::host()
+    Fixture::host(super::check)
 }
 
 fn with(lines: &str) -> Fixture {

@@ -300,6 +300,14 @@ fn findings_name_the_line_they_are_about() {
 }
 
 #[test]
+fn settings_among_the_arguments_count_too() {
+    let fixture = es().with(
+        "config.cmd = [\n \"eswrapper\",\n \"-Ediscovery.type=single-node\",\n \"-E\",\n \"discovery.seed_hosts=a\",\n \"--a.password=x\"]",
+    );
+    assert_eq!(fixture.codes(), ["ES010 recipes/test.toml:8", "GEN013 recipes/test.toml:11"]);
+}
+
+#[test]
 fn a_heap_split_over_file_and_environment_is_added_up() {
     let options = "/usr/share/elasticsearch/config/jvm.options.d/a.options";
     assert_eq!(heap("-Xmx2g").file(options, "-Xms2g\n8:-Xmx1g").codes(), [""; 0]);

@@ -1,5 +1,6 @@
 //! Secrets that are known by the name they stand under: `password`, `api_key`, `ELASTIC_PASSWORD`.
 
+use super::environment::{Argument, arguments};
 use super::rules::{AWS_KEY, PASSWORD, PASSWORD_FILE, SECRET_ENV, TOKEN};
 use super::secret::hidden;
 use super::settings;
@@ -19,6 +20,14 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
             if (auth || is_secret_name(&name)) && is_literal(&value) && !known(found, &place) {
                 let shown = hidden(&literal_part(&value));
                 found.add(&PASSWORD, place, format!("`{name}` is set to `{shown}`"));
+            }
+        }
+    }
+    if let Recipe::Image(image) = &scene.subject.document.value {
+        for Argument { at, name, value } in arguments(image) {
+            let place = scene.key(&at);
+            if is_secret_name(&name) && is_literal(&value) && !known(found, &place) {
+                found.add(&PASSWORD, place, format!("the argument `{name}` is set to `{}`", hidden(&value)));
             }
         }
     }
