@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{DEVICEMAPPER, FLAG_AND_KEY, SHELL_SYNTAX};
+use super::rules::{BASE_ULIMITS, DEVICEMAPPER, FLAG_AND_KEY, SHELL_SYNTAX};
 use crate::product::subject::{Found, Place, Scene, TextFile};
 use crate::recipe::AmiRecipe;
 
@@ -76,6 +76,10 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
                     .flat_map(|(number, line)| key_names(line).into_iter().map(move |key| (key, file.place(number)))),
             );
         }
+    }
+    let replaced = !flags.is_empty() || scene.files.iter().any(|file| file.path.as_str() == "/etc/sysconfig/docker");
+    if let Some(place) = keys.get("default-ulimits").filter(|_| !replaced) {
+        found.add(&BASE_ULIMITS, place.clone(), "`default-ulimits` is a key of daemon.json, and the base's flags stay");
     }
     for (flag, place) in flags {
         if keys.contains_key(&flag) {

@@ -32,6 +32,10 @@ rules! {
         "Every network namespace has its own: on the host it reaches tasks of network mode host only."
         "For bridge and awsvpc tasks put it under `[runtime].sysctls` of the image's recipe."
 
+    BASE_ULIMITS "AMI026" Warning "default-ulimits beside the base's own flag"
+        "Amazon Linux ships `--default-ulimit` in /etc/sysconfig/docker. Where that stays, the daemon exits: \"specified both as a flag and in the configuration file: default-ulimits\"."
+        "Say it as a flag under `[docker].flags`, or bake an /etc/sysconfig/docker without it."
+
     VOLUME_LIMITS "AMI010" Error "a volume outside what EBS offers"
         "EC2 refuses to start an instance with such a volume, so a scaling group starts none."
         "Keep to the limits named."

@@ -81,9 +81,8 @@ fn named_values(file: &TextFile<'_>, product: Option<Product>) -> Vec<(usize, St
     let assigns = ["sh", "env", "conf", "cfg", "ini", "properties", "options", "service", "config", "bash", "toml"];
     let bare = !file.path.file_name().trim_start_matches('.').contains('.');
     if bare || file.has_extension(&assigns) || file.text.starts_with("#!/bin/") {
-        return lines(file, |line| match line.contains("=>") {
-            true => arrows(line),
-            false => vec![assigned(line).or_else(|| mapped(line))],
+        return lines(file, |line| {
+            if line.contains("=>") { arrows(line) } else { vec![assigned(line).or_else(|| mapped(line))] }
         });
     }
     Vec::new()
