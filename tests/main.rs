@@ -13,3 +13,4 @@
 )]
 
 mod floors;
+mod recipes;
