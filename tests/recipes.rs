@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use elkbake::ami;
 use elkbake::finding::{Finding, Severity};
 use elkbake::local::{self, Local};
 use elkbake::name::RecipeName;
@@ -12,7 +13,6 @@ use elkbake::product::{self, Subject};
 use elkbake::project::{self, Project};
 use elkbake::recipe::{self, Recipe};
 use elkbake::text::{Document, Read};
-use elkbake::ami;
 use serde_json::{Value, json};
 
 /// Explained in words, because they are there to be refused: no example may use them.
@@ -86,7 +86,9 @@ fn known(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
         keys.insert(path);
     }
     for inside in ["items", "additionalProperties"] {
-        known(&schema[inside], path, keys);
+        if let Some(of) = schema.get(inside) {
+            known(of, path, keys);
+        }
     }
 }
 
@@ -114,7 +116,9 @@ fn used(schema: &Value, value: &Value, path: &str, keys: &mut BTreeSet<String>) 
 fn unexplained(schema: &Value, root: &str, examples: &[Value]) -> BTreeSet<String> {
     let (mut all, mut explained) = (BTreeSet::new(), BTreeSet::new());
     known(schema, root, &mut all);
-    examples.iter().for_each(|example| used(schema, example, root, &mut explained));
+    for example in examples {
+        used(schema, example, root, &mut explained);
+    }
     assert!(all.len() >= 5, "{root} has no keys: {schema}");
     all.into_iter().filter(|key| !explained.contains(key)).collect()
 }

@@ -163,8 +163,7 @@ fn of_ami(ami: &AmiRecipe) -> Vec<Want> {
 
 fn ami_text(base: &AmiBase, architecture: Architecture) -> String {
     let ssm = base.ssm.get(&architecture);
-    let parts =
-        [("ssm", ssm), ("name", base.name.as_ref()), ("id", base.id.as_ref()), ("owner", base.owner.as_ref())];
+    let parts = [("ssm", ssm), ("name", base.name.as_ref()), ("id", base.id.as_ref()), ("owner", base.owner.as_ref())];
     let said = parts.iter().filter_map(|(key, value)| value.map(|value| format!("{key}:{value}")));
     said.collect::<Vec<_>>().join(" ")
 }
