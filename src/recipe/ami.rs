@@ -132,8 +132,8 @@ table! {
 
     /// The image to start from: exactly one of `ssm`, `name` and `id`.
     pub struct AmiBase {
-        /// A public SSM parameter that holds the newest id; `{arch}` in it is replaced where names differ by processor.
-        pub ssm: Option<String>,
+        /// Public SSM parameters that hold the newest id, one for each of the recipe's architectures.
+        pub ssm: BTreeMap<Architecture, String>,
         /// A pattern of names, `*` and `?` allowed; the newest that matches. Needs `owner`.
         pub name: Option<String>,
         /// One image, by id.

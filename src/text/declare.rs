@@ -111,6 +111,15 @@ macro_rules! word {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let unknown = || format!("`{text}` is not known here: one of {}", [$($word),*].join(", "));
+                Self::ALL.iter().copied().find(|one| one.as_str() == text).ok_or_else(unknown)
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.serialize_str(self.as_str())
