@@ -23,7 +23,7 @@ const FORMAT: u32 = 1;
 /// 10 ms at the very best.
 const STEP: u64 = 1 << 20;
 
-/// Validators are ETags: a header's length.
+/// A validator is a header's value, so the note is short; what is longer is damaged.
 const LONGEST_NOTE: u64 = 64 << 10;
 
 /// A download that goes on where an earlier process stopped. It is exclusive: whoever else wants it waits
