@@ -268,7 +268,7 @@ mod tests {
     fn any_split_over_any_openings_gives_the_same_blob() {
         let bytes = || prop::collection::vec(any::<u8>(), 0..50);
         let pieces = prop::collection::vec((bytes(), any::<bool>()), 0..8);
-        holds(24, &pieces, |store, pieces| {
+        holds(16, &pieces, |store, pieces| {
             let mut whole = Vec::new();
             let mut partial = store.partial("p").unwrap();
             for (bytes, reopen) in &pieces {
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn another_validator_begins_anew() {
-        holds(32, &any::<(Vec<u8>, Vec<u8>, u8, u8)>(), |store, (old, new, first, second)| {
+        holds(16, &any::<(Vec<u8>, Vec<u8>, u8, u8)>(), |store, (old, new, first, second)| {
             let (first, second) = (format!("\"{first}\""), format!("\"{second}\""));
             let mut partial = store.partial("p").unwrap();
             partial.restart(Some(&first)).unwrap();
