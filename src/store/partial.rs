@@ -207,11 +207,9 @@ impl Drop for Partial<'_> {
     fn drop(&mut self) {
         if self.over {
             return;
-        }
-        if self.is_empty() {
+        } else if self.is_empty() {
             return self.discard();
-        }
-        if self.noted != self.len() {
+        } else if self.noted != self.len() {
             // As in `append`: without it, less can be gone on with.
             let _ = self.write_note();
         }
