@@ -186,7 +186,7 @@ impl Fetch for Fake {
 
 impl AmiLookup for Fake {
     fn find(&self, base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-        let question = format!("{} {architecture} {region}", base.ssm.as_deref().unwrap_or_default());
+        let question = format!("{} {architecture} {region}", base.ssm.get(&architecture).map_or("", String::as_str));
         self.note_question(&question);
         let id = self.amis.get(&question).ok_or_else(|| nothing_there(&question))?;
         Ok(AmiFacts {
