@@ -111,7 +111,7 @@ fn unhex(text: &str, into: &mut [u8]) -> Option<()> {
 }
 
 /// Adds up bytes as they pass and tells their digest and number at the end.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Hasher {
     state: Sha256,
     size: u64,

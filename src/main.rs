@@ -1,3 +1,5 @@
-//! The program: its exit code, and nothing else.
+//! The `elkbake` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    elkbake::cli::run()
+}

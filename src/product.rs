@@ -4,15 +4,19 @@
 //! A rule speaks about what is in the recipe and in its own files. What a base brings along is not looked at here: a
 //! check needs no network and no lock.
 
-mod base;
 mod baked;
+mod base;
 mod discovery;
 mod environment;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod heap;
 mod password;
 mod removed;
 pub mod rule;
-mod rules;
+pub(crate) mod rules;
 mod runtime;
 pub(crate) mod script;
 pub(crate) mod secret;

@@ -12,4 +12,11 @@
     reason = "a test that fails may panic, and a test sets up the world that the program may not look at"
 )]
 
+mod check;
+mod command_line;
 mod floors;
+mod kitchen;
+mod real;
+mod reproducible;
+mod store_crash;
+mod wire;

@@ -34,7 +34,7 @@ fn misplaced(path: &ImagePath, entry: &Entry, product: Product) -> Option<(&'sta
     if matches!(name, "elasticsearch.keystore" | "kibana.keystore" | "logstash.keystore" | "filebeat.keystore") {
         return Some((&KEYSTORE, format!("`{text}` is baked in")));
     }
-    let holds_key = [".p12", ".pfx", ".jks", ".ppk"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+    let holds_key = matches!(extension(name).to_ascii_lowercase().as_str(), "p12" | "pfx" | "jks" | "ppk");
     let public = ["trust", "cacerts"].iter().any(|word| name.to_ascii_lowercase().contains(word));
     if holds_key && !public && !folder {
         return Some((&KEY_CONTAINER, format!("`{text}` is baked in")));
@@ -54,7 +54,8 @@ fn misplaced(path: &ImagePath, entry: &Entry, product: Product) -> Option<(&'sta
         }
         Product::Logstash | Product::Filebeat => {
             let sincedb = name.trim_start_matches('.').starts_with("sincedb");
-            let registry = text.starts_with("/usr/share/filebeat/data/registry") || text.contains("/data/plugins/inputs/");
+            let registry =
+                text.starts_with("/usr/share/filebeat/data/registry") || text.contains("/data/plugins/inputs/");
             ((sincedb || registry) && !folder).then(|| (&SINCEDB, format!("`{text}` is baked in")))
         }
         Product::FluentBit if text == "/fluent-bit/etc/fluent-bit.conf" => {
@@ -64,10 +65,15 @@ fn misplaced(path: &ImagePath, entry: &Entry, product: Product) -> Option<(&'sta
     }
 }
 
+/// What stands after the last dot of a name.
+fn extension(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
 fn is_filebeat_config(path: &ImagePath) -> bool {
     let text = path.as_str();
     let folder = ["/modules.d/", "/inputs.d/"].iter().any(|folder| text.contains(folder));
-    path.file_name() == "filebeat.yml" || (folder && path.file_name().ends_with(".yml"))
+    path.file_name() == "filebeat.yml" || (folder && extension(path.file_name()) == "yml")
 }
 
 fn check_filebeat(scene: &Scene<'_>, image: &ImageRecipe, (path, entry): (&ImagePath, &Entry), found: &mut Found) {
@@ -97,7 +103,7 @@ fn check_filebeat(scene: &Scene<'_>, image: &ImageRecipe, (path, entry): (&Image
 pub(super) fn check_litter(scene: &Scene<'_>, found: &mut Found) {
     for (path, _) in scene.subject.local.tree.iter() {
         let name = path.file_name();
-        let swap = name.starts_with('.') && (name.ends_with(".swp") || name.ends_with(".swo"));
+        let swap = name.starts_with('.') && matches!(extension(name), "swp" | "swo");
         if matches!(name, ".git" | ".svn") || (name.len() > 1 && name.ends_with('~')) || swap {
             found.add(&LITTER, scene.file(path), format!("`{path}` would be baked in"));
         }

@@ -57,7 +57,9 @@ pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
         let place = || scene.key(&format!("config.env.{name}"));
         if name.contains('.') && name.bytes().any(|c| c.is_ascii_uppercase()) {
             found.add(&UPPER_CASE_ENV, place(), format!("`{name}` has upper-case letters"));
-        } else if name.contains('.') && version.is_some_and(|(major, minor, _)| major == 8 && (17..=19).contains(&minor)) {
+        } else if name.contains('.')
+            && version.is_some_and(|(major, minor, _)| major == 8 && (17..=19).contains(&minor))
+        {
             found.add(&DOTTED_ENV, place(), format!("{} drops `{name}`", image.version));
         }
         let digits = name.strip_prefix("ES_SETTING_").is_some_and(|rest| rest.bytes().any(|c| c.is_ascii_digit()));

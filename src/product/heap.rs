@@ -67,10 +67,10 @@ pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
             let message = format!("`{}{}` stands alone", one.flag, one.text);
             found.add(names.pair, one.place.clone(), message);
         }
-        (Some(least), Some(most)) => {
-            let (low, high) = (bytes(&least.text), bytes(&most.text));
+        (Some(start), Some(most)) => {
+            let (low, high) = (bytes(&start.text), bytes(&most.text));
             if low.is_some() && high.is_some() && low != high {
-                let message = format!("`-Xms{}` and `-Xmx{}`", least.text, most.text);
+                let message = format!("`-Xms{}` and `-Xmx{}`", start.text, most.text);
                 found.add(names.unequal, most.place.clone(), message);
             }
         }
@@ -151,7 +151,8 @@ mod tests {
         assert_eq!(bytes("1024M"), Some(1 << 30));
         assert_eq!(bytes("1048576k"), Some(1 << 30));
         assert_eq!(bytes("1073741824"), Some(1 << 30));
-        for wrong in ["", "g", "7.5g", "+1g", "1gb", "1 g", "${X}", "ä", "99999999999999999999g", "99999999999999999t"] {
+        for wrong in ["", "g", "7.5g", "+1g", "1gb", "1 g", "${X}", "ä", "99999999999999999999g", "99999999999999999t"]
+        {
             assert_eq!(bytes(wrong), None, "{wrong}");
         }
     }

@@ -77,10 +77,7 @@ fn named_values(file: &TextFile<'_>, product: Option<Product>) -> Vec<(usize, St
     Vec::new()
 }
 
-fn lines(
-    file: &TextFile<'_>,
-    read: impl Fn(&str) -> Vec<Option<(String, String)>>,
-) -> Vec<(usize, String, String)> {
+fn lines(file: &TextFile<'_>, read: impl Fn(&str) -> Vec<Option<(String, String)>>) -> Vec<(usize, String, String)> {
     let of_line = |(number, line)| read(line).into_iter().flatten().map(move |(name, value)| (number, name, value));
     file.live_lines().flat_map(of_line).collect()
 }
@@ -123,7 +120,8 @@ fn first_value(text: &str) -> String {
 
 fn last_part(key: &str) -> String {
     // `cloud.auth` and `cloud.id` say more than their last part.
-    let from = if key.ends_with("cloud.auth") { "cloud.auth".len() } else { key.rsplit('.').next().map_or(0, str::len) };
+    let from =
+        if key.ends_with("cloud.auth") { "cloud.auth".len() } else { key.rsplit('.').next().map_or(0, str::len) };
     key[key.len() - from..].to_owned()
 }
 
@@ -134,8 +132,22 @@ fn is_docker_login(file: &TextFile<'_>) -> bool {
 /// Whether what stands under a name is a secret. `password_file`, `password_hashing` and the like are not.
 fn is_secret_name(name: &str) -> bool {
     const ENDS: [&str; 16] = [
-        "password", "passwd", "passphrase", "secret", "secretkey", "accesskey", "privatekey", "apikey", "cloudauth",
-        "encryptionkey", "authtoken", "accesstoken", "servicetoken", "serviceaccounttoken", "sessiontoken", "authdata",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "secretkey",
+        "accesskey",
+        "privatekey",
+        "apikey",
+        "cloudauth",
+        "encryptionkey",
+        "authtoken",
+        "accesstoken",
+        "servicetoken",
+        "serviceaccounttoken",
+        "sessiontoken",
+        "authdata",
     ];
     let last = name.rsplit('.').next().unwrap_or_default();
     let plain = |text: &str| text.chars().filter(|c| !matches!(c, '_' | '-' | '.')).collect::<String>().to_lowercase();
@@ -173,16 +185,43 @@ mod tests {
     #[test]
     fn secrets_are_known_by_name() {
         for name in [
-            "password", "elasticsearch.password", "ELASTIC_PASSWORD", "http_passwd", "HTTP_Passwd", "bootstrap.password",
-            "xpack.security.http.ssl.keystore.secure_password", "api_key", "API_KEY", "cloud.auth", "Cloud_Auth",
-            "xpack.security.encryptionKey", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DB_SECRET", "ssl.key_passphrase",
-            "elasticsearch.serviceAccountToken", "ECS_ENGINE_AUTH_DATA", "keyPassphrase", "jdbc_password",
+            "password",
+            "elasticsearch.password",
+            "ELASTIC_PASSWORD",
+            "http_passwd",
+            "HTTP_Passwd",
+            "bootstrap.password",
+            "xpack.security.http.ssl.keystore.secure_password",
+            "api_key",
+            "API_KEY",
+            "cloud.auth",
+            "Cloud_Auth",
+            "xpack.security.encryptionKey",
+            "AWS_SECRET_ACCESS_KEY",
+            "GITHUB_TOKEN",
+            "DB_SECRET",
+            "ssl.key_passphrase",
+            "elasticsearch.serviceAccountToken",
+            "ECS_ENGINE_AUTH_DATA",
+            "keyPassphrase",
+            "jdbc_password",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
         for name in [
-            "password_file", "ELASTIC_PASSWORD_FILE", "password_hashing.algorithm", "token", "tokenizer", "token.enabled",
-            "key", "ssl.key", "cloud.id", "user", "PASSWORD_POLICY", "secrets", "xpack.security.authc.token.timeout",
+            "password_file",
+            "ELASTIC_PASSWORD_FILE",
+            "password_hashing.algorithm",
+            "token",
+            "tokenizer",
+            "token.enabled",
+            "key",
+            "ssl.key",
+            "cloud.id",
+            "user",
+            "PASSWORD_POLICY",
+            "secrets",
+            "xpack.security.authc.token.timeout",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }
@@ -190,7 +229,18 @@ mod tests {
 
     #[test]
     fn references_are_no_secrets_but_their_defaults_are() {
-        for value in ["", "${ES_PWD}", "$ES_PWD", "${ES_PWD:}", "$(aws ssm)", "`cmd`", "<password>", "{{ pw }}", "true", "u:${P}"] {
+        for value in [
+            "",
+            "${ES_PWD}",
+            "$ES_PWD",
+            "${ES_PWD:}",
+            "$(aws ssm)",
+            "`cmd`",
+            "<password>",
+            "{{ pw }}",
+            "true",
+            "u:${P}",
+        ] {
             assert!(!is_literal(value), "{value}");
         }
         for value in ["changeme", "${ES_PWD:changeme}", "${ES_PWD:-changeme}", "u:p"] {

@@ -23,8 +23,14 @@ struct Change {
 
 const EVER: Triple = (u64::MAX, 0, 0);
 
-const CHANGES: [Change; 7] = [
-    Change { product: Product::Elasticsearch, key: "discovery.zen.", from: (8, 0, 0), before: EVER, rule: &ZEN_REMOVED },
+const CHANGES: [Change; 9] = [
+    Change {
+        product: Product::Elasticsearch,
+        key: "discovery.zen.",
+        from: (8, 0, 0),
+        before: EVER,
+        rule: &ZEN_REMOVED,
+    },
     Change {
         product: Product::Elasticsearch,
         key: "discovery.zen.",
@@ -47,8 +53,17 @@ const CHANGES: [Change; 7] = [
         rule: &EC2_PROTOCOL,
     },
     Change { product: Product::Kibana, key: "optimize.", from: (8, 0, 0), before: EVER, rule: &OPTIMIZE },
-    Change { product: Product::Kibana, key: "elasticsearch.url", from: (7, 0, 0), before: EVER, rule: &ELASTICSEARCH_URL },
-    Change { product: Product::Logstash, key: "http.", from: (9, 0, 0), before: EVER, rule: &LS_HTTP_GONE },
+    Change {
+        product: Product::Kibana,
+        key: "elasticsearch.url",
+        from: (7, 0, 0),
+        before: EVER,
+        rule: &ELASTICSEARCH_URL,
+    },
+    // By name and not `http.*`: the variable HTTP_PROXY is no setting.
+    Change { product: Product::Logstash, key: "http.host", from: (9, 0, 0), before: EVER, rule: &LS_HTTP_GONE },
+    Change { product: Product::Logstash, key: "http.port", from: (9, 0, 0), before: EVER, rule: &LS_HTTP_GONE },
+    Change { product: Product::Logstash, key: "http.environment", from: (9, 0, 0), before: EVER, rule: &LS_HTTP_GONE },
 ];
 
 /// Plugins that became modules, and in which version.

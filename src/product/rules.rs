@@ -5,8 +5,8 @@ use super::rule::rules;
 rules! {
     /// All rules for images, and those that images and hosts share.
     MUTABLE_BASE "GEN001" Warning "the base can change and nothing pins it"
-        "A tag is moved whenever its owner likes: the same recipe gives another image tomorrow, and nobody can say which base was used."
-        "Run `elkbake lock` and commit the lock beside the recipe, or add the base's `@sha256:…`."
+        "A tag, a parameter or a name is moved whenever its owner likes: the same recipe gives another image tomorrow, and nobody can say which base was used."
+        "Run `elkbake lock` and commit the lock beside the recipe, or name the base itself: an image's `@sha256:…`, an AMI's id."
     LATEST_BASE "GEN002" Warning "the base is `latest`"
         "`latest`, or no tag at all, jumps to the next major version as soon as that is published; an update of the lock would then upgrade the whole stack."
         "Name the version that you mean, as in `elasticsearch:8.19.3`."

@@ -3,7 +3,7 @@
 use super::rules::IMDS_V1;
 use super::subject::{Found, Scene};
 
-/// Requests for instance metadata in a file that never mentions the token which IMDSv2 asks for.
+/// Requests for instance metadata in a file that never mentions the token which `IMDSv2` asks for.
 pub(super) fn check_metadata(scene: &Scene<'_>, found: &mut Found) {
     const PATHS: [&str; 3] = ["/meta-data", "/user-data", "/dynamic"];
     const TOOLS: [&str; 6] = ["curl", "wget", "http", "GET", "fetch", "urlopen"];

@@ -9,8 +9,10 @@ use super::subject::{Found, Place, Scene};
 pub(super) const RULES: [&Rule; 7] =
     [&AWS_KEY, &PRIVATE_KEY, &TOKEN, &PASSWORD, &SECRET_ENV, &KEYSTORE, &PASSWORD_FILE];
 
-/// Beginnings of tokens, how many characters of which kind follow at least, and whose they are.
-const TOKENS: [(&str, usize, fn(u8) -> bool, &str); 12] = [
+/// How a token begins, how many characters of which kind follow at least, and whose it is.
+type Token = (&'static str, usize, fn(u8) -> bool, &'static str);
+
+const TOKENS: [Token; 12] = [
     ("ghp_", 30, is_word, "GitHub"),
     ("gho_", 30, is_word, "GitHub"),
     ("ghu_", 30, is_word, "GitHub"),
@@ -139,7 +141,8 @@ fn url_password(line: &str) -> Option<&str> {
         let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '?' | '#' | ',' | '>' | ']'));
         let (userinfo, host) = rest[..end.unwrap_or(rest.len())].rsplit_once('@')?;
         let (_, password) = userinfo.split_once(':')?;
-        (!host.is_empty() && !password.is_empty() && !password.starts_with(['$', '%', '<', '{', '*'])).then_some(password)
+        (!host.is_empty() && !password.is_empty() && !password.starts_with(['$', '%', '<', '{', '*']))
+            .then_some(password)
     })
 }
 
@@ -177,7 +180,10 @@ mod tests {
         ] {
             assert_eq!(code(&line), Some(expected), "{line}");
             let (_, message) = look(&line).unwrap();
-            assert!(!message.contains(&body) && !message.contains("hunter2") && !message.contains("EXAMPLE"), "{message}");
+            assert!(
+                !message.contains(&body) && !message.contains("hunter2") && !message.contains("EXAMPLE"),
+                "{message}"
+            );
         }
     }
 

@@ -10,6 +10,7 @@ macro_rules! table {
     ($(
         $(#[doc = $about:literal])*
         $(#[derive($($derive:ident),*)])?
+        $(#[serde($($shape:tt)*)])?
         $(#[checked($check:ident)])?
         $(#[unique($($unique:ident),*)])?
         pub struct $name:ident {
@@ -23,6 +24,7 @@ macro_rules! table {
         $(#[doc = $about])*
         #[derive(Clone, Debug, PartialEq)]
         $(#[derive($(serde::$derive),*)])?
+        $(#[serde($($shape)*)])?
         pub struct $name {
             $(
                 $(#[doc = $doc])*
@@ -163,6 +165,13 @@ macro_rules! word {
             fn from_str(text: &str) -> Result<Self, $crate::text::UnknownWord> {
                 let known = Self::ALL.iter().find(|one| one.as_str() == text);
                 known.copied().ok_or_else(|| $crate::text::UnknownWord::new(text, &[$($word),*]))
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
 

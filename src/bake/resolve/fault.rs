@@ -1,0 +1,125 @@
+//! What can be wrong with an input.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::bake::port::PortError;
+use crate::image::oci::OciError;
+use crate::lock::Input;
+use crate::name::{Platform, RecipeName};
+use crate::recipe::Checksum;
+use crate::store::StoreError;
+
+/// Why a recipe could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// Some inputs could not be found or are wrong; all of them are listed.
+    #[error("recipe {recipe} cannot be locked:{}", list(.faults))]
+    Inputs {
+        /// Which recipe.
+        recipe: RecipeName,
+        /// What is wrong, in the recipe's order; never empty.
+        faults: Vec<InputFault>,
+    },
+    /// An input was asked to move that the recipe does not have.
+    #[error("recipe {recipe} has no input `{name}`; it has: {}", names(.known))]
+    UnknownInput {
+        /// Which recipe.
+        recipe: RecipeName,
+        /// What was named.
+        name: String,
+        /// What it has.
+        known: Vec<Input>,
+    },
+}
+
+fn list(faults: &[InputFault]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+fn names(inputs: &[Input]) -> String {
+    inputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// One input and what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+#[error("{input}: {fault}")]
+pub struct InputFault {
+    /// Which input.
+    pub input: Input,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What can be wrong with an input.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It could not be had.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The store could not take or give it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its documents are wrong.
+    #[error("{subject}: {source}")]
+    Oci {
+        /// Which document.
+        subject: String,
+        /// What is wrong with it.
+        source: OciError,
+    },
+    /// A file of the project cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It can be read, and is not what it should be.
+    #[error("{subject}: {message}")]
+    Wrong {
+        /// What was read.
+        subject: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// It does not exist for a platform of the recipe.
+    #[error("{subject} is not made for {wanted}; it is for {}", if .there.is_empty() { "none".to_owned() } else { .there.join(", ") })]
+    Platform {
+        /// What was looked at.
+        subject: String,
+        /// The platform that the recipe names.
+        wanted: Platform,
+        /// The platforms that there are.
+        there: Vec<String>,
+    },
+    /// Its bytes are not those that were promised.
+    #[error("{subject} should have the checksum {expected} ({said_by}), it has {got}")]
+    Checksum {
+        /// What was read.
+        subject: String,
+        /// What was promised.
+        expected: Checksum,
+        /// By whom.
+        said_by: String,
+        /// What it is.
+        got: Checksum,
+    },
+    /// Nobody says where it comes from.
+    #[error("the recipe does not say where it comes from: give `url`, `path` or `maven`")]
+    NoSource {
+        /// Which input.
+        input: Input,
+    },
+}
+
+impl Fault {
+    pub(super) fn wrong(subject: impl ToString, message: impl Into<String>) -> Self {
+        Self::Wrong { subject: subject.to_string(), message: message.into() }
+    }
+
+    pub(super) fn oci(subject: impl ToString) -> impl Fn(OciError) -> Self {
+        move |source| Self::Oci { subject: subject.to_string(), source }
+    }
+}

@@ -1,0 +1,56 @@
+//! What resolving reaches out to.
+
+use std::path::Path;
+
+use crate::bake::event::Listener;
+use crate::bake::port::{AmiLookup, Download, Fetch, PortError, Registry};
+use crate::digest::Digest;
+use crate::recipe::Url;
+use crate::store::Store;
+
+/// Nothing larger is taken as a plugin, an archive or a base: a disk that fills up serves nobody.
+pub const LARGEST_ARTEFACT: u64 = 8 << 30;
+
+/// What resolving reaches out to. A port that is `None` is closed: `--offline`.
+#[derive(Clone, Copy)]
+pub struct World<'w> {
+    /// The project's folder.
+    pub project: &'w Path,
+    /// Registries.
+    pub registry: Option<&'w dyn Registry>,
+    /// Downloads.
+    pub fetch: Option<&'w dyn Fetch>,
+    /// Host images.
+    pub ami: Option<&'w dyn AmiLookup>,
+    /// The Maven repository that the project names.
+    pub maven: Option<&'w Url>,
+    /// Where downloads are kept.
+    pub store: &'w Store,
+    /// Who is told.
+    pub tell: Listener<'w>,
+}
+
+impl<'w> World<'w> {
+    pub(super) fn registry(&self, subject: &dyn ToString) -> Result<&'w dyn Registry, PortError> {
+        self.registry.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
+    }
+
+    pub(super) fn ami(&self, subject: &dyn ToString) -> Result<&'w dyn AmiLookup, PortError> {
+        self.ami.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
+    }
+
+    /// Downloads something, unless its bytes are known and here.
+    pub(super) fn download(
+        &self,
+        name: String,
+        url: &Url,
+        expected: Option<Digest>,
+        limit: u64,
+    ) -> Result<(Digest, u64), PortError> {
+        if let Some((digest, size)) = expected.and_then(|digest| Some((digest, self.store.size(&digest)?))) {
+            return Ok((digest, size));
+        }
+        let fetch = self.fetch.ok_or_else(|| PortError::Offline { subject: url.to_string() })?;
+        fetch.fetch(&Download { name, url: url.clone(), expected, limit }, self.store, self.tell)
+    }
+}
