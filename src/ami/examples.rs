@@ -74,11 +74,11 @@ fn tuning() -> Vec<Example> {
             "AMI025",
             host().replace(
                 "base.id = \"ami-0123456789abcdef0\"",
-                "base.ssm = \"/aws/service/ecs/optimized-ami/amazon-linux-2/recommended/image_id\"",
+                "base.ssm.x86_64 = \"/aws/service/ecs/optimized-ami/amazon-linux-2/recommended/image_id\"",
             ),
             host().replace(
                 "base.id = \"ami-0123456789abcdef0\"",
-                "base.ssm = \"/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id\"",
+                "base.ssm.x86_64 = \"/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id\"",
             ),
         ),
     ]

@@ -223,7 +223,7 @@ fn manifest(config: &[u8], layers: &[&[u8]]) -> Value {
 }
 
 const HOST: &str = "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\narchitectures = [\"x86_64\", \"arm64\"]\n\
-    [base]\nssm = \"/aws/ecs\"\n";
+    [base]\nssm = { x86_64 = \"/aws/ecs\", arm64 = \"/aws/ecs\" }\n";
 
 #[test]
 fn a_host_is_locked_by_processor_and_moves_only_when_told() {
