@@ -7,17 +7,21 @@
 
 mod canonical;
 mod declare;
+mod depth;
+mod kind;
 mod problem;
 mod read;
+mod strict;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-pub use canonical::canonical;
-pub(crate) use declare::{read_as_text, table, word};
-pub use problem::{Positions, Problem, TextError, line_and_column, nearest};
-pub use read::{Read, Reader};
+use canonical::canonical;
+pub(crate) use declare::{field, field_schema, read_as_text, table, word};
+pub use problem::{Positions, Problem, TextError, UnknownWord, line_and_column, nearest};
+pub use read::{Read, Reader, Table};
+pub use strict::{Grammar, GrammarError, Plain, Positive, Scalar, Text};
 pub use toml::Spanned;
 pub use toml::de::{DeTable, DeValue};
 
@@ -35,26 +39,24 @@ pub struct Document<T> {
     pub canonical: BTreeMap<String, String>,
 }
 
-/// Turns the bytes of a file into text, or says why they are none.
+/// Turns the bytes of a file into text, or says why they are none. A byte order mark is dropped.
 ///
 /// # Errors
 /// When the bytes are too many or not UTF-8.
 pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, TextError> {
-    let fail = |text: &str, span: Range<usize>, message: String, help: &str| TextError {
-        path: path.to_owned(),
-        text: text.to_owned(),
-        problems: vec![Problem { span, message, help: Some(help.to_owned()) }],
-    };
-    if bytes.len() > LONGEST_TEXT {
-        let message = format!("this file has {} bytes; texts of up to {LONGEST_TEXT} bytes are read", bytes.len());
-        return Err(fail("", 0..0, message, "large content belongs into files under `images/` or `ami/`"));
+    too_long(path, bytes.len())?;
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        return Err(refused(path, "", 0..0, "this file is UTF-16".to_owned(), "save it as UTF-8"));
     }
-    String::from_utf8(bytes).map_err(|error| {
+    let mut text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-        let message = format!("byte {good} is not UTF-8");
-        fail(&text, good..good, message, "save the file as UTF-8 without a byte order mark")
-    })
+        refused(path, &text, good..good, format!("byte {good} is not UTF-8"), "save the file as UTF-8")
+    })?;
+    if text.starts_with('\u{FEFF}') {
+        text.drain(..'\u{FEFF}'.len_utf8());
+    }
+    Ok(text)
 }
 
 /// Reads a whole text as a `T`.
@@ -62,28 +64,55 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, TextError> {
 /// # Errors
 /// All that is wrong with it.
 pub fn parse<T: Read>(path: &Path, text: &str) -> Result<Document<T>, TextError> {
+    too_long(path, text.len())?;
+    if let Some(byte) = depth::too_deep(text) {
+        let message = format!("this is nested deeper than {} levels", depth::DEEPEST);
+        return Err(refused(path, text, byte..byte, message, "close brackets that were left open"));
+    }
     let (root, syntax) = DeTable::parse_recoverable(text);
     let mut reader = Reader::new(text.len());
+    let mut is_readable = true;
     for error in syntax {
         let span = error.span().unwrap_or(0..0);
-        reader.problem_at(span, error.message().to_owned(), None);
+        if error.message() == "duplicate key" {
+            let message = format!("`{}` is said twice", text.get(span.clone()).unwrap_or_default());
+            reader.problem_at(span, message, Some("keep one of the two".to_owned()));
+        } else {
+            // The rest of the table is guesswork: what is missing may only be unreadable.
+            is_readable = false;
+            reader.problem_at(span, error.message().to_owned(), None);
+        }
     }
-    // After a syntax error the rest of the table is guesswork: what is missing may only be unreadable.
-    let value = if reader.has_problems() { None } else { reader.document(&root) };
-    let (problems, positions) = reader.finish();
+    let value = if is_readable { reader.document(&root) } else { None };
+    let read::Collected { problems, positions, unordered } = reader.finish();
     match value {
-        Some(value) if problems.is_empty() => Ok(Document { value, positions, canonical: canonical(root.get_ref()) }),
+        Some(value) if problems.is_empty() => {
+            Ok(Document { value, positions, canonical: canonical(root.get_ref(), &unordered) })
+        }
         _ => Err(TextError { path: path.to_owned(), text: text.to_owned(), problems }),
     }
 }
 
+fn refused(path: &Path, text: &str, span: Range<usize>, message: String, help: &str) -> TextError {
+    let problems = vec![Problem { span, message, help: Some(help.to_owned()) }];
+    TextError { path: path.to_owned(), text: text.to_owned(), problems }
+}
+
+fn too_long(path: &Path, bytes: usize) -> Result<(), TextError> {
+    if bytes <= LONGEST_TEXT {
+        return Ok(());
+    }
+    let message = format!("this file has {bytes} bytes; texts of up to {LONGEST_TEXT} bytes are read");
+    Err(refused(path, "", 0..0, message, "large content belongs into files under `images/` or `ami/`"))
+}
+
 read_as_text!(
-    crate::digest::Digest,
-    crate::name::ImagePath,
-    crate::name::Platform,
-    crate::name::RecipeName,
+    crate::digest::Digest = "^sha256:[0-9a-f]{64}$",
+    crate::name::ImagePath = "^/",
+    crate::name::Platform = "^linux/[a-z0-9]+(/[a-z0-9]+)?$",
+    crate::name::RecipeName = "^[a-z0-9]+([-._][a-z0-9]+)*$",
     crate::name::Reference,
-    crate::name::Registry,
-    crate::name::Repository,
-    crate::name::Tag,
+    crate::name::Registry = "^[A-Za-z0-9\\[]",
+    crate::name::Repository = "^[a-z0-9]+([-._/]+[a-z0-9]+)*$",
+    crate::name::Tag = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
 );

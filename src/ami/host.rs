@@ -31,9 +31,8 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     if ami.base.id.is_none() && scene.subject.lock.is_none() {
         found.add(&MUTABLE_BASE, scene.key("base"), "the base is looked up, and there is no lock");
     }
-    let base = ami.base.ssm.as_deref().unwrap_or_default();
-    if base.contains("/amazon-linux-2/") {
-        found.add(&OLD_AMAZON_LINUX, scene.key("base.ssm"), format!("`{base}`"));
+    for (architecture, base) in ami.base.ssm.iter().filter(|(_, base)| base.contains("/amazon-linux-2/")) {
+        found.add(&OLD_AMAZON_LINUX, scene.key(&format!("base.ssm.{architecture}")), format!("`{base}`"));
     }
 }
 

@@ -73,6 +73,10 @@ impl Positions {
 /// The nearest of some known words to one that is unknown, for "did you mean".
 #[must_use]
 pub fn nearest<'w>(wrong: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    // Comparing costs length times length, and nothing this long is a slip of the pen.
+    if wrong.len() > 64 {
+        return None;
+    }
     let score = |word: &str| strsim::normalized_damerau_levenshtein(&wrong.to_lowercase(), &word.to_lowercase());
     known
         .into_iter()
@@ -80,4 +84,25 @@ pub fn nearest<'w>(wrong: &str, known: impl IntoIterator<Item = &'w str>) -> Opt
         .filter(|(score, _)| *score > 0.55)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word)
+}
+
+/// A word where only some are known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}: {help}")]
+pub struct UnknownWord {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl UnknownWord {
+    pub(crate) fn new(text: &str, known: &[&str]) -> Self {
+        let help = match nearest(text, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of: {}", known.join(", ")),
+        };
+        let text: String = text.chars().take(300).collect();
+        Self { message: format!("`{text}` is not known here"), help }
+    }
 }

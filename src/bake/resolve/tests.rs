@@ -186,7 +186,7 @@ impl Fetch for Fake {
 
 impl AmiLookup for Fake {
     fn find(&self, base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-        let question = format!("{} {architecture} {region}", base.ssm.as_deref().unwrap_or_default());
+        let question = format!("{} {architecture} {region}", base.ssm.get(&architecture).map_or("", String::as_str));
         self.note_question(&question);
         let id = self.amis.get(&question).ok_or_else(|| nothing_there(&question))?;
         Ok(AmiFacts {
@@ -223,7 +223,7 @@ fn manifest(config: &[u8], layers: &[&[u8]]) -> Value {
 }
 
 const HOST: &str = "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\narchitectures = [\"x86_64\", \"arm64\"]\n\
-    [base]\nssm = \"/aws/ecs\"\n";
+    [base]\nssm = { x86_64 = \"/aws/ecs\", arm64 = \"/aws/ecs\" }\n";
 
 #[test]
 fn a_host_is_locked_by_processor_and_moves_only_when_told() {
