@@ -64,7 +64,7 @@ fn general() -> Vec<Example> {
         ),
         (
             "GEN006",
-            es().with("runtime.ulimits.nproc = { soft = -1, hard = 4096 }"),
+            es().with("runtime.ulimits.nproc = { soft = 2048, hard = 4096 }"),
             es().with("runtime.ulimits.nproc = { soft = 4096, hard = -1 }"),
         ),
         ("GEN007", es_of("8.19"), es_of("9.0.0-beta1")),
