@@ -5,3 +5,4 @@ mod bench;
 mod download;
 mod proxy;
 mod registry;
+mod tls;

@@ -1,5 +1,6 @@
 //! One request and its answer: connection, redirects, time limits. Nothing here tries twice.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -122,7 +123,8 @@ impl Body {
 }
 
 fn cut_short(error: &hyper::Error) -> String {
-    if error.is_incomplete_message() {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    if error.is_incomplete_message() || cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof) {
         "the connection ended in the middle".to_owned()
     } else {
         format!("the connection broke: {}", reasons(error))

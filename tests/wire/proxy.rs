@@ -53,13 +53,13 @@ fn a_wrong_proxy_is_refused_at_the_start() {
 }
 
 /// A proxy that tunnels everything to one place, and notes what it was asked for.
-struct Tunnel {
-    host: String,
-    heads: Arc<Mutex<Vec<String>>>,
+pub struct Tunnel {
+    pub host: String,
+    pub heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Tunnel {
-    fn start(answer: &'static str, to: Option<String>) -> Self {
+    pub fn start(answer: &'static str, to: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let heads = Arc::new(Mutex::new(Vec::new()));
