@@ -6,3 +6,4 @@ mod download;
 mod proxy;
 mod registry;
 mod tls;
+mod tunnel;

@@ -11,13 +11,14 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::bake::port::PortError;
-use crate::remote::address::{redirect, same_server, shown};
+use crate::remote::address::{host_and_port, redirect, same_server, shown};
 use crate::remote::config::Timing;
 use crate::remote::netrc::Netrc;
 use crate::remote::proxy::{Connector, Ways};
@@ -201,7 +202,7 @@ impl Http {
         let limit = self.timing.connect + self.timing.idle;
         let reply = match timeout(limit, client.request(request)).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(not_sent(ask.subject, url, &error)),
+            Ok(Err(error)) => return Err(not_sent(ask.subject, url, proxy.as_ref(), &error)),
             Err(_) => return Err(Failure::again(format!("no answer within {limit:?}"))),
         };
         if reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
@@ -240,8 +241,9 @@ fn authorization(ask: &Ask<'_>, url: &Uri) -> Option<HeaderValue> {
     login?.basic()
 }
 
-fn not_sent(subject: &str, url: &Uri, error: &hyper_util::client::legacy::Error) -> Failure {
-    let why = format!("cannot reach {}: {}", crate::remote::address::host_and_port(url), reasons(error));
+fn not_sent(subject: &str, url: &Uri, proxy: Option<&Intercept>, error: &Error) -> Failure {
+    let by = proxy.map_or_else(String::new, |proxy| format!(" through the proxy {}", host_and_port(proxy.uri())));
+    let why = format!("cannot reach {}{by}: {}", host_and_port(url), reasons(error));
     if why.contains("proxy authorization required") {
         return proxy_denies(subject);
     }

@@ -16,10 +16,10 @@ const SMALL: &[u8] = br#"{"schemaVersion":2}"#;
 
 /// A client with a Docker configuration; `HOST` stands for the registry's host.
 fn with_docker_config(server: &Registry, json: &str) -> Bench {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let path = folder.join("config.json");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
     std::fs::write(&path, json.replace("HOST", &server.host())).unwrap();
-    Bench::with(WireConfig { docker_config: Some(path), search_path: vec![folder], ..config() })
+    Bench::with(WireConfig { docker_config: Some(path), ..config() }).keeping(folder)
 }
 
 fn with_login(server: &Registry, user: &str, password: &str) -> Bench {
@@ -172,27 +172,20 @@ fn a_token_server_in_trouble_is_asked_again() {
     assert!(message.contains("without a token"), "{message}");
 }
 
-/// Puts a program beside the configuration.
-fn put_program(bench_folder: &std::path::Path, name: &str, script: &str) {
-    let path = bench_folder.join(format!("docker-credential-{name}"));
-    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-}
-
+/// A client with a configuration, and the program `docker-credential-kitchen`.
 fn with_program(server: &Registry, json: &str, script: &str, limit: Duration) -> Bench {
-    let folder = tempfile::tempdir().unwrap().keep();
-    put_program(&folder, "kitchen", script);
-    std::fs::write(folder.join("config.json"), json.replace("HOST", &server.host())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("docker-credential-kitchen");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, json.replace("HOST", &server.host())).unwrap();
+    let search_path = vec![folder.path().to_owned()];
     let timing = Timing { credentials: limit, ..config().timing };
-    Bench::with(WireConfig {
-        docker_config: Some(folder.join("config.json")),
-        search_path: vec![folder],
-        timing,
-        ..config()
-    })
+    Bench::with(WireConfig { docker_config: Some(path), search_path, timing, ..config() }).keeping(folder)
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_program_knows_the_password() {

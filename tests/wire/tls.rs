@@ -4,22 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use elkbake::remote::config::{Proxies, WireConfig};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::bench::{Bench, config, error};
-use super::proxy::Tunnel;
+use super::tunnel::{self, Tunnel};
 use crate::kitchen::registry::{Fault, Guard, Registry};
 
 /// A registry behind TLS that calls itself `far.invalid`, and writes down whom to believe.
 fn secure(authority: &Path) -> Registry {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let issuer = tunnel::authority(authority);
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["far.invalid".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    std::fs::write(authority, issuer.pem()).unwrap();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()

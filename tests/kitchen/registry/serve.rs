@@ -107,12 +107,15 @@ impl Server {
             }
             Some(Fault::Headers(headers)) => headers.iter().for_each(|(name, value)| answer.set(name, value)),
             Some(Fault::Endless) => return self.endless(&answer, to),
-            Some(Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
+            Some(Fault::HangUp | Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
+        }
+        if matches!(fault, Some(Fault::HangUp)) {
+            return Ok((0, false));
         }
         let framing = framing.unwrap_or(Framing::Length(answer.body.len() as u64));
         to.write_all(head(&answer, &framing).as_bytes())?;
         to.flush()?;
-        if let Some(Fault::Stall) = fault {
+        if matches!(fault, Some(Fault::Stall)) {
             self.stall();
             return Ok((0, false));
         }
@@ -162,12 +165,12 @@ impl Server {
 fn head(answer: &Answer, framing: &Framing) -> String {
     let mut head = format!("HTTP/1.1 {} Kitchen\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head += &format!("{name}: {value}\r\n");
     }
     match framing {
-        Framing::Length(length) => head.push_str(&format!("Content-Length: {length}\r\n")),
-        Framing::Chunks => head.push_str("Transfer-Encoding: chunked\r\n"),
-        Framing::UntilClose => head.push_str("Connection: close\r\n"),
+        Framing::Length(length) => head += &format!("Content-Length: {length}\r\n"),
+        Framing::Chunks => head += "Transfer-Encoding: chunked\r\n",
+        Framing::UntilClose => head += "Connection: close\r\n",
     }
     head + "\r\n"
 }
