@@ -163,16 +163,14 @@ impl Server {
 }
 
 fn head(answer: &Answer, framing: &Framing) -> String {
-    let mut head = format!("HTTP/1.1 {} Kitchen\r\n", answer.status);
-    for (name, value) in &answer.headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    match framing {
-        Framing::Length(length) => head += &format!("Content-Length: {length}\r\n"),
-        Framing::Chunks => head += "Transfer-Encoding: chunked\r\n",
-        Framing::UntilClose => head += "Connection: close\r\n",
-    }
-    head + "\r\n"
+    let mut lines = vec![format!("HTTP/1.1 {} Kitchen", answer.status)];
+    lines.extend(answer.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    lines.push(match framing {
+        Framing::Length(length) => format!("Content-Length: {length}"),
+        Framing::Chunks => "Transfer-Encoding: chunked".to_owned(),
+        Framing::UntilClose => "Connection: close".to_owned(),
+    });
+    lines.join("\r\n") + "\r\n\r\n"
 }
 
 /// The next request; `None` when there is none.
