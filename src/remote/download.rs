@@ -159,10 +159,14 @@ impl Download<'_> {
         let length = reply.header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
         let whole = match reply.status {
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                if have > 0 && range == Some((None, Some(have))) && self.promised.is_none_or(|whole| whole == have) {
+                let is_whole = range == Some((None, Some(have))) && self.goal.size.is_none_or(|size| size == have);
+                if have > 0 && is_whole && self.promised.is_none_or(|whole| whole == have) {
                     return Ok(false);
                 }
                 self.restart(partial, None)?;
+                if let Some((None, Some(whole))) = range {
+                    self.goal.check_length(whole)?;
+                }
                 return Err(Failure::again("it has another length than before"));
             }
             StatusCode::PARTIAL_CONTENT => {

@@ -232,12 +232,9 @@ fn credentials_stay_behind_when_a_blob_is_elsewhere() {
     let digest = server.blob(&content);
     let there = elsewhere.file("blob", &content);
     let path = format!("/v2/a/b/blobs/{digest}");
-    server.fault(&path, 1, Fault::Status(401, None));
     let bench = with_login(&server, "me", "hunter2");
     bench.manifest(&server.reference("a/b:1")).unwrap();
     server.forget();
-    // The fault above is used up by a request without a challenge, which is final.
-    error!(bench.blob(&server.reference("a/b"), digest, 100_000), Denied);
     server.fault(&path, usize::MAX, Fault::Redirect(format!("{}?X-Signature=s", elsewhere.url(&there))));
     elsewhere.fault(&there, 1, Fault::Cut(50_000));
     bench.blob(&server.reference("a/b"), digest, 100_000).unwrap();
@@ -245,20 +242,22 @@ fn credentials_stay_behind_when_a_blob_is_elsewhere() {
     assert_eq!(requests.len(), 2);
     assert!(requests.iter().all(|request| !request.headers.contains_key("authorization")));
     // The signature may have run out: each part is asked for at the registry first.
-    assert_eq!(server.requests_to(&path).len(), 1 + 2);
+    assert_eq!(server.requests_to(&path).len(), 2);
+    assert!(server.requests().iter().all(|request| request.headers.contains_key("authorization")));
     assert_eq!(requests[1].header("range"), Some("bytes=50000-"));
 }
 
 #[test]
 fn whoever_is_redirected_to_gets_no_credentials_by_asking() {
     let (server, elsewhere) = (server(Guard::basic("me", "hunter2")), Registry::start());
-    elsewhere.guard(Guard::basic("me", "hunter2"));
+    elsewhere.guard(Guard::token("me", "hunter2"));
     let digest = Digest::of(b"x");
     let path = format!("/v2/a/b/blobs/{digest}");
     server.fault(&path, usize::MAX, Fault::Redirect(elsewhere.url("/files/x")));
     let bench = with_login(&server, "me", "hunter2");
     error!(bench.blob(&server.reference("a/b"), digest, 1), Denied);
-    assert!(elsewhere.requests().iter().all(|request| !request.headers.contains_key("authorization")));
+    assert_eq!(elsewhere.requests().len(), 1);
+    assert_eq!(elsewhere.requests()[0].header("authorization"), None);
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn wrong_bytes_are_no_manifest() {
     assert!(message.contains(&format!("expected {digest}, got sha256:")), "{message}");
     // By tag, the registry's own header is all there is to go by.
     server.fault("/v2/a/manifests/1", 1, Fault::Corrupt);
-    error!(bench.manifest(&server.reference("a:1")), Wrong);
+    let message = error!(bench.manifest(&server.reference("a:1")), Wrong);
+    assert!(message.contains(&format!("expected {digest}, got sha256:")), "{message}");
 }
 
 #[test]
@@ -147,6 +148,12 @@ fn a_blob_of_another_size_or_content_is_refused() {
     server.fault(&path, 1, Fault::Chunked(None));
     let message = error!(bench.blob(&server.reference("a"), digest, 9_999), Wrong);
     assert!(message.contains("more than 9999"), "{message}");
+    // In chunks that end as they should, but too early.
+    server.fault(&path, ALWAYS, Fault::Chunked(None));
+    let message = error!(bench.blob(&server.reference("a"), digest, 10_001), Wrong);
+    assert!(message.contains("it has 10000 bytes, and should have 10001"), "{message}");
+    let (server, bench) = (Registry::start(), Bench::new());
+    server.blob(&content);
     server.fault(&path, 1, Fault::Corrupt);
     let message = error!(bench.blob(&server.reference("a"), digest, 10_000), Wrong);
     assert!(message.contains("expected"), "{message}");
