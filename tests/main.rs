@@ -1,5 +1,6 @@
-//! All tests that are not beside the code they test, in one binary.
+//! All tests that use elkbake from outside, in one binary: linking many would cost more than running them.
 
 mod kitchen;
 mod real;
+mod store_crash;
 mod wire;
