@@ -63,7 +63,7 @@ pub(super) async fn into_store(
         if fresh {
             partial.restart(None)?;
         }
-        let mut download = Download { goal, tell, task: None, pieces: partial.len() > 0 };
+        let mut download = Download { goal, tell, task: None, pieces: !partial.is_empty() };
         download.all(&mut partial, source).await?;
         let pieces = download.pieces;
         drop(download);
@@ -132,7 +132,7 @@ impl Download<'_> {
     async fn stretch(&mut self, partial: &mut Partial<'_>, source: &impl Source) -> Result<(), Failure> {
         let is_too_long = self.goal.size.is_some_and(|size| partial.len() > size);
         let is_vague = self.goal.expected.is_none() && partial.validator().is_none();
-        if partial.len() > 0 && (is_too_long || is_vague) {
+        if !partial.is_empty() && (is_too_long || is_vague) {
             self.restart(partial, None)?;
         }
         if self.goal.size == Some(partial.len()) {

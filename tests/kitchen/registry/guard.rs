@@ -142,7 +142,7 @@ pub fn token(state: &mut State, request: &Request) -> Answer {
     }
     let token = state.tokens.give(&field("scope"));
     // One name of the two, each in turn: both are in use.
-    let name = if state.tokens.given % 2 == 0 { "token" } else { "access_token" };
+    let name = if state.tokens.given.is_multiple_of(2) { "token" } else { "access_token" };
     let body = format!(r#"{{"{name}":"{token}","expires_in":{life}}}"#);
     Answer::new(200, "application/json", body.into_bytes())
 }
