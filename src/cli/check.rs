@@ -206,7 +206,7 @@ fn problems(error: &LoadError) -> Vec<serde_json::Value> {
     }
 }
 
-/// GitHub's workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+/// GitHub's workflow commands: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 fn github_lines(outcome: &Outcome) -> String {
     let mut lines = String::new();
     for finding in &outcome.findings {

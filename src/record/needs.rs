@@ -68,6 +68,7 @@ table! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`table!` derives what reading needs")]
 impl Default for Needs {
     fn default() -> Self {
         Self {

@@ -61,7 +61,12 @@ proptest! {
             let expected = Digest::of(&content);
             let path = server.file(&format!("{}.bin", count.get()), &content);
             for cut in &cuts {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss,
+                    reason = "a share of a short body"
+                )]
                 let at = (size as f64 * cut / cuts.len() as f64) as usize;
                 server.fault(&path, 1, if chunked { Fault::Chunked(Some(at)) } else { Fault::Cut(at) });
             }
