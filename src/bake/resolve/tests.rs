@@ -152,7 +152,7 @@ impl Fake {
         asked
     }
 
-    fn note_question(&self, what: impl ToString) {
+    fn note_question(&self, what: &impl ToString) {
         self.asked.lock().unwrap().push(what.to_string());
     }
 }
@@ -169,7 +169,7 @@ impl Registry for Fake {
     }
 
     fn blob(&self, _: &Reference, digest: Digest, _: u64, store: &Store, _: Listener<'_>) -> Result<(), PortError> {
-        self.note_question(digest);
+        self.note_question(&digest);
         let bytes = self.blobs.get(&digest).ok_or_else(|| nothing_there(&digest))?;
         store.put(&mut bytes.as_slice(), Some(digest))?;
         Ok(())

@@ -152,7 +152,9 @@ fn two_archives_of_one_name_share_the_platforms() {
     for (machine, platform) in [("x", "linux/amd64"), ("y", "linux/arm64")] {
         let url = format!("https://example.com/{machine}.tar");
         fake.files.insert(url.clone(), machine.into());
-        text += &format!("[[archive]]\nname = \"a\"\nurl = \"{url}\"\ninto = \"/opt\"\nplatforms = [\"{platform}\"]\n");
+        text = format!(
+            "{text}[[archive]]\nname = \"a\"\nurl = \"{url}\"\ninto = \"/opt\"\nplatforms = [\"{platform}\"]\n"
+        );
     }
     let lock = fake.first(&recipe(&text));
     let found: Vec<_> =
