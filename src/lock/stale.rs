@@ -259,9 +259,9 @@ mod tests {
 
     #[test]
     fn a_host_is_judged_by_processor_region_and_request() {
-        let recipe = "kind = \"ami\"\nversion = \"1.0\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-1\"\n";
+        let recipe = "kind = \"ami\"\nversion = \"1.0\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-12345678\"\n";
         let lock = "format = 1\n[[ami]]\narchitecture = \"x86_64\"\nregion = \"eu-west-1\"\n\
-            want = \"id:ami-1 in eu-west-1\"\nid = \"ami-1\"\nname = \"a\"\nowner = \"amazon\"\nsnapshot = \"snap-1\"\n\
+            want = \"id:ami-12345678 in eu-west-1\"\nid = \"ami-12345678\"\nname = \"a\"\nowner = \"amazon\"\nsnapshot = \"snap-1\"\n\
             root_device = \"/dev/xvda\"\ncreated = \"2026\"\n";
         assert_eq!(judge(recipe, lock), [""; 0]);
         assert_eq!(judge(&recipe.replace("eu-west-1", "eu-west-2"), lock).len(), 1);

@@ -278,7 +278,7 @@ fn recipes_in_a_circle_are_refused_by_name() {
     let builds_on = |parent: &str| {
         recipe(&format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{parent}\"\n"))
     };
-    let host = recipe("kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-1\"\n");
+    let host = recipe("kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-12345678\"\n");
     let all = BTreeMap::from([
         (name("a"), builds_on("recipe:b")),
         (name("b"), builds_on("recipe:c")),
@@ -303,14 +303,14 @@ fn recipes_in_a_circle_are_refused_by_name() {
 
 #[test]
 fn a_host_is_planned_with_its_base_and_disks() {
-    let text = "kind = \"ami\"\nversion = \"1.0\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-1\"\n\
+    let text = "kind = \"ami\"\nversion = \"1.0\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-12345678\"\n\
         [[volume]]\nname = \"data\"\nkind = \"gp3\"\nsize = 250\n[ami.regions.eu-central-1]\n[packages]\njq = \"*\"\n";
     let lock_text = "format = 1\n[[ami]]\narchitecture = \"x86_64\"\nregion = \"eu-west-1\"\n\
-        want = \"id:ami-1 in eu-west-1\"\nid = \"ami-1\"\nname = \"ecs\"\nowner = \"amazon\"\nsnapshot = \"snap-1\"\n\
+        want = \"id:ami-12345678 in eu-west-1\"\nid = \"ami-12345678\"\nname = \"ecs\"\nowner = \"amazon\"\nsnapshot = \"snap-1\"\n\
         root_device = \"/dev/xvda\"\ncreated = \"2026\"\n";
     let made = plan_of(text, lock_text, &files()).unwrap();
     let Work::Ami(host) = made.work() else { panic!("a host was planned as an image") };
-    assert_eq!((host.base[0].id.as_str(), host.files, host.bytes), ("ami-1", 1, 4));
+    assert_eq!((host.base[0].id.as_str(), host.files, host.bytes), ("ami-12345678", 1, 4));
     assert_eq!((host.volumes[0].size, host.regions.len(), host.packages.len()), (Some(250), 1, 1));
     assert!(made.tag().as_str().starts_with("1.0-"));
     assert!(made.inputs().contains_key("recipe volume data") && made.inputs().contains_key("lock ami x86_64"));

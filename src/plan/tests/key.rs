@@ -74,7 +74,9 @@ fn any_single_change_to_a_recipe_changes_the_key() {
             read.insert(what);
         }
     }
-    for sure in [".version = 8.19.3x", ".archive.0.strip + 1", "not .archive.0.unpack", ".config.cmd.0 = eswrapperx"] {
+    for sure in
+        [".version = 8.19.3x", ".archive.0.strip + 1", ".archive.0.only.0 = lib/**x", ".config.cmd.0 = eswrapperx"]
+    {
         assert!(read.contains(sure), "{sure} was not tried: {read:?}");
     }
     assert!(read.len() > 50, "only {} changes were tried", read.len());
