@@ -1,14 +1,63 @@
-//! map
+//! elkbake bakes the images that an Elastic stack runs on in AWS ECS: container images, and the host AMI under
+//! them. A recipe says what goes in; it is resolved to a lock, and from both follow a plan, a key and a tag.
+//!
+//! # The floors
+//!
+//! Imports run down the floors, or sideways without circles, never up; only `cli` may join `remote` to the
+//! rest. `tests/floors.rs` reads the sources and holds this law, and every room has its line here.
+//!
+//! | floor | room | what is in it |
+//! |---|---|---|
+//! | STREET | [`cli`] | people: commands, printing, exit codes; it alone reads environment and clock |
+//! | | [`remote`] | the world: HTTP, registries, AWS; the only sockets, and the only async code |
+//! | ROAD | [`bake`] | the order of the steps, what they tell on the way, and the ports through which they reach the world |
+//! | HANDS | [`store`] | blobs by digest and results by key, on disk |
+//! | | [`local`] | a recipe's own files, read from the checkout |
+//! | | [`image`] | OCI documents, read strictly |
+//! | | [`product`] | what each program demands of its files: rules, as findings |
+//! | | [`ami`] | the same for hosts |
+//! | PAPER | [`plan`] | recipe, lock and files make a plan with key and tag; what does not fit together is refused |
+//! | | [`lock`] | what the inputs of a recipe resolved to |
+//! | | [`recipe`] | what a person writes: one image or one AMI |
+//! | | [`record`] | the deploy manifest that was written of earlier bakes |
+//! | | [`project`] | `elkbake.toml`: targets, mirrors, defaults |
+//! | GROUND | [`tree`] | which files lie where, without their bytes |
+//! | | [`name`] | names, references and paths, one strict parser each |
+//! | | [`digest`] | content is named by its SHA-256; the reader that verifies it |
+//! | | [`text`] | strict reading of TOML: every mistake, each at its place |
+//! | | [`finding`] | what a check has to say |
+//! | | [`parallel`] | the same work on many things at once |
+//!
+//! The core is blocking and silent: no printing, no environment, no clock, no home directory below `cli`; time
+//! comes in as a value.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | recipe | a TOML file under `recipes/`: one image or one AMI |
+//! | lock | the file beside it that pins every input by digest |
+//! | key | SHA-256 over recipe, lock, local files and format number: known before any work is done |
+//! | store | the local cache: blobs by digest, and an index from keys to results |
+//! | image | a container image, never an AMI |
+//! | finding | what a check found: a code, a severity, a place, why, and what to do |
+
+pub mod ami;
 pub mod bake;
+pub mod cli;
 pub mod digest;
 pub mod finding;
 pub mod image;
 pub mod local;
 pub mod lock;
 pub mod name;
+pub mod parallel;
 pub mod plan;
+pub mod product;
+pub mod project;
 pub mod recipe;
 pub mod record;
+pub mod remote;
 pub mod store;
 pub mod text;
 pub mod tree;

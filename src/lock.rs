@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::digest::Digest;
 use crate::name::Platform;
 use crate::recipe::{Architecture, Checksum, Region};
-use crate::text::{self, Document, TextError, table};
+use crate::text::{self, DeValue, Document, Read, Reader, Spanned, TextError, table};
 
 pub use moved::{Moved, moved};
 pub use stale::{Stale, Why, stale};
@@ -129,10 +129,77 @@ table! {
     }
 }
 
+/// A lock of the format that is known here. One of a newer format is refused for that alone: its other keys may
+/// mean anything.
+struct Known(Lock);
+
+impl Read for Known {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
+        let format = value.get_ref().get("format");
+        let said = format.and_then(|format| {
+            let digits = format.get_ref().as_integer()?;
+            Some((format, i64::from_str_radix(digits.as_str(), digits.radix()).ok()?))
+        });
+        match said {
+            Some((format, number)) if number > i64::from(FORMAT) => {
+                let message = format!("written by a newer elkbake (format {number}, this one knows {FORMAT})");
+                reader.wrong(format, message, Some("update elkbake, or run `elkbake lock` to write it anew".to_owned()))
+            }
+            Some((format, number)) if number < 1 => {
+                let message = format!("there is no format {number} of locks");
+                reader.wrong(format, message, Some("run `elkbake lock` to write it anew".to_owned()))
+            }
+            _ => Lock::read(value, reader).map(Self),
+        }
+    }
+
+    fn schema() -> serde_json::Value {
+        Lock::schema()
+    }
+}
+
 /// Reads the text of a lock.
 ///
 /// # Errors
 /// Every mistake in it; a lock of a newer format is refused whole.
 pub fn parse(path: &Path, text: &str) -> Result<Document<Lock>, TextError> {
-    text::parse(path, text)
+    let Document { value: Known(value), positions, canonical } = text::parse(path, text)?;
+    Ok(Document { value, positions, canonical })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> TextError {
+        parse(Path::new("recipes/a.lock"), text).unwrap_err()
+    }
+
+    #[test]
+    fn a_newer_format_is_all_that_is_told() {
+        for text in ["format = 2\nunheard = 1\n[base]\nfrom = 1\n", "[unheard]\n", "format = 99999999999\n"] {
+            let text = if text.contains("format") { text.to_owned() } else { format!("format = 7\n{text}") };
+            let error = error(&text);
+            assert_eq!(error.problems.len(), 1, "{error}");
+            assert!(
+                error.to_string().starts_with("recipes/a.lock:1:10: written by a newer elkbake (format "),
+                "{error}"
+            );
+            assert!(error.problems[0].help.as_ref().unwrap().starts_with("update elkbake, or run `elkbake lock`"));
+        }
+    }
+
+    #[test]
+    fn other_mistakes_are_told_at_their_places() {
+        assert_eq!(error("").to_string(), "recipes/a.lock:1:1: `format` is missing");
+        assert!(error("format = 0\n").to_string().ends_with("there is no format 0 of locks"));
+        assert!(error("format = \"1\"\n").to_string().contains("1:10: this has to be a whole number"));
+        assert!(error("format = 1\nx = 1\n").to_string().contains("2:1: unknown key `x`"));
+        assert!(
+            error("format = 1\n[[plugin]]\nname = \"a\"\nwant = \"a\"\nsize = 1\nsha256 = \"b\"\n")
+                .to_string()
+                .contains("6:10: ")
+        );
+        assert!(parse(Path::new("a.lock"), "format = 1\n").is_ok());
+    }
 }

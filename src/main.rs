@@ -1,1 +1,5 @@
-fn main() {}
+//! The `elkbake` command.
+
+fn main() -> std::process::ExitCode {
+    elkbake::cli::run()
+}

@@ -24,7 +24,7 @@ pub use check::{Misfit, PlanError};
 pub use host::{HostBase, HostPlan, PlannedVolume};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
 pub use key::{KEY_FORMAT, inputs};
-pub use lineage::lineage;
+pub use lineage::{lineage, parent_of};
 
 /// What a bake of one recipe will make.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

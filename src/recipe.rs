@@ -1,24 +1,31 @@
 //! What a person writes: one image or one AMI, in TOML, refused unless every key of it is understood.
 
 mod ami;
+mod grammar;
 mod image;
+mod ingredient;
+mod setting;
+mod test;
 mod value;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::name::RecipeName;
-use crate::text::{self, DeValue, Document, Read, Reader, Spanned, TextError};
+use crate::text::{self, DeTable, DeValue, Document, Read, Reader, Spanned, TextError};
 
 pub use ami::{
     AmiBase, AmiOutput, AmiRecipe, AmiTest, Architecture, Docker, Engine, FileSystem, Folder, Region, RegionOutput,
     Share, Volume, VolumeKind,
 };
-pub use image::{
-    Archive, Compression, Config, Expect, FileRule, From, HealthCheck, ImageRecipe, NetworkMode, Plugin, Product,
-    Ready, Run, Runtime, Test, Ulimit,
-};
+pub use image::{Compression, From, FromError, ImageRecipe, Product};
+pub use ingredient::{Archive, FileRule, Plugin, Run};
+pub use setting::{Config, HealthCheck, NetworkMode, Runtime, Ulimit};
+pub use test::{Expect, Ready, Test};
 pub use value::{Checksum, Glob, ProjectPath, Url, Version};
 
 /// One image or one AMI.
@@ -58,17 +65,41 @@ pub fn parse(path: &Path, text: &str) -> Result<Document<Recipe>, TextError> {
     text::parse(path, text)
 }
 
+crate::text::word! {
+    /// What a recipe is for.
+    pub enum Kind {
+        /// A container.
+        Image = "image",
+        /// A host.
+        Ami = "ami",
+    }
+}
+
+impl Kind {
+    /// What a recipe that does not say so is most likely for.
+    fn guess(table: &DeValue<'_>) -> Self {
+        let is_host = ["base", "architectures", "region", "engine", "sysctl", "docker", "ecs", "volume", "ami"]
+            .iter()
+            .any(|key| table.get(*key).is_some());
+        if is_host { Self::Ami } else { Self::Image }
+    }
+}
+
 impl Read for Recipe {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {
-        match value.get_ref().get("kind").map(|kind| (kind, kind.get_ref().as_str())) {
-            Some((_, Some("image"))) => ImageRecipe::read(value, reader).map(|image| Self::Image(Box::new(image))),
-            Some((_, Some("ami"))) => AmiRecipe::read(value, reader).map(|ami| Self::Ami(Box::new(ami))),
-            Some((kind, _)) => reader.wrong(kind, "a recipe's kind is \"image\" or \"ami\"".to_owned(), None),
-            None => {
-                let help = "say `kind = \"image\"` for a container image or `kind = \"ami\"` for a host".to_owned();
-                reader.problem_at(0..0, "`kind` is missing".to_owned(), Some(help));
-                None
+        let help = "say `kind = \"image\"` for a container image or `kind = \"ami\"` for a host";
+        let kind = match value.get_ref().get("kind") {
+            // What is wrong with a kind is told here; the rest is read as what it most likely is.
+            Some(kind) => reader.within("kind", kind).unwrap_or_else(|| Kind::guess(value.get_ref())),
+            None if value.get_ref().as_table().is_some_and(DeTable::is_empty) => {
+                reader.problem_at(0..0, "this recipe is empty".to_owned(), Some(help.to_owned()));
+                return None;
             }
+            None => Kind::guess(value.get_ref()),
+        };
+        match kind {
+            Kind::Image => ImageRecipe::read(value, reader).map(|image| Self::Image(Box::new(image))),
+            Kind::Ami => AmiRecipe::read(value, reader).map(|ami| Self::Ami(Box::new(ami))),
         }
     }
 

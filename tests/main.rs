@@ -1,1 +1,22 @@
+//! All tests of the program from outside: one binary, because each one more would link all of it once more.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that fails may panic, and a test sets up the world that the program may not look at"
+)]
 
+mod check;
+mod command_line;
+mod floors;
+mod kitchen;
+mod real;
+mod reproducible;
+mod store_crash;
+mod wire;

@@ -1,6 +1,7 @@
 //! What changed from one lock to the next, for people to read before they commit it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::Lock;
 
@@ -13,6 +14,17 @@ pub struct Moved {
     pub from: Option<String>,
     /// What it is; nothing where it is gone.
     pub to: Option<String>,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.from, &self.to) {
+            (Some(from), Some(to)) => write!(f, "{}: {from} -> {to}", self.input),
+            (None, Some(to)) => write!(f, "{}: new, {to}", self.input),
+            (Some(from), None) => write!(f, "{}: gone, was {from}", self.input),
+            (None, None) => f.write_str(&self.input),
+        }
+    }
 }
 
 /// Each pin that differs between two locks, sorted by input.

@@ -158,17 +158,17 @@ fn text(source: Option<Source<'_>>, checksum: Option<&Checksum>) -> String {
 }
 
 fn of_ami(ami: &AmiRecipe) -> Vec<Want> {
-    let text = ami_text(&ami.base);
     let want = |&architecture| Want {
         input: Input::Ami(architecture),
-        text: format!("{text} in {}", ami.region),
+        text: format!("{} in {}", ami_text(&ami.base, architecture), ami.region),
         platforms: BTreeSet::new(),
     };
     ami.architectures.iter().map(want).collect()
 }
 
-fn ami_text(base: &AmiBase) -> String {
-    let parts = [("ssm", &base.ssm), ("name", &base.name), ("id", &base.id), ("owner", &base.owner)];
-    let said = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}:{value}")));
+fn ami_text(base: &AmiBase, architecture: Architecture) -> String {
+    let ssm = base.ssm.get(&architecture);
+    let parts = [("ssm", ssm), ("name", base.name.as_ref()), ("id", base.id.as_ref()), ("owner", base.owner.as_ref())];
+    let said = parts.iter().filter_map(|(key, value)| value.map(|value| format!("{key}:{value}")));
     said.collect::<Vec<_>>().join(" ")
 }

@@ -39,7 +39,9 @@ pub fn lineage<'r>(
     Ok(line)
 }
 
-fn parent_of(recipe: &Recipe) -> Option<&RecipeName> {
+/// The recipe that a recipe builds on, where it does.
+#[must_use]
+pub fn parent_of(recipe: &Recipe) -> Option<&RecipeName> {
     match recipe {
         Recipe::Image(image) => match &image.from {
             From::Recipe(parent) => Some(parent),

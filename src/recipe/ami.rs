@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::image::{Expect, FileRule};
+use super::grammar::{Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, Organization, Parameter, SysctlKey};
+use super::ingredient::FileRule;
+use super::test::Expect;
 use super::value::{Glob, ValueError, Version, wrong};
 use crate::name::{ImagePath, text_serde};
-use crate::text::{read_as_text, table, word};
+use crate::text::{Reader, Scalar, Text, read_as_text, table, word};
 use crate::tree::{Mode, Owner};
 
 word! {
@@ -89,10 +91,11 @@ impl fmt::Display for Region {
 }
 
 text_serde!(Region);
-read_as_text!(Region);
+read_as_text!(Region = "^[a-z]+(-[a-z]+)+-[0-9]{1,2}$");
 
 table! {
     /// A recipe for a host's image.
+    #[checked(check)]
     pub struct AmiRecipe {
         /// `"ami"`.
         pub kind: String,
@@ -109,13 +112,13 @@ table! {
         /// How the tuning gets there: instance or user-data.
         pub engine: Engine = Engine::Instance,
         /// The instance types that the hosts will run on; disks and limits are checked against them.
-        pub instance_types: BTreeSet<String>,
+        pub instance_types: BTreeSet<String> as BTreeSet<Text<InstanceType>>,
         /// Kernel settings, written to a file that is read at every boot.
-        pub sysctl: BTreeMap<String, serde_json::Value>,
+        pub sysctl: BTreeMap<String, serde_json::Value> as BTreeMap<Text<SysctlKey>, Scalar>,
         /// The Docker daemon.
         pub docker: Option<Docker>,
         /// The ECS agent, by the names of its settings; the cluster's name belongs to launch time.
-        pub ecs: BTreeMap<String, String>,
+        pub ecs: BTreeMap<String, String> as BTreeMap<Text<EcsKey>, String>,
         /// Disks beside the root disk, or the root disk itself by its device name.
         pub volume: Vec<Volume>,
         /// Folders on the host that containers mount.
@@ -131,15 +134,16 @@ table! {
     }
 
     /// The image to start from: exactly one of `ssm`, `name` and `id`.
+    #[checked(check)]
     pub struct AmiBase {
-        /// A public SSM parameter that holds the newest id; `{arch}` in it is replaced where names differ by processor.
-        pub ssm: Option<String>,
+        /// For each processor the public SSM parameter that holds the newest id.
+        pub ssm: BTreeMap<Architecture, String> as BTreeMap<Architecture, Text<Parameter>>,
         /// A pattern of names, `*` and `?` allowed; the newest that matches. Needs `owner`.
         pub name: Option<String>,
         /// One image, by id.
-        pub id: Option<String>,
+        pub id: Option<String> as Option<Text<AmiId>>,
         /// Who owns it: an account's 12 digits, `amazon`, `aws-marketplace` or `self`.
-        pub owner: Option<String>,
+        pub owner: Option<String> as Option<Text<AmiOwner>>,
     }
 
     /// The Docker daemon of the host.
@@ -151,6 +155,7 @@ table! {
     }
 
     /// A disk of the host.
+    #[unique(name)]
     pub struct Volume {
         /// What the plan and the host's storage layout call it.
         pub name: String,
@@ -163,7 +168,7 @@ table! {
         /// MiB a second that are paid for, gp3 only.
         pub throughput: Option<u32>,
         /// Its device name in the block device mapping: `/dev/xvdf`.
-        pub device: Option<String>,
+        pub device: Option<String> as Option<Text<Device>>,
         /// Whether it is encrypted.
         pub encrypted: bool = true,
         /// Whether it goes when the instance goes.
@@ -203,7 +208,7 @@ table! {
         /// Whether instances have to use IMDSv2.
         pub imds_v2: bool = true,
         /// An SSM parameter that is set to the finished image's id.
-        pub ssm_parameter: Option<String>,
+        pub ssm_parameter: Option<String> as Option<Text<Parameter>>,
     }
 
     /// What differs by region.
@@ -215,9 +220,9 @@ table! {
     /// Who else may start an image.
     pub struct Share {
         /// Accounts, by their 12 digits.
-        pub accounts: BTreeSet<String>,
+        pub accounts: BTreeSet<String> as BTreeSet<Text<Account>>,
         /// Organisations and organisational units, by ARN.
-        pub organizations: BTreeSet<String>,
+        pub organizations: BTreeSet<String> as BTreeSet<Text<Organization>>,
     }
 
     /// How to tell that a host works.
@@ -226,5 +231,45 @@ table! {
         pub timeout: u32 = 600,
         /// What has to hold on it.
         pub expect: Vec<Expect>,
+    }
+}
+
+impl AmiRecipe {
+    fn check(&self, reader: &mut Reader) {
+        if self.architectures.is_empty() {
+            reader.mistake("architectures", "there is no processor to bake for", "name one, as in `[\"x86_64\"]`");
+        }
+        if !self.base.ssm.is_empty() {
+            for missing in self.architectures.iter().filter(|one| !self.base.ssm.contains_key(one)) {
+                let help = format!("add `{missing} = \"/aws/…\"`");
+                reader.mistake("base.ssm", format!("there is no parameter for {missing}"), &help);
+            }
+            for extra in self.base.ssm.keys().filter(|one| !self.architectures.contains(one)) {
+                let message = format!("this recipe is not baked for {extra}");
+                reader.mistake(&format!("base.ssm.{extra}"), message, "add it to `architectures`, or remove it here");
+            }
+        }
+        if self.base.id.is_some() && self.architectures.len() > 1 {
+            let help = "say `ssm` or `name`, or bake for one processor";
+            reader.mistake("base.id", "one image is for one processor, and this recipe is baked for several", help);
+        }
+    }
+}
+
+impl AmiBase {
+    fn check(&self, reader: &mut Reader) {
+        let ways = [("ssm", !self.ssm.is_empty()), ("name", self.name.is_some()), ("id", self.id.is_some())];
+        let said: Vec<_> = ways.iter().filter(|(_, said)| *said).collect();
+        if said.is_empty() {
+            reader.mistake("", "nothing says which image to start from", "say `ssm`, `name` or `id`");
+        }
+        for (key, _) in said.iter().skip(1) {
+            let message = format!("`{}` says already which image to start from", said[0].0);
+            reader.mistake(key, message, "keep one of `ssm`, `name` and `id`");
+        }
+        if self.name.is_some() && self.owner.is_none() {
+            let help = "add `owner`, as in `owner = \"amazon\"`";
+            reader.mistake("name", "anyone may give an image this name, so its owner has to be said", help);
+        }
     }
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::value::{Checksum, Glob, ProjectPath, Url, Version};
+use super::ingredient::{Archive, FileRule, Plugin, Run};
+use super::setting::{Config, Runtime};
+use super::test::Test;
+use super::value::{Glob, ProjectPath, Version};
 use crate::name::{ImagePath, NameError, Platform, RecipeName, Reference, Repository, text_serde};
-use crate::text::{read_as_text, table, word};
-use crate::tree::{Mode, Owner};
+use crate::text::{Reader, read_as_text, table, word};
 
 word! {
     /// Whose rules an image has to keep.
@@ -32,16 +34,6 @@ word! {
         Gzip = "gzip",
         /// Smaller and faster, for Docker 23 and newer.
         Zstd = "zstd",
-    }
-
-    /// How ECS connects the container to a network.
-    pub enum NetworkMode {
-        /// The host's own network.
-        Host = "host",
-        /// Docker's bridge, with ports of the host.
-        Bridge = "bridge",
-        /// A network interface of the task's own.
-        Awsvpc = "awsvpc",
     }
 }
 
@@ -106,6 +98,7 @@ read_as_text!(From);
 
 table! {
     /// A recipe for a container image.
+    #[checked(check)]
     pub struct ImageRecipe {
         /// `"image"`.
         pub kind: String,
@@ -140,190 +133,45 @@ table! {
         /// How to tell that the image works.
         pub test: Option<Test>,
     }
+}
 
-    /// A plugin of the product.
-    pub struct Plugin {
-        /// Its name, as the product lists it.
-        pub name: String,
-        /// Its version; the product's where none is given.
-        pub version: Option<Version>,
-        /// Where to download it; an official plugin needs none.
-        pub url: Option<Url>,
-        /// Its file in the project, instead of a download.
-        pub path: Option<ProjectPath>,
-        /// Its Maven coordinates, `GROUP:ARTIFACT:VERSION`, in the repository named in `elkbake.toml`.
-        pub maven: Option<String>,
-        /// The checksum that its publisher states.
-        pub checksum: Option<Checksum>,
-        /// The platforms it is for; all of the recipe's where none is given.
-        pub platforms: BTreeSet<Platform>,
+impl ImageRecipe {
+    fn check(&self, reader: &mut Reader) {
+        if self.platforms.is_empty() {
+            reader.mistake("platforms", "there is no platform to bake for", "name one, as in `[\"linux/amd64\"]`");
+        }
+        for (i, plugin) in self.plugin.iter().enumerate() {
+            self.check_platforms(&format!("plugin.{i}.platforms"), &plugin.platforms, reader);
+            if self.product == Product::Generic && !plugin.has_source() {
+                let message = format!("nobody knows where the plugin `{}` of a generic image comes from", plugin.name);
+                reader.mistake(&format!("plugin.{i}.name"), message, "say `url`, `path` or `maven`");
+            }
+        }
+        for (i, archive) in self.archive.iter().enumerate() {
+            self.check_platforms(&format!("archive.{i}.platforms"), &archive.platforms, reader);
+        }
+        check_names("plugin", self.plugin.iter().map(|plugin| (&plugin.name, &plugin.platforms)), reader);
+        check_names("archive", self.archive.iter().map(|archive| (&archive.name, &archive.platforms)), reader);
     }
 
-    /// Something to unpack into the image, or a single file to put there.
-    pub struct Archive {
-        /// What the lock, the plan and the manifest call it.
-        pub name: String,
-        /// Where to download it.
-        pub url: Option<Url>,
-        /// Its file in the project, instead of a download.
-        pub path: Option<ProjectPath>,
-        /// Its Maven coordinates, `GROUP:ARTIFACT:VERSION`, in the repository named in `elkbake.toml`.
-        pub maven: Option<String>,
-        /// The checksum that its publisher states.
-        pub checksum: Option<Checksum>,
-        /// The folder to unpack into, or with `unpack = false` the path of the file.
-        pub into: ImagePath,
-        /// Whether to unpack it.
-        pub unpack: bool = true,
-        /// How many leading path components to drop.
-        pub strip: u16 = 0,
-        /// The owner of all that comes out of it.
-        pub owner: Owner = Owner { uid: 0, gid: 0 },
-        /// The mode of the file, with `unpack = false`.
-        pub mode: Option<Mode>,
-        /// Patterns of what to take; everything where none is given.
-        pub only: BTreeSet<Glob>,
-        /// Patterns of what to leave out.
-        pub except: BTreeSet<Glob>,
-        /// The platforms it is for; all of the recipe's where none is given.
-        pub platforms: BTreeSet<Platform>,
+    fn check_platforms(&self, key: &str, platforms: &BTreeSet<Platform>, reader: &mut Reader) {
+        for platform in platforms.difference(&self.platforms) {
+            let message = format!("this recipe is not baked for `{platform}`");
+            reader.mistake(key, message, "add it to the recipe's `platforms`, or remove it here");
+        }
     }
+}
 
-    /// A command to run inside the image so far.
-    pub struct Run {
-        /// What the plan calls it.
-        pub name: String,
-        /// The program and its arguments; no shell is put between.
-        pub command: Vec<String>,
-        /// Its environment, beside the image's.
-        pub env: BTreeMap<String, String>,
-        /// Its network: `none`, or `host` where it cannot do without.
-        pub network: String = "none".to_owned(),
-        /// The user it runs as; the image's where none is given.
-        pub user: Option<String>,
-        /// The folder it starts in; the image's where none is given.
-        pub workdir: Option<ImagePath>,
-    }
-
-    /// Owner and mode of files.
-    pub struct FileRule {
-        /// Their owner, `"UID:GID"`.
-        pub owner: Option<Owner>,
-        /// Their mode, `"0644"`; folders keep theirs.
-        pub mode: Option<Mode>,
-    }
-
-    /// What the image says of itself.
-    pub struct Config {
-        /// The program that is started, and its first arguments.
-        pub entrypoint: Option<Vec<String>>,
-        /// The arguments that a task may replace.
-        pub cmd: Option<Vec<String>>,
-        /// Environment variables, added to the base's or in place of them.
-        pub env: BTreeMap<String, String>,
-        /// Environment variables of the base that are to go.
-        pub env_remove: BTreeSet<String>,
-        /// The user, `NAME`, `UID` or `UID:GID`.
-        pub user: Option<String>,
-        /// The folder that the program starts in.
-        pub workdir: Option<ImagePath>,
-        /// Labels of the image.
-        pub labels: BTreeMap<String, String>,
-        /// Annotations of the OCI manifest, beside those that elkbake writes.
-        pub annotations: BTreeMap<String, String>,
-        /// Ports that the program listens on: `"9200/tcp"`.
-        pub ports: BTreeSet<String>,
-        /// Paths that are volumes.
-        pub volumes: BTreeSet<ImagePath>,
-        /// The signal that stops the program: `"SIGTERM"`.
-        pub stop_signal: Option<String>,
-        /// Refused: ECS does not read a health check from an image. Say it under `[runtime]`.
-        pub healthcheck: Option<serde_json::Value>,
-    }
-
-    /// What a task definition has to say for this image.
-    pub struct Runtime {
-        /// How ECS tells that the container is healthy.
-        pub health_check: Option<HealthCheck>,
-        /// Limits of the process, by name: `nofile`, `memlock`.
-        pub ulimits: BTreeMap<String, Ulimit>,
-        /// The hard limit of memory, in MiB.
-        pub memory: Option<u32>,
-        /// The memory reserved on the host, in MiB.
-        pub memory_reservation: Option<u32>,
-        /// CPU units; 1024 are one processor.
-        pub cpu: Option<u32>,
-        /// Seconds between the stop signal and the kill.
-        pub stop_timeout: Option<u32>,
-        /// Paths that the program writes to: with these, the root file system can be read-only.
-        pub writable: BTreeSet<ImagePath>,
-        /// How the task is connected: host, bridge or awsvpc.
-        pub network_mode: Option<NetworkMode>,
-        /// Names of environment variables that the task definition has to fill from secrets.
-        pub secrets: BTreeSet<String>,
-        /// Kernel settings of the container's own network: `net.ipv4.tcp_retries2`.
-        pub sysctls: BTreeMap<String, String>,
-    }
-
-    /// A command by which ECS tells that a container is healthy.
-    pub struct HealthCheck {
-        /// The command: `["CMD-SHELL", "…"]` or `["CMD", "…"]`.
-        pub command: Vec<String>,
-        /// Seconds between two checks.
-        pub interval: u16 = 30,
-        /// Seconds until a check has failed.
-        pub timeout: u16 = 5,
-        /// Failures in a row that make the container unhealthy.
-        pub retries: u16 = 3,
-        /// Seconds after the start in which failures do not count.
-        pub start_period: u16 = 0,
-    }
-
-    /// A limit of a process; -1 is none.
-    pub struct Ulimit {
-        /// What the process starts with.
-        pub soft: i64,
-        /// What it may raise that to.
-        pub hard: i64,
-    }
-
-    /// How to tell that the image works.
-    pub struct Test {
-        /// When the container counts as started.
-        pub ready: Option<Ready>,
-        /// Seconds until it has to be.
-        pub timeout: u32 = 120,
-        /// What has to hold then.
-        pub expect: Vec<Expect>,
-        /// Recipes whose images run beside it.
-        pub with: BTreeSet<RecipeName>,
-    }
-
-    /// When a container counts as started; all that is given has to hold.
-    pub struct Ready {
-        /// An address that answers: `"http://localhost:9200/"`.
-        pub http: Option<Url>,
-        /// The status that it answers with.
-        pub status: u16 = 200,
-        /// A port that takes connections.
-        pub tcp: Option<u16>,
-        /// A text in the container's log.
-        pub log: Option<String>,
-    }
-
-    /// Something that has to hold in a started container.
-    pub struct Expect {
-        /// A command in the container that has to succeed.
-        pub command: Vec<String>,
-        /// An address that has to answer with 200.
-        pub http: Option<Url>,
-        /// A text that the command prints or the answer holds.
-        pub contains: Option<String>,
-        /// A file that has to be there.
-        pub file: Option<ImagePath>,
-        /// The mode it has.
-        pub mode: Option<Mode>,
-        /// The owner it has.
-        pub owner: Option<Owner>,
+/// A name may stand twice where no platform gets both: a program is another file on another processor.
+fn check_names<'r>(list: &str, parts: impl Iterator<Item = (&'r String, &'r BTreeSet<Platform>)>, reader: &mut Reader) {
+    let mut seen: BTreeMap<&str, Vec<&BTreeSet<Platform>>> = BTreeMap::new();
+    for (i, (name, platforms)) in parts.enumerate() {
+        let others = seen.entry(name).or_default();
+        if others.iter().any(|other| other.is_empty() || platforms.is_empty() || !other.is_disjoint(platforms)) {
+            let message = format!("there is another {list} with the name `{name}`");
+            let help = "give each its own `name`, or `platforms` that do not overlap";
+            reader.mistake(&format!("{list}.{i}.name"), message, help);
+        }
+        others.push(platforms);
     }
 }

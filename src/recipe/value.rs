@@ -231,7 +231,15 @@ impl FromStr for Glob {
     }
 }
 
-read_as_text!(Version, ProjectPath, Url, Checksum, Glob, crate::tree::Mode, crate::tree::Owner);
+read_as_text!(
+    Version = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$",
+    ProjectPath = "^[^/]",
+    Url = "^https?://",
+    Checksum = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{128})$",
+    Glob,
+    crate::tree::Mode = "^[0-7]{3,4}$",
+    crate::tree::Owner = "^[0-9]+:[0-9]+$",
+);
 
 #[cfg(test)]
 mod tests {

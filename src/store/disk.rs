@@ -19,13 +19,13 @@ const READ_ONLY: u32 = 0o444;
 /// Bytes on their way through memory: enough that system calls cost nothing beside hashing.
 pub(super) const BUFFER: usize = 128 << 10;
 
-/// Makes a folder that lasts, unless it is there.
-pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder and tells whether it was not there.
+pub(super) fn make_folder(path: &Path) -> io::Result<bool> {
     match fs::create_dir(path) {
-        Ok(()) => path.parent().map_or(Ok(()), sync_folder),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => must_be_folder(path),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => must_be_folder(path).map(|()| false),
         // A read-only file system may say so before it says that the folder is there.
-        Err(error) => must_be_folder(path).map_err(|_| error),
+        Err(error) => must_be_folder(path).map(|()| false).map_err(|_| error),
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn must_be_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Makes what was renamed in or into a folder last.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
         // Some network file systems sync no folders; they have no more lasting way to offer.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
@@ -56,7 +56,7 @@ pub(super) fn publish(file: NamedTempFile, to: &Path, now: SystemTime) -> Result
     mark(file.as_file(), now);
     file.as_file().sync_all().map_err(StoreError::changing("cannot write", file.path()))?;
     file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error))?;
-    to.parent().map_or(Ok(()), sync_folder).map_err(StoreError::changing("cannot write", to))
+    sync_place(to)
 }
 
 /// The same for an open file that stands elsewhere in the store under a name of its own.
@@ -68,7 +68,12 @@ pub(super) fn move_to_place(file: &File, from: &Path, to: &Path, now: SystemTime
     if let Ok(meta) = file.metadata() {
         let _ = file.set_permissions(Permissions::from_mode(meta.mode() & READ_ONLY));
     }
-    to.parent().map_or(Ok(()), sync_folder).map_err(StoreError::changing("cannot write", to))
+    sync_place(to)
+}
+
+/// Makes a renamed file's name last, and its folder's, which may be new; where it is not, that costs nothing.
+fn sync_place(path: &Path) -> Result<(), StoreError> {
+    path.ancestors().skip(1).take(2).try_for_each(sync_folder).map_err(StoreError::changing("cannot write", path))
 }
 
 /// Notes that a file was used. That it cannot be noted is no failure: all that comes of it is that the file

@@ -87,8 +87,16 @@ fn lay_out(root: &Path, home: &Path) -> Result<(), (PathBuf, io::Error)> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => disk::must_be_folder(root).map_err(at(root))?,
         made => made.map_err(at(root))?,
     }
-    disk::make_folder(home).map_err(at(home))?;
-    FOLDERS.iter().map(|name| home.join(name)).try_for_each(|path| disk::make_folder(&path).map_err(at(&path)))
+    let mut changed = disk::make_folder(home).map_err(at(home))?;
+    for path in FOLDERS.map(|name| home.join(name)) {
+        changed |= disk::make_folder(&path).map_err(at(&path))?;
+    }
+    if changed {
+        for path in [&home.join("blobs"), home, root] {
+            disk::sync_folder(path).map_err(at(path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes part in the lock. A store that may only be read is locked where that is possible: nobody can collect

@@ -3,17 +3,21 @@
 /// Declares a struct that is read from a TOML table.
 ///
 /// A field is required unless its type has a value for its absence (`Option`, `Vec`, `BTreeMap`) or one is
-/// given after `=`. A field's documentation is its description in the schema.
+/// given after `=`. A field's documentation is its description in the schema. What stands after `as` is how a
+/// field is read where that is stricter than its type. `#[checked(f)]` calls the method `f` on what was read, with the
+/// reader, for rules between fields; `#[unique(k)]` forbids two items of one list to share the value of the key `k`.
 macro_rules! table {
     ($(
         $(#[doc = $about:literal])*
         $(#[derive($($derive:ident),*)])?
         $(#[serde($($shape:tt)*)])?
+        $(#[checked($check:ident)])?
+        $(#[unique($($unique:ident),*)])?
         pub struct $name:ident {
             $(
                 $(#[doc = $doc:literal])*
                 $(#[serde($($serde:tt)*)])?
-                pub $field:ident: $type:ty $(= $default:expr)?,
+                pub $field:ident: $type:ty $(as $strict:ty)? $(= $default:expr)?,
             )*
         }
     )*) => {$(
@@ -30,34 +34,29 @@ macro_rules! table {
         }
 
         impl $crate::text::Read for $name {
+            const UNIQUE: &'static [&'static str] = &[$($(stringify!($unique)),*)?];
+
             fn read(
                 value: &$crate::text::Spanned<$crate::text::DeValue<'_>>,
                 reader: &mut $crate::text::Reader,
             ) -> Option<Self> {
                 let table = reader.table(value, &[$(stringify!($field)),*])?;
-                $(
-                    #[allow(unused_mut, unused_assignments)]
-                    let mut absent = <$type as $crate::text::Read>::absent();
-                    $(absent = Some($default);)?
-                    let $field = reader.field::<$type>(&table, stringify!($field), absent);
-                )*
-                Some(Self { $($field: $field?),* })
+                $(let $field = $crate::text::field!(reader, table, $field, $type $(as $strict)? $(= $default)?);)*
+                let read = Self { $($field: $field?),* };
+                $(read.$check(reader);)?
+                Some(read)
             }
 
             fn schema() -> serde_json::Value {
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a table may have no fields")]
                 let mut properties = serde_json::Map::new();
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "a table may have no fields")]
                 let mut required: Vec<&str> = Vec::new();
                 $(
-                    let doc = [$($doc),*].map(str::trim).join(" ");
-                    let mut schema = <$type as $crate::text::Read>::schema();
-                    schema["description"] = doc.into();
+                    let (mut schema, absent) = $crate::text::field_schema!($type $(as $strict)? $(= $default)?);
+                    schema["description"] = [$($doc),*].map(str::trim).join(" ").into();
                     properties.insert(stringify!($field).to_owned(), schema);
-                    #[allow(unused_mut, unused_assignments)]
-                    let mut optional = <$type as $crate::text::Read>::absent().is_some();
-                    $(optional = { let _ = || -> $type { $default }; true };)?
-                    if !optional {
+                    if !absent {
                         required.push(stringify!($field));
                     }
                 )*
@@ -74,6 +73,43 @@ macro_rules! table {
     )*};
 }
 pub(crate) use table;
+
+/// Reads one field of a table.
+macro_rules! field {
+    ($reader:ident, $table:ident, $field:ident, $type:ty = $default:expr) => {
+        $reader.field::<$type>(&$table, stringify!($field), Some($default))
+    };
+    ($reader:ident, $table:ident, $field:ident, $type:ty) => {
+        $reader.field::<$type>(&$table, stringify!($field), <$type as $crate::text::Read>::absent())
+    };
+    ($reader:ident, $table:ident, $field:ident, $type:ty as $strict:ty = $default:expr) => {
+        $crate::text::field!($reader, $table, $field, Option<$strict>)
+            .map(|strict| strict.map_or_else(|| $default, <$strict as $crate::text::Plain<$type>>::plain))
+    };
+    ($reader:ident, $table:ident, $field:ident, $type:ty as $strict:ty) => {
+        $crate::text::field!($reader, $table, $field, $strict)
+            .map(|strict| <$strict as $crate::text::Plain<$type>>::plain(strict))
+    };
+}
+pub(crate) use field;
+
+/// The schema of one field, and whether it may be left out.
+macro_rules! field_schema {
+    ($type:ty = $default:expr) => {{
+        let _ = || -> $type { $default };
+        (<$type as $crate::text::Read>::schema(), true)
+    }};
+    ($type:ty) => {
+        (<$type as $crate::text::Read>::schema(), <$type as $crate::text::Read>::absent().is_some())
+    };
+    ($type:ty as $strict:ty = $default:expr) => {
+        (<$strict as $crate::text::Read>::schema(), true)
+    };
+    ($type:ty as $strict:ty) => {
+        $crate::text::field_schema!($strict)
+    };
+}
+pub(crate) use field_schema;
 
 /// Declares an enum that is read from one of a few words.
 macro_rules! word {
@@ -111,17 +147,31 @@ macro_rules! word {
             }
         }
 
+        impl $crate::text::Plain<Self> for $name {
+            fn plain(self) -> Self {
+                self
+            }
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 to.serialize_str(self.as_str())
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = $crate::text::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, $crate::text::UnknownWord> {
+                let known = Self::ALL.iter().find(|one| one.as_str() == text);
+                known.copied().ok_or_else(|| $crate::text::UnknownWord::new(text, &[$($word),*]))
+            }
+        }
+
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
-                let found = Self::ALL.iter().find(|one| one.as_str() == text).copied();
-                found.ok_or_else(|| serde::de::Error::unknown_variant(&text, &[$($word),*]))
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
 
@@ -131,15 +181,9 @@ macro_rules! word {
                 reader: &mut $crate::text::Reader,
             ) -> Option<Self> {
                 let text = <String as $crate::text::Read>::read(value, reader)?;
-                match Self::ALL.iter().find(|one| one.as_str() == text) {
-                    Some(one) => Some(*one),
-                    None => {
-                        let help = match $crate::text::nearest(&text, [$($word),*]) {
-                            Some(near) => format!("did you mean `{near}`?"),
-                            None => format!("one of: {}", [$($word),*].join(", ")),
-                        };
-                        reader.wrong(value, format!("`{text}` is not known here"), Some(help))
-                    }
+                match text.parse() {
+                    Ok(read) => Some(read),
+                    Err($crate::text::UnknownWord { message, help }) => reader.wrong(value, message, Some(help)),
                 }
             }
 
@@ -151,9 +195,10 @@ macro_rules! word {
 }
 pub(crate) use word;
 
-/// Reads types with a strict `FromStr` from TOML strings.
+/// Reads types with a strict `FromStr` from TOML strings. A pattern after `=` is for the schema: it may be laxer than
+/// the parser, never stricter.
 macro_rules! read_as_text {
-    ($($type:ty),* $(,)?) => {$(
+    ($($type:ty $(= $pattern:literal)?),* $(,)?) => {$(
         impl $crate::text::Read for $type {
             fn read(
                 value: &$crate::text::Spanned<$crate::text::DeValue<'_>>,
@@ -162,12 +207,12 @@ macro_rules! read_as_text {
                 let text = <String as $crate::text::Read>::read(value, reader)?;
                 match text.parse() {
                     Ok(read) => Some(read),
-                    Err(error) => reader.wrong(value, error.to_string(), None),
+                    Err(error) => reader.wrong(value, <Self as std::str::FromStr>::Err::to_string(&error), None),
                 }
             }
 
             fn schema() -> serde_json::Value {
-                serde_json::json!({ "type": "string" })
+                serde_json::json!({ "type": "string" $(, "pattern": $pattern)? })
             }
         }
     )*};

@@ -186,7 +186,7 @@ impl Fetch for Fake {
 
 impl AmiLookup for Fake {
     fn find(&self, base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-        let question = format!("{} {architecture} {region}", base.name.as_deref().unwrap_or_default());
+        let question = format!("{} {architecture} {region}", base.ssm.get(&architecture).map_or("", String::as_str));
         self.note_question(&question);
         let id = self.amis.get(&question).ok_or_else(|| nothing_there(&question))?;
         Ok(AmiFacts {
@@ -223,25 +223,25 @@ fn manifest(config: &[u8], layers: &[&[u8]]) -> Value {
 }
 
 const HOST: &str = "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\narchitectures = [\"x86_64\", \"arm64\"]\n\
-    [base]\nname = \"ecs-*\"\nowner = \"amazon\"\n";
+    [base]\nssm = { x86_64 = \"/aws/ecs\", arm64 = \"/aws/ecs\" }\n";
 
 #[test]
 fn a_host_is_locked_by_processor_and_moves_only_when_told() {
     let mut fake = Fake::new();
-    fake.amis.insert("ecs-* x86_64 eu-west-1".into(), "ami-1");
-    assert!(fake.refusal(HOST).contains("ami arm64: ecs-* arm64 eu-west-1: not found"));
-    fake.amis.insert("ecs-* arm64 eu-west-1".into(), "ami-2");
+    fake.amis.insert("/aws/ecs x86_64 eu-west-1".into(), "ami-1");
+    assert!(fake.refusal(HOST).contains("ami arm64: /aws/ecs arm64 eu-west-1: not found"));
+    fake.amis.insert("/aws/ecs arm64 eu-west-1".into(), "ami-2");
     let first = fake.first(HOST);
     assert_eq!(first.ami.iter().map(|ami| ami.id.as_str()).collect::<Vec<_>>(), ["ami-1", "ami-2"]);
     fake.asked();
-    fake.amis.insert("ecs-* arm64 eu-west-1".into(), "ami-3");
+    fake.amis.insert("/aws/ecs arm64 eu-west-1".into(), "ami-3");
     assert_eq!(fake.offline(HOST, Some(&first)).unwrap(), first);
     let arm = Update::Inputs(BTreeSet::from(["ami arm64".to_owned()]));
     let second = fake.lock(HOST, Some(&first), &arm).unwrap();
-    assert_eq!(fake.asked(), ["ecs-* arm64 eu-west-1"]);
+    assert_eq!(fake.asked(), ["/aws/ecs arm64 eu-west-1"]);
     assert_eq!(lock::moved(&first, &second).len(), 1);
     let away = fake.lock(&HOST.replace("eu-west-1", "eu-west-2"), Some(&first), &Update::Nothing).unwrap_err();
-    assert!(away.to_string().contains("ecs-* x86_64 eu-west-2"), "{away}");
+    assert!(away.to_string().contains("/aws/ecs x86_64 eu-west-2"), "{away}");
 }
 
 #[test]

@@ -1,0 +1,79 @@
+# `make test` is all there is to pass. CONTRIBUTING.md says what the parts cost.
+.DEFAULT_GOAL := test
+# One after the other: building the EC2 client alone takes 7 GB, and never two of them at a time.
+.NOTPARALLEL:
+.PHONY: test quick need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
+
+SHELL := /bin/bash
+CARGO ?= cargo
+# PEERS=0 leaves out what only other programs can tell: shellcheck, and the tests against a real registry, skopeo, moto.
+PEERS ?= 1
+# FEATURES=--no-default-features leaves out AWS, the dear part of every build.
+FEATURES ?=
+FUZZ_SECONDS ?= 30
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
+export PEERS
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
+
+# The cheap before the dear. Clippy and the documentation share what they need of the dependencies.
+test: need fmt shell deny lint doc fuzz-check run-tests
+
+# The loop while writing: no AWS, no binary, no peers.
+quick:
+	$(CARGO) test --locked --no-default-features --lib
+
+need:
+	tools/need.sh cc c++ cargo-deny
+ifneq ($(PEERS),0)
+	tools/need.sh shellcheck docker-registry skopeo moto_server
+endif
+
+fmt:
+	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+
+shell:
+ifneq ($(PEERS),0)
+	shellcheck .ci/run tools/*.sh
+else
+	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
+endif
+
+lint:
+	$(CARGO) clippy --locked $(FEATURES) --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(FEATURES) --no-deps --document-private-items
+
+deny:
+	$(CARGO) deny --log-level error --locked check bans licenses sources
+	tools/advisories.sh
+
+# Also shows that the library stands without AWS. The fuzzed program has the product's versions of everything.
+fuzz-check:
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --all-targets
+
+run-tests:
+	tools/test.sh $(FEATURES)
+
+bench:
+	$(CARGO) bench --locked --no-default-features --bench plan
+
+# Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
+# compilers, or for a stable one that is told to behave like one.
+fuzz:
+	tools/need.sh c++ cargo-fuzz
+	cp Cargo.lock fuzz/Cargo.lock
+	set -e; for target in $(FUZZ_TARGETS); do \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --target-dir target/fuzz $$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5; \
+	done
+
+man:
+	$(CARGO) run --locked --quiet --no-default-features -- man target/man
+
+# PREFIX=/usr/local puts it into /usr/local/bin; without, it goes where cargo puts programs.
+install:
+	$(CARGO) install --locked --path . $(if $(PREFIX),--root $(PREFIX))

@@ -1,0 +1,70 @@
+//! People: what they type, what they see, and the exit code.
+//!
+//! Only here is anything printed, are the environment and the clock read, and is the core joined to
+//! the outside world.
+
+mod args;
+mod check;
+mod failure;
+mod global;
+mod lock;
+mod plan;
+mod progress;
+mod schema;
+mod shell;
+mod size;
+mod snippet;
+mod store;
+mod surroundings;
+mod ui;
+mod workspace;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Args, Command};
+use failure::{Exit, Failure};
+use surroundings::Surroundings;
+use ui::Ui;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let surroundings = Surroundings::of_process();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return misuse(&error),
+    };
+    let ui = Ui::new(&args.global, &surroundings);
+    let exit = match dispatch(&args, &ui, &surroundings) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let global = &args.global;
+    match &args.command {
+        Command::Check(args) => check::check(args, global, ui, surroundings),
+        Command::Lock(args) => lock::lock(args, global, ui, surroundings),
+        Command::Plan(args) => plan::plan(args, global, ui, surroundings),
+        Command::Schema(args) => schema::schema(args, ui),
+        Command::Store(args) => store::store(args, global, ui, surroundings),
+        Command::Completions(args) => shell::completions(args, Args::command(), ui),
+        Command::Man(args) => shell::man(args, Args::command()),
+    }
+}
+
+/// clap prints help and version to standard output with code 0, everything else to standard error with code 2.
+fn misuse(error: &clap::Error) -> ExitCode {
+    // A reader that has gone away wants no more help.
+    let _ = error.print();
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    ExitCode::from(exit.code())
+}

@@ -1,0 +1,44 @@
+//! What may be typed: the commands, and the contract about exit codes.
+
+use clap::{Parser, Subcommand};
+
+use super::global::Global;
+use super::{check, lock, plan, schema, shell, store};
+
+/// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
+#[derive(Debug, Parser)]
+#[command(name = "elkbake", version, propagate_version = true, after_help = EXIT_CODES, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The contract with scripts. README.md and a test hold the same table.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    a check or a verification failed
+  2    the command line is wrong
+  3    bad input: a recipe, lock, artefact or file that is wrong or cannot be read or written
+  4    the network or a registry
+  5    AWS
+  6    Docker
+  7    refused: a tag that may not move, a secret that may not be baked
+  130  interrupted
+
+`elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds
+elkbake.toml, or recipes/ where there is no such file.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Check(check::CheckArgs),
+    Lock(lock::LockArgs),
+    Plan(plan::PlanArgs),
+    Schema(schema::SchemaArgs),
+    Store(store::StoreArgs),
+    Completions(shell::CompletionsArgs),
+    #[command(hide = true)]
+    Man(shell::ManArgs),
+}

@@ -1,0 +1,132 @@
+//! How a run can end: the one place that knows exit codes and hints.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::bake::port::PortError;
+use crate::bake::resolve::{Fault, ResolveError};
+use crate::store::StoreError;
+
+/// The documented contract with scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done.
+    Done,
+    /// A check or a verification failed.
+    CheckFailed,
+    /// The command line is wrong.
+    Usage,
+    /// A recipe, a lock, an artefact or a file is wrong.
+    BadInput,
+    /// The network or a registry.
+    Network,
+    /// AWS.
+    Aws,
+    /// What may not be done.
+    Refused,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+impl Exit {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::CheckFailed => 1,
+            Self::Usage => 2,
+            Self::BadInput => 3,
+            Self::Network => 4,
+            Self::Aws => 5,
+            Self::Refused => 7,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a run did not do what it was asked for.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// How the process ends.
+    pub(super) exit: Exit,
+    /// What is wrong, and where.
+    pub(super) message: String,
+    /// What to do next.
+    pub(super) hint: Option<String>,
+    /// Whether the message is a rendered picture of a text, which stands by itself.
+    pub(super) is_snippet: bool,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), hint: None, is_snippet: false }
+    }
+
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(super) fn input(message: impl fmt::Display) -> Self {
+        Self::new(Exit::BadInput, message)
+    }
+
+    /// A file that cannot be read or written.
+    pub(super) fn file(action: &str, path: &Path, error: &io::Error) -> Self {
+        Self::input(format!("{action} {}: {error}", path.display()))
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::input(&error)
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::new(exit_of(&error), error)
+    }
+}
+
+impl From<ResolveError> for Failure {
+    fn from(error: ResolveError) -> Self {
+        let exit = match &error {
+            ResolveError::UnknownInput { .. } => Exit::Usage,
+            // The first says how the process ends; a wish to stop says it before all others.
+            ResolveError::Inputs { faults, .. } => {
+                let exits: Vec<_> = faults.iter().map(|one| of_fault(&one.fault)).collect();
+                let stopped = exits.iter().find(|exit| **exit == Exit::Interrupted);
+                *stopped.or(exits.first()).unwrap_or(&Exit::BadInput)
+            }
+        };
+        Self::new(exit, error)
+    }
+}
+
+fn of_fault(fault: &Fault) -> Exit {
+    match fault {
+        Fault::Port(error) => exit_of(error),
+        // What a registry holds is not the user's input.
+        Fault::Oci { .. } => Exit::Network,
+        _ => Exit::BadInput,
+    }
+}
+
+/// How a run ends when something could not be had from outside.
+fn exit_of(error: &PortError) -> Exit {
+    match error {
+        PortError::Offline { .. } | PortError::Store(_) => Exit::BadInput,
+        PortError::NotFound { .. } | PortError::Denied { .. } | PortError::Unreachable { .. } | PortError::Wrong { .. } => {
+            Exit::Network
+        }
+        PortError::Cloud { .. } => Exit::Aws,
+        PortError::Interrupted => Exit::Interrupted,
+    }
+}

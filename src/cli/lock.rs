@@ -1,0 +1,222 @@
+//! `elkbake lock`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::check::refuse_secrets;
+use super::failure::{Exit, Failure};
+use super::global::Global;
+use super::surroundings::Surroundings;
+use super::ui::{Paint, Ui};
+use super::workspace::{Loaded, Workspace, lock_file};
+use super::world::World;
+use crate::bake::event::Event;
+use crate::bake::port::PortError;
+use crate::bake::resolve::{self, Update};
+use crate::lock::{self, Lock, Moved, Stale};
+use crate::name::RecipeName;
+use crate::text::Document;
+
+/// Pin every input of a recipe by digest, in recipes/NAME.lock
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elkbake lock                                   # pin what is new or changed; nothing else moves
+  elkbake lock elasticsearch --update            # move every pin of one recipe to what is there today
+  elkbake lock --update=base                     # move one input, in every recipe that has it
+  elkbake lock --check                           # in a pipeline: exit 1 when recipe and lock disagree
+
+Commit the lock beside its recipe: it is what makes two machines bake the same bytes.")]
+pub(super) struct LockArgs {
+    /// Recipes by name; all where none is named
+    recipes: Vec<String>,
+    /// Move pins to what is there today: of one input (base, a plugin, an archive, ami), or of all
+    #[arg(long, value_name = "INPUT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    update: Vec<String>,
+    /// Write nothing; exit 1 when a lock is missing or stale
+    #[arg(long, conflicts_with = "update")]
+    check: bool,
+    /// Open no socket; what is not at hand is an error
+    #[arg(long)]
+    offline: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of one lock.
+struct Outcome {
+    recipe: RecipeName,
+    did: Did,
+    moved: Vec<Moved>,
+    stale: Vec<Stale>,
+}
+
+/// What was done to a lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Did {
+    /// It says already what is to be said.
+    Nothing,
+    /// It was written for the first time.
+    Made,
+    /// It was written anew.
+    Changed,
+    /// It is missing, and `--check` writes nothing.
+    Missing,
+    /// It does not answer the recipe, and `--check` writes nothing.
+    IsStale,
+}
+
+impl Did {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "unchanged",
+            Self::Made => "made",
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::IsStale => "stale",
+        }
+    }
+}
+
+pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let workspace = Workspace::find(global, surroundings, ui)?;
+    let recipes = workspace.select(&args.recipes)?;
+    let world = World::new(&workspace, surroundings, global, args.offline);
+    known_inputs(args, &workspace, &recipes)?;
+    let mut outcomes = Vec::new();
+    let mut failures = Vec::new();
+    for name in &recipes {
+        // One after the other: the inputs of each are fetched side by side already.
+        let outcome = workspace.load(name).map_err(|error| error.into_failure(ui)).and_then(|loaded| {
+            if args.check { Ok(compare(&loaded)) } else { update(args, &workspace, &world, &loaded, ui) }
+        });
+        match outcome {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if args.json { print_json(&outcomes, ui)? } else { print_text(&outcomes, ui)? }
+    let differs = outcomes.iter().any(|outcome| matches!(outcome.did, Did::Missing | Did::IsStale));
+    Ok(ui.failures(&failures, if differs { Exit::CheckFailed } else { Exit::Done }))
+}
+
+/// Refuses to move an input that no recipe has: that is a slip of the pen, and would look like success.
+fn known_inputs(args: &LockArgs, workspace: &Workspace, recipes: &[RecipeName]) -> Result<(), Failure> {
+    for name in args.update.iter().filter(|name| !name.is_empty()) {
+        // A recipe that cannot be read is told about when its turn comes.
+        let has = |recipe| workspace.load(recipe).map_or(true, |loaded| has_input(&loaded, name));
+        if !recipes.iter().any(has) {
+            return Err(Failure::usage(format!("--update={name}: no recipe has an input of that name"))
+                .hint("inputs are called base, ami, or by the name of the plugin or archive"));
+        }
+    }
+    Ok(())
+}
+
+/// Holds a lock against its recipe.
+fn compare(loaded: &Loaded) -> Outcome {
+    let stale = loaded.lock.as_ref().map(|lock| lock::stale(&loaded.recipe.value, &lock.value));
+    let did = match &stale {
+        None => Did::Missing,
+        Some(stale) if stale.is_empty() => Did::Nothing,
+        Some(_) => Did::IsStale,
+    };
+    Outcome { recipe: loaded.name.clone(), did, moved: Vec::new(), stale: stale.unwrap_or_default() }
+}
+
+fn update(
+    args: &LockArgs,
+    workspace: &Workspace,
+    world: &World<'_>,
+    loaded: &Loaded,
+    ui: &Ui,
+) -> Result<Outcome, Failure> {
+    refuse_secrets(workspace, loaded)?;
+    let update = match args.update.as_slice() {
+        [] => Update::Nothing,
+        named if named.iter().any(String::is_empty) => Update::All,
+        // A recipe that has none of these inputs has nothing to move; `known_inputs` has seen that one has them.
+        named => Update::Inputs(named.iter().filter(|name| has_input(loaded, name)).cloned().collect()),
+    };
+    let (did, moved, _) = make(workspace, world, loaded, &update, ui)?;
+    Ok(Outcome { recipe: loaded.name.clone(), did, moved, stale: Vec::new() })
+}
+
+fn has_input(loaded: &Loaded, name: &str) -> bool {
+    lock::wants(&loaded.recipe.value).iter().any(|want| want.input.is_called(name))
+}
+
+/// Makes the lock of a recipe that has none, for a command that needs one.
+pub(super) fn make_missing(
+    workspace: &Workspace,
+    world: &World<'_>,
+    loaded: &Loaded,
+    ui: &Ui,
+) -> Result<Document<Lock>, Failure> {
+    refuse_secrets(workspace, loaded)?;
+    let (_, _, text) = make(workspace, world, loaded, &Update::Nothing, ui)?;
+    let file = lock_file(&loaded.name);
+    ui.note(&format!("{} was missing and has been made", file.display()));
+    lock::parse(&file, &text).map_err(|error| ui.text_failure(&error))
+}
+
+fn make(
+    workspace: &Workspace,
+    world: &World<'_>,
+    loaded: &Loaded,
+    update: &Update,
+    ui: &Ui,
+) -> Result<(Did, Vec<Moved>, String), Failure> {
+    let tell = |event: Event<'_>| ui.event(event);
+    let opened = world.open()?;
+    let earlier = loaded.lock.as_ref().map(|lock| &lock.value);
+    let new = resolve::resolve(&loaded.name, &loaded.recipe.value, earlier, update, &opened.ports(workspace, &tell))?;
+    // Whoever asked to stop wants nothing written any more.
+    if world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
+    let text = new.write().map_err(Failure::input)?;
+    let written = resolve::save(&workspace.root.join(lock_file(&loaded.name)), &text).map_err(Failure::input)?;
+    let did = match (written, earlier) {
+        (false, _) => Did::Nothing,
+        (true, None) => Did::Made,
+        (true, Some(_)) => Did::Changed,
+    };
+    let moved = earlier.map(|old| lock::moved(old, &new)).unwrap_or_default();
+    Ok((did, moved, text))
+}
+
+fn print_text(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
+    let mut text = String::new();
+    for outcome in outcomes {
+        let paint = match outcome.did {
+            Did::Nothing => Paint::Dim,
+            Did::Made | Did::Changed => Paint::Green,
+            Did::Missing | Did::IsStale => Paint::Red,
+        };
+        let did = ui.paint(paint, outcome.did.as_str());
+        text += &format!("{} {did}\n", lock_file(&outcome.recipe).display());
+        for moved in &outcome.moved {
+            text += &format!("  {moved}\n");
+        }
+        for stale in &outcome.stale {
+            text += &format!("  {stale}\n");
+        }
+    }
+    ui.result(&text)
+}
+
+fn print_json(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
+    let one = |outcome: &Outcome| {
+        json!({
+            "recipe": outcome.recipe,
+            "lock": lock_file(&outcome.recipe),
+            "state": outcome.did.as_str(),
+            "moved": outcome.moved,
+            "stale": outcome.stale.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
+    ui.json(&json!({ "locks": outcomes.iter().map(one).collect::<Vec<_>>() }))
+}

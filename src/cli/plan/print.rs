@@ -1,0 +1,121 @@
+//! Plans, for people and for programs.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::outcome::{Planned, Why};
+use crate::cli::size::bytes;
+use crate::cli::ui::{Paint, Ui};
+use crate::plan::{HostPlan, ImagePlan, LayerKind, PlannedLayer, PlatformPlan, Work};
+
+/// One plan: a paragraph, or a JSON document.
+pub(super) fn one(planned: &Planned, as_json: bool, ui: &Ui) -> String {
+    if as_json {
+        return json_of(planned).to_string();
+    }
+    let plan = &planned.plan;
+    let mut text = String::new();
+    let state = if planned.at_hand.result { "baked, in the store" } else { "not baked here" };
+    let name = ui.paint(Paint::Bold, plan.name().as_str());
+    let tag = ui.paint(Paint::Green, plan.tag().as_str());
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{name} {tag} ({state})\n  key {}", plan.key());
+    match plan.work() {
+        Work::Image(image) => image_lines(&mut text, image, &planned.at_hand.inputs),
+        Work::Ami(host) => host_lines(&mut text, host),
+    }
+    if let Some(why) = &planned.why {
+        why_lines(&mut text, why, &plan.key().to_string());
+    }
+    text
+}
+
+/// All plans together.
+pub(super) fn all(printed: &[String], as_json: bool) -> String {
+    if as_json { format!("{{\"plans\":[{}]}}\n", printed.join(",\n")) } else { printed.join("\n") }
+}
+
+fn json_of(planned: &Planned) -> serde_json::Value {
+    let mut document = json!(planned.plan);
+    document["at_hand"] = json!(planned.at_hand);
+    if let Some(why) = &planned.why {
+        document["why"] = json!(why);
+    }
+    document
+}
+
+fn image_lines(text: &mut String, image: &ImagePlan, at_hand: &BTreeSet<String>) {
+    let _ = writeln!(text, "  repository {}", image.repository);
+    for platform in &image.platforms {
+        platform_lines(text, image, platform, at_hand);
+    }
+}
+
+fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_hand: &BTreeSet<String>) {
+    let _ = writeln!(text, "  {}", on.platform);
+    let base: Vec<_> = on.layers.iter().filter(|layer| layer.what == LayerKind::Base).collect();
+    if !base.is_empty() {
+        let known: Option<u64> = base.iter().map(|layer| layer.size).sum();
+        let size = known.map_or_else(|| "?".to_owned(), bytes);
+        let count = if base.len() == 1 { "1 layer".to_owned() } else { format!("{} layers", base.len()) };
+        line(text, "base", &format!("{} ({count})", image.from), &size, "reused");
+    }
+    for layer in on.layers.iter().filter(|layer| layer.what != LayerKind::Base) {
+        let (kind, name, state) = made(layer, at_hand);
+        let size = layer.source_size.map_or_else(|| "?".to_owned(), bytes);
+        line(text, kind, name, &size, state);
+    }
+}
+
+fn made<'l>(layer: &'l PlannedLayer, at_hand: &BTreeSet<String>) -> (&'static str, &'l str, &'static str) {
+    let input = |name: &String| if at_hand.contains(name) { "to make, input at hand" } else { "to make, input to fetch" };
+    match &layer.what {
+        LayerKind::Base => ("base", "", "reused"),
+        LayerKind::Remove => ("remove", "paths of the base", "to make"),
+        LayerKind::Archive(name) => ("archive", name, input(name)),
+        LayerKind::Plugin(name) => ("plugin", name, input(name)),
+        LayerKind::Run(name) => ("run", name, "to run"),
+        LayerKind::Files => ("files", "the recipe's own", "to make"),
+    }
+}
+
+fn line(text: &mut String, kind: &str, name: &str, size: &str, state: &str) {
+    let _ = writeln!(text, "    {kind:<8} {name:<56} {size:>10}  {state}");
+}
+
+fn host_lines(text: &mut String, host: &HostPlan) {
+    for base in &host.base {
+        let _ = writeln!(text, "  {} base {} ({}) in {}, snapshot {}", base.architecture, base.id, base.name, host.region, base.snapshot);
+    }
+    let _ = writeln!(text, "  engine {}", host.engine);
+    if !host.regions.is_empty() {
+        let regions: Vec<_> = host.regions.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  copies to {}", regions.join(", "));
+    }
+    for volume in &host.volumes {
+        let size = volume.size.map_or_else(String::new, |gib| format!(" {gib} GiB"));
+        let _ = writeln!(text, "  volume {} {}{size}", volume.name, volume.kind);
+    }
+    for (package, version) in &host.packages {
+        let _ = writeln!(text, "  package {package} {version}");
+    }
+    let _ = writeln!(text, "  {} files ({})", host.files, bytes(host.bytes));
+}
+
+fn why_lines(text: &mut String, why: &Why, key: &str) {
+    let _ = match why {
+        Why::NoRecord => writeln!(text, "  why: nothing is recorded of this recipe yet"),
+        Why::SinceRecord { key: recorded, .. } if recorded == key => writeln!(text, "  why: nothing changed since the last record"),
+        Why::SinceRecord { changes, .. } => {
+            let _ = writeln!(text, "  why: since the last record");
+            changes.iter().try_for_each(|change| writeln!(text, "    {change}"))
+        }
+        Why::SinceLock { lock, moved } if moved.is_empty() => writeln!(text, "  why: {} has the same pins", lock.display()),
+        Why::SinceLock { lock, moved } => {
+            let _ = writeln!(text, "  why: since {}", lock.display());
+            moved.iter().try_for_each(|moved| writeln!(text, "    {moved}"))
+        }
+    };
+}

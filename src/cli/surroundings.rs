@@ -1,0 +1,63 @@
+//! Everything that a run takes from its process: read here once, then passed on as values.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::failure::Failure;
+
+/// What a run finds around it.
+pub(super) struct Surroundings {
+    variables: BTreeMap<String, String>,
+    /// The working folder, absolute.
+    pub(super) folder: PathBuf,
+    /// The time at which the run began.
+    pub(super) now: SystemTime,
+    /// Whether a person reads standard output as it comes.
+    pub(super) stdout_is_terminal: bool,
+    /// Whether a person reads standard error as it comes.
+    pub(super) stderr_is_terminal: bool,
+}
+
+impl Surroundings {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads environment, folder and clock")]
+    pub(super) fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self {
+            variables: std::env::vars_os().filter_map(text).collect(),
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            now: SystemTime::now(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The first of some variables that is set; curl's programs know proxies in lower and upper case.
+    pub(super) fn first_of(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.variable(name)).map(str::to_owned)
+    }
+
+    /// The user's folder.
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.variable("HOME").map(Path::new)
+    }
+
+    /// Where the store is when nobody says otherwise: the XDG cache folder.
+    pub(super) fn default_store(&self) -> Result<PathBuf, Failure> {
+        // The XDG specification: a relative path in the variable is to be ignored.
+        let cache = self.variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = cache.or_else(|| self.home().map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("elkbake")).ok_or_else(|| {
+            Failure::usage("there is no place for the store: neither XDG_CACHE_HOME nor HOME is set")
+                .hint("name one with --store DIR or ELKBAKE_STORE")
+        })
+    }
+}

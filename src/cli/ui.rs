@@ -1,0 +1,187 @@
+//! The only printing: results to standard output, everything else to standard error.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::failure::{Exit, Failure};
+use super::global::{Color, Global, LogFormat};
+use super::progress::Progress;
+use super::snippet;
+use super::surroundings::Surroundings;
+use crate::bake::event::Event;
+use crate::text::TextError;
+
+/// Talks to the user.
+pub(super) struct Ui {
+    log: LogFormat,
+    quiet: bool,
+    stdout_color: bool,
+    stderr_color: bool,
+    width: usize,
+    progress: Progress,
+}
+
+/// What a word is, so that it can be painted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paint {
+    Bold,
+    Dim,
+    Red,
+    Yellow,
+    Green,
+    Cyan,
+}
+
+impl Ui {
+    pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Self {
+        let no_color = surroundings.variable("NO_COLOR").is_some() || surroundings.variable("TERM") == Some("dumb");
+        let color = |is_terminal: bool| match global.color {
+            Color::Auto => is_terminal && !no_color,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let bars = surroundings.stderr_is_terminal && global.log_format == LogFormat::Text && !global.quiet;
+        let columns = surroundings.variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        Self {
+            log: global.log_format,
+            quiet: global.quiet,
+            stdout_color: color(surroundings.stdout_is_terminal),
+            stderr_color: color(surroundings.stderr_is_terminal),
+            width: columns.unwrap_or(100),
+            progress: Progress::new(bars),
+        }
+    }
+
+    /// Prints what was asked for.
+    pub(super) fn result(&self, text: &str) -> Result<(), Failure> {
+        self.progress.suspend(|| {
+            let mut out = io::stdout().lock();
+            ignore_closed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+        })
+    }
+
+    /// Prints what was asked for as one JSON document.
+    pub(super) fn json(&self, document: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(document).map_err(Failure::input)?;
+        self.result(&(text + "\n"))
+    }
+
+    /// Paints a word for standard output.
+    pub(super) fn paint(&self, paint: Paint, word: &str) -> String {
+        painted(self.stdout_color, paint, word)
+    }
+
+    /// A text with mistakes, shown with their places.
+    pub(super) fn text_failure(&self, error: &TextError) -> Failure {
+        let picture = match self.log {
+            LogFormat::Text => snippet::render(error, self.stderr_color, self.width),
+            LogFormat::Json => error.to_string(),
+        };
+        Failure { is_snippet: self.log == LogFormat::Text, ..Failure::new(Exit::BadInput, picture.trim_end()) }
+    }
+
+    /// Says why a run fails, also where it is to be quiet.
+    pub(super) fn failure(&self, failure: &Failure) {
+        if self.log == LogFormat::Json {
+            let exit = failure.exit.code();
+            self.line(&json!({ "level": "error", "message": failure.message, "hint": failure.hint, "exit": exit }).to_string());
+            return;
+        }
+        if failure.is_snippet {
+            self.line(&failure.message);
+        } else {
+            self.labelled("error", Paint::Red, &failure.message);
+        }
+        if let Some(hint) = &failure.hint {
+            self.labelled("hint", Paint::Cyan, hint);
+        }
+    }
+
+    /// Says all of them; the first decides how the process ends, or else `otherwise`.
+    pub(super) fn failures(&self, failures: &[Failure], otherwise: Exit) -> Exit {
+        failures.iter().for_each(|failure| self.failure(failure));
+        failures.first().map_or(otherwise, |failure| failure.exit)
+    }
+
+    /// A line for those who want to know what is going on.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.log("info", "note", Paint::Dim, text);
+        }
+    }
+
+    /// A line that a person should see.
+    pub(super) fn warn(&self, text: &str) {
+        if !self.quiet {
+            self.log("warning", "warning", Paint::Yellow, text);
+        }
+    }
+
+    /// Takes an event of the core.
+    pub(super) fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Note(text) => self.note(text),
+            Event::Warn(text) => self.warn(text),
+            _ if self.quiet => {}
+            _ if self.log == LogFormat::Json => {
+                if let Some(line) = event_json(event) {
+                    self.line(&line.to_string());
+                }
+            }
+            other => {
+                if let Some(line) = self.progress.take(other) {
+                    self.line(&line);
+                }
+            }
+        }
+    }
+
+    fn log(&self, level: &str, label: &str, paint: Paint, text: &str) {
+        match self.log {
+            LogFormat::Json => self.line(&json!({ "level": level, "message": text }).to_string()),
+            LogFormat::Text => self.labelled(label, paint, text),
+        }
+    }
+
+    fn labelled(&self, label: &str, paint: Paint, text: &str) {
+        self.line(&format!("{} {text}", painted(self.stderr_color, paint, &format!("{label}:"))));
+    }
+
+    fn line(&self, line: &str) {
+        // Nobody is left to hear that standard error is gone.
+        self.progress.suspend(|| drop(writeln!(io::stderr().lock(), "{line}")));
+    }
+}
+
+/// The bytes of progress are for bars; a log wants to know of beginnings and ends only.
+fn event_json(event: Event<'_>) -> Option<serde_json::Value> {
+    match event {
+        Event::Begin { task, bytes } => Some(json!({ "level": "info", "event": "begin", "task": task, "bytes": bytes })),
+        Event::End { task } => Some(json!({ "level": "info", "event": "end", "task": task })),
+        _ => None,
+    }
+}
+
+/// A reader that closed the pipe has what it wanted.
+fn ignore_closed(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::input(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn painted(on: bool, paint: Paint, word: &str) -> String {
+    let code = match paint {
+        Paint::Bold => "1",
+        Paint::Dim => "2",
+        Paint::Red => "1;31",
+        Paint::Yellow => "1;33",
+        Paint::Green => "32",
+        Paint::Cyan => "36",
+    };
+    if on { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+}

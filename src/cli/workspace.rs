@@ -1,0 +1,224 @@
+//! The project on disk: where it is, which recipes it has, and what one of them consists of.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use super::global::Global;
+use super::surroundings::Surroundings;
+use super::ui::Ui;
+use crate::local::{self, Local};
+use crate::lock::{self, Lock};
+use crate::name::RecipeName;
+use crate::project::{self, Project};
+use crate::recipe::{self, FileRule, Glob, Recipe};
+use crate::record::{self, Manifest};
+use crate::text::{self, Document, TextError};
+
+/// A project.
+pub(super) struct Workspace {
+    /// Its folder.
+    pub(super) root: PathBuf,
+    /// What its `elkbake.toml` says.
+    pub(super) project: Project,
+}
+
+/// Everything that one recipe is made of.
+pub(super) struct Loaded {
+    pub(super) name: RecipeName,
+    /// `recipes/NAME.toml`, from the project's folder.
+    pub(super) file: PathBuf,
+    pub(super) text: String,
+    pub(super) recipe: Document<Recipe>,
+    pub(super) lock: Option<Document<Lock>>,
+    pub(super) local: Local,
+}
+
+const PROJECT_FILE: &str = "elkbake.toml";
+const RECIPES: &str = "recipes";
+/// What deploy tools read of the default target.
+const MANIFEST: &str = "bake-manifest.json";
+
+impl Workspace {
+    /// Finds the project: the folder that was named, or the nearest upwards that holds `elkbake.toml`, or else
+    /// the nearest that holds `recipes/`.
+    pub(super) fn find(global: &Global, surroundings: &Surroundings, ui: &Ui) -> Result<Self, Failure> {
+        let root = match &global.project {
+            Some(named) => {
+                let root = surroundings.folder.join(named);
+                if !root.is_dir() {
+                    return Err(Failure::usage(format!("--project {}: there is no such folder", named.display())));
+                }
+                root
+            }
+            None => nearest(&surroundings.folder, |folder| folder.join(PROJECT_FILE).is_file())
+                .or_else(|| nearest(&surroundings.folder, |folder| folder.join(RECIPES).is_dir()))
+                .unwrap_or_else(|| surroundings.folder.clone()),
+        };
+        let project = match read_text(&root, Path::new(PROJECT_FILE)) {
+            Ok(Some(text)) => project::parse(Path::new(PROJECT_FILE), &text).map_err(|e| ui.text_failure(&e))?.value,
+            Ok(None) => Project::default(),
+            Err(error) => return Err(error.into_failure(ui)),
+        };
+        Ok(Self { root, project })
+    }
+
+    /// The recipes that were named, or all of them, in the order of their names.
+    pub(super) fn select(&self, named: &[String]) -> Result<Vec<RecipeName>, Failure> {
+        let all = self.recipes()?;
+        if named.is_empty() {
+            if all.is_empty() {
+                let message = format!("there are no recipes in {}", self.root.join(RECIPES).display());
+                return Err(Failure::input(message).hint("write recipes/NAME.toml, or name the project with --project DIR"));
+            }
+            return Ok(all);
+        }
+        let mut chosen = Vec::new();
+        for named in named {
+            let name = named.strip_prefix("recipes/").unwrap_or(named);
+            let name: RecipeName = name.strip_suffix(".toml").unwrap_or(name).parse().map_err(Failure::usage)?;
+            if !all.contains(&name) {
+                let near = text::nearest(name.as_str(), all.iter().map(RecipeName::as_str));
+                let hint = near.map_or_else(
+                    || format!("this project has: {}", all.iter().map(RecipeName::as_str).collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let message = format!("there is no recipe {name}: {} does not exist", recipe_file(&name).display());
+                return Err(Failure::input(message).hint(hint));
+            }
+            if !chosen.contains(&name) {
+                chosen.push(name);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// The names of all recipes, sorted.
+    fn recipes(&self) -> Result<Vec<RecipeName>, Failure> {
+        let folder = self.root.join(RECIPES);
+        let unreadable = |error: &io::Error| Failure::file("cannot read", &folder, error);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(&error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| unreadable(&error))?.file_name();
+            let name = name.to_string_lossy();
+            // A dot in front is an editor's or our own unfinished file.
+            if let Some(stem) = name.strip_suffix(".toml").filter(|stem| !stem.starts_with('.')) {
+                let bad = |error| Failure::input(format!("recipes/{name}: {error}")).hint("rename the file");
+                names.push(stem.parse().map_err(bad)?);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Whether there is a recipe of a name.
+    pub(super) fn has(&self, name: &RecipeName) -> bool {
+        self.root.join(recipe_file(name)).is_file()
+    }
+
+    /// What was recorded of the default target, if anything was.
+    pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+        let file = Path::new(MANIFEST);
+        match read_text(&self.root, file) {
+            Ok(Some(text)) => match record::parse(file, &text) {
+                Ok(manifest) => Ok(Some(manifest)),
+                Err(error) => Err(Failure::input(error)),
+            },
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.into_failure(ui)),
+        }
+    }
+
+    /// Reads a recipe with its lock and its own files.
+    pub(super) fn load(&self, name: &RecipeName) -> Result<Loaded, LoadError> {
+        let file = recipe_file(name);
+        let text = read_text(&self.root, &file)?.ok_or_else(|| LoadError::missing(&file))?;
+        let recipe = recipe::parse(&file, &text)?;
+        let lock_file = lock_file(name);
+        let lock = match read_text(&self.root, &lock_file)? {
+            Some(text) => Some(lock::parse(&lock_file, &text)?),
+            None => None,
+        };
+        let local = local::read(&self.root, &recipe.value.folder(name), file_rules(&recipe.value))?;
+        Ok(Loaded { name: name.clone(), file, text, recipe, lock, local })
+    }
+}
+
+/// What can be wrong with the files of a recipe.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    Local(#[from] local::LocalError),
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} leads out of the project", path.display())]
+    Outside { path: PathBuf },
+}
+
+impl LoadError {
+    fn missing(path: &Path) -> Self {
+        Self::Unreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
+    }
+
+    pub(super) fn into_failure(self, ui: &Ui) -> Failure {
+        match self {
+            Self::Text(error) => ui.text_failure(&error),
+            Self::Outside { .. } => {
+                Failure::input(&self).hint("replace the link by the file itself: what is baked has to be in the project")
+            }
+            other => Failure::input(other),
+        }
+    }
+}
+
+/// Where a recipe is, from the project's folder.
+pub(super) fn recipe_file(name: &RecipeName) -> PathBuf {
+    PathBuf::from(format!("{RECIPES}/{name}.toml"))
+}
+
+/// Where its lock is, from the project's folder.
+pub(super) fn lock_file(name: &RecipeName) -> PathBuf {
+    PathBuf::from(format!("{RECIPES}/{name}.lock"))
+}
+
+fn file_rules(recipe: &Recipe) -> &std::collections::BTreeMap<Glob, FileRule> {
+    match recipe {
+        Recipe::Image(image) => &image.files,
+        Recipe::Ami(ami) => &ami.files,
+    }
+}
+
+fn nearest(from: &Path, is_it: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    from.ancestors().find(|folder| is_it(folder)).map(Path::to_owned)
+}
+
+/// Reads a text of the project; a link that leaves the project is not followed.
+fn read_text(root: &Path, file: &Path) -> Result<Option<String>, LoadError> {
+    let path = root.join(file);
+    let unreadable = |source| LoadError::Unreadable { path: file.to_owned(), source };
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+        Ok(meta) if meta.is_symlink() => {
+            let target = fs::canonicalize(&path).map_err(unreadable)?;
+            if !target.starts_with(fs::canonicalize(root).map_err(unreadable)?) {
+                return Err(LoadError::Outside { path: file.to_owned() });
+            }
+        }
+        Ok(_) => {}
+    }
+    // A little more than the longest text, so that `decode` can say that it is too long.
+    let longest = text::LONGEST_TEXT as u64 + 1;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(&path).and_then(|file| io::Read::read_to_end(&mut io::Read::take(file, longest), &mut bytes));
+    read.map_err(unreadable)?;
+    Ok(Some(text::decode(file, bytes)?))
+}

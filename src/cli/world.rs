@@ -1,0 +1,141 @@
+//! The outside world for commands that need it, put together from what the user's surroundings say.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::failure::{Exit, Failure};
+use super::global::Global;
+use super::store;
+use super::surroundings::Surroundings;
+use super::workspace::Workspace;
+use crate::bake::event::Listener;
+use crate::bake::interrupt::Interrupt;
+use crate::bake::resolve::World as Ports;
+use crate::lock::Lock;
+use crate::plan::Plan;
+use crate::remote::Wire;
+use crate::remote::config::{Proxies, Timing, WireConfig};
+use crate::remote::mirror::Mirrors;
+use crate::store::Store;
+
+/// What a command may need from outside, opened when it first asks for it: a command that finds everything at hand
+/// opens nothing.
+pub(super) struct World<'w> {
+    workspace: &'w Workspace,
+    surroundings: &'w Surroundings,
+    global: &'w Global,
+    offline: bool,
+    pub(super) interrupt: Interrupt,
+    opened: OnceLock<Result<Opened, (Exit, String)>>,
+    store_if_there: OnceLock<Option<Store>>,
+}
+
+/// What the store holds of what a plan needs.
+#[derive(Default, serde::Serialize)]
+pub(super) struct AtHand {
+    /// Whether the result itself is there.
+    pub(super) result: bool,
+    /// The plugins and archives that are there, by their names in the recipe.
+    pub(super) inputs: BTreeSet<String>,
+}
+
+/// All of it.
+pub(super) struct Opened {
+    wire: Wire,
+    store: Store,
+}
+
+impl Opened {
+    /// The ports, for the steps.
+    pub(super) fn ports<'p>(&'p self, workspace: &'p Workspace, tell: Listener<'p>) -> Ports<'p> {
+        Ports {
+            project: &workspace.root,
+            registry: Some(&self.wire),
+            fetch: Some(&self.wire),
+            ami: Some(&self.wire),
+            maven: workspace.project.defaults.maven.as_ref(),
+            store: &self.store,
+            tell,
+        }
+    }
+}
+
+impl<'w> World<'w> {
+    pub(super) fn new(
+        workspace: &'w Workspace,
+        surroundings: &'w Surroundings,
+        global: &'w Global,
+        offline: bool,
+    ) -> Self {
+        Self { workspace, surroundings, global, offline, interrupt: interrupt(), opened: OnceLock::new(), store_if_there: OnceLock::new() }
+    }
+
+    /// Opens it, once.
+    pub(super) fn open(&self) -> Result<&Opened, Failure> {
+        let opened = self.opened.get_or_init(|| self.open_now().map_err(|failure| (failure.exit, failure.message)));
+        opened.as_ref().map_err(|(exit, message)| Failure::new(*exit, message))
+    }
+
+    /// What the store holds of what a plan needs. A store that is not there holds nothing, and is not made for that.
+    pub(super) fn at_hand(&self, plan: &Plan, lock: Option<&Lock>) -> Result<AtHand, Failure> {
+        let store = self.store_if_there.get_or_init(|| store::open_if_there(self.global, self.surroundings));
+        let Some(store) = store else {
+            return Ok(AtHand::default());
+        };
+        let files = lock.into_iter().flat_map(|lock| lock.plugin.iter().chain(&lock.archive));
+        let here = files.filter(|file| store.size(&file.sha256).is_some()).map(|file| file.name.clone());
+        let result = store.result::<serde_json::Value>(&plan.key())?.is_some();
+        Ok(AtHand { result, inputs: here.collect() })
+    }
+
+    fn open_now(&self) -> Result<Opened, Failure> {
+        let store = store::open(self.global, self.surroundings)?;
+        let wire = Wire::new(self.wire_config()?).map_err(Failure::usage)?;
+        Ok(Opened { wire, store })
+    }
+
+    fn wire_config(&self) -> Result<WireConfig, Failure> {
+        let around = self.surroundings;
+        let at_home = |name: &str| around.home().map(|home| home.join(name));
+        let proxy = |names: &[&str]| around.first_of(names).unwrap_or_default();
+        let project = &self.workspace.project;
+        let insecure = project.registry.iter().filter(|(_, access)| access.plain_http).map(|(name, _)| name.clone());
+        Ok(WireConfig {
+            proxies: Proxies {
+                // Not HTTP_PROXY: where a web server starts us, a request's `Proxy` header becomes that variable.
+                http: proxy(&["http_proxy"]),
+                https: proxy(&["https_proxy", "HTTPS_PROXY"]),
+                all: proxy(&["all_proxy", "ALL_PROXY"]),
+                no: proxy(&["no_proxy", "NO_PROXY"]),
+            },
+            docker_config: match around.variable("DOCKER_CONFIG") {
+                Some(folder) => Some(PathBuf::from(folder).join("config.json")),
+                None => at_home(".docker/config.json"),
+            },
+            netrc: around.variable("NETRC").map(PathBuf::from).or_else(|| at_home(".netrc")),
+            search_path: around.variable("PATH").map(|path| path.split(':').map(PathBuf::from).collect()).unwrap_or_default(),
+            mirrors: Mirrors::new(project.mirror.clone()).map_err(|error| Failure::input(format!("elkbake.toml: {error}")))?,
+            offline: self.offline,
+            insecure: insecure.collect(),
+            extra_ca: project.defaults.ca.as_ref().map(|ca| ca.below(&self.workspace.root)),
+            interrupt: self.interrupt.clone(),
+            timing: Timing::default(),
+        })
+    }
+}
+
+/// Lets Ctrl-C ask for a stop. A second one ends the process on the spot: all that elkbake writes survives that.
+fn interrupt() -> Interrupt {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let interrupt = Interrupt::default();
+    for signal in [SIGINT, SIGTERM] {
+        let flag = interrupt.flag();
+        let registered =
+            signal_hook::flag::register_conditional_shutdown(signal, i32::from(Exit::Interrupted.code()), flag.clone())
+                .and_then(|_| signal_hook::flag::register(signal, flag));
+        // Without a handler the signal keeps its usual effect, which is a stop as well.
+        drop(registered);
+    }
+    interrupt
+}

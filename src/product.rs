@@ -1,0 +1,67 @@
+//! What each program demands of its image: the rules of Elasticsearch, Kibana, Logstash, Filebeat and Fluent Bit, and those
+//! that every image has to keep.
+//!
+//! A rule speaks about what is in the recipe and in its own files. What a base brings along is not looked at here: a
+//! check needs no network and no lock.
+
+mod baked;
+mod base;
+mod discovery;
+mod environment;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod heap;
+mod password;
+mod removed;
+pub mod rule;
+pub(crate) mod rules;
+mod runtime;
+pub(crate) mod script;
+pub(crate) mod secret;
+pub(crate) mod settings;
+pub mod subject;
+
+use crate::finding::{Code, Finding};
+use crate::local::LocalError;
+use crate::recipe::Recipe;
+
+pub use rule::Rule;
+pub use rules::RULES;
+pub use subject::Subject;
+
+use subject::{Found, Scene};
+
+/// What is wrong with an image's recipe and files, by file, line and code. A host's recipe has none of it.
+///
+/// # Errors
+/// When one of its files cannot be read any more.
+pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
+    let Recipe::Image(image) = &subject.document.value else { return Ok(Vec::new()) };
+    let scene = Scene::new(subject)?;
+    let mut found = Found::default();
+    shared(&scene, &mut found);
+    base::check(&scene, image, &mut found);
+    runtime::check(&scene, image, &mut found);
+    heap::check(&scene, image, &mut found);
+    discovery::check(&scene, image, &mut found);
+    environment::check(&scene, image, &mut found);
+    removed::check(&scene, image, &mut found);
+    baked::check(&scene, image, &mut found);
+    Ok(found.finish())
+}
+
+/// The rules that images and hosts share.
+pub(crate) fn shared(scene: &Scene<'_>, found: &mut Found) {
+    secret::check(scene, found);
+    password::check(scene, found);
+    script::check_metadata(scene, found);
+    baked::check_litter(scene, found);
+}
+
+/// Whether findings of this code are secrets, which nothing that publishes may let through.
+#[must_use]
+pub fn is_secret(code: Code) -> bool {
+    secret::RULES.iter().any(|rule| rule.code == code)
+}

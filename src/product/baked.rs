@@ -1,0 +1,111 @@
+//! Files that must not be in an image, or not with this owner and mode.
+
+use super::rule::Rule;
+use super::rules::{
+    FB_MODE, FB_OWNER, FIRELENS_PATH, KEY_CONTAINER, KEYSTORE, LITTER, NODE_DATA, PLUGINS_FILE, SINCEDB,
+    STRAY_PLUGIN_FILE,
+};
+use super::subject::{Found, Scene};
+use crate::name::ImagePath;
+use crate::recipe::{ImageRecipe, Product};
+use crate::tree::{Entry, Node};
+
+/// The folder whose entries Elasticsearch takes for plugins.
+const PLUGINS: &str = "/usr/share/elasticsearch/plugins/";
+
+/// The user of Elastic's images.
+const ELASTIC_UID: u32 = 1000;
+
+pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
+    for (path, entry) in scene.subject.local.tree.iter() {
+        if let Some((rule, message)) = misplaced(path, entry, image.product) {
+            found.add(rule, scene.file(path), message);
+        }
+        if image.product == Product::Filebeat && is_filebeat_config(path) {
+            check_filebeat(scene, image, (path, entry), found);
+        }
+    }
+}
+
+/// What must not be there at all.
+fn misplaced(path: &ImagePath, entry: &Entry, product: Product) -> Option<(&'static Rule, String)> {
+    let (text, name) = (path.as_str(), path.file_name());
+    let folder = entry.node == Node::Folder;
+    if matches!(name, "elasticsearch.keystore" | "kibana.keystore" | "logstash.keystore" | "filebeat.keystore") {
+        return Some((&KEYSTORE, format!("`{text}` is baked in")));
+    }
+    let holds_key = matches!(extension(name).to_ascii_lowercase().as_str(), "p12" | "pfx" | "jks" | "ppk");
+    let public = ["trust", "cacerts"].iter().any(|word| name.to_ascii_lowercase().contains(word));
+    if holds_key && !public && !folder {
+        return Some((&KEY_CONTAINER, format!("`{text}` is baked in")));
+    }
+    match product {
+        Product::Elasticsearch => {
+            let in_plugins = text.strip_prefix(PLUGINS).filter(|rest| !rest.contains('/'));
+            let half_done = |name: &str| name.starts_with(".installing-") || name.starts_with(".removing-");
+            if name == "elasticsearch-plugins.yml" {
+                Some((&PLUGINS_FILE, format!("`{text}` is baked in")))
+            } else if in_plugins.is_some_and(|name| !folder || half_done(name)) {
+                Some((&STRAY_PLUGIN_FILE, format!("`{text}` is no plugin")))
+            } else {
+                let data = text.starts_with("/usr/share/elasticsearch/data/") && !folder;
+                data.then(|| (&NODE_DATA, format!("`{text}` is data of a node")))
+            }
+        }
+        Product::Logstash | Product::Filebeat => {
+            let sincedb = name.trim_start_matches('.').starts_with("sincedb");
+            let registry =
+                text.starts_with("/usr/share/filebeat/data/registry") || text.contains("/data/plugins/inputs/");
+            ((sincedb || registry) && !folder).then(|| (&SINCEDB, format!("`{text}` is baked in")))
+        }
+        Product::FluentBit if text == "/fluent-bit/etc/fluent-bit.conf" => {
+            Some((&FIRELENS_PATH, format!("`{text}` will be hidden in a FireLens container")))
+        }
+        _ => None,
+    }
+}
+
+/// What stands after the last dot of a name.
+fn extension(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+fn is_filebeat_config(path: &ImagePath) -> bool {
+    let text = path.as_str();
+    let folder = ["/modules.d/", "/inputs.d/"].iter().any(|folder| text.contains(folder));
+    path.file_name() == "filebeat.yml" || (folder && extension(path.file_name()) == "yml")
+}
+
+fn check_filebeat(scene: &Scene<'_>, image: &ImageRecipe, (path, entry): (&ImagePath, &Entry), found: &mut Found) {
+    let config = image.config.as_ref();
+    let words = config.into_iter().flat_map(|config| config.cmd.iter().chain(&config.entrypoint).flatten());
+    let mut words = words.map(String::as_str);
+    let lax = |word: &str| matches!(word, "--strict.perms=false" | "-strict.perms=false");
+    if words.any(lax) || !matches!(entry.node, Node::File { .. }) {
+        return;
+    }
+    if entry.mode.bits() & 0o022 != 0 {
+        found.add(&FB_MODE, scene.file(path), format!("`{path}` will have the mode {}", entry.mode));
+    }
+    let user = config.and_then(|config| config.user.as_deref()).map(|user| user.split(':').next().unwrap_or(user));
+    let runs_as = match user {
+        None | Some("filebeat") => Some(ELASTIC_UID),
+        Some("root") => Some(0),
+        // Which number another name has only the base knows.
+        Some(user) => user.parse().ok(),
+    };
+    if entry.owner.uid != 0 && runs_as.is_some_and(|uid| uid != entry.owner.uid) {
+        found.add(&FB_OWNER, scene.file(path), format!("`{path}` will belong to {}", entry.owner));
+    }
+}
+
+/// What editors and Git leave behind. Of what is inside a `.git` only the folder itself is named.
+pub(super) fn check_litter(scene: &Scene<'_>, found: &mut Found) {
+    for (path, _) in scene.subject.local.tree.iter() {
+        let name = path.file_name();
+        let swap = name.starts_with('.') && matches!(extension(name), "swp" | "swo");
+        if matches!(name, ".git" | ".svn") || (name.len() > 1 && name.ends_with('~')) || swap {
+            found.add(&LITTER, scene.file(path), format!("`{path}` would be baked in"));
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The world behind sockets: registries and download sites. The only room with async code, behind one runtime
+//! that [`Wire`] owns; what it shows is blocking.
+//!
+//! ```text
+//! wire -> auth -> docker_config, credential     who we are
+//!   |       |        challenge                  what they want to know
+//!   |       +-> http -> proxy, tls, address     one request, one answer
+//! registry, fetch -> download -> retry          many, until the thing is in the store
+//!                    mirror, config             what we are told from outside
+//! ```
+
+mod address;
+mod auth;
+#[cfg(feature = "aws")]
+mod aws;
+mod challenge;
+pub mod config;
+mod credential;
+mod docker_config;
+mod door;
+mod download;
+mod fetch;
+mod http;
+pub mod mirror;
+mod netrc;
+mod proxy;
+mod refusal;
+mod registry;
+mod retry;
+mod secret;
+mod tls;
+mod wire;
+#[cfg(not(feature = "aws"))]
+mod without_aws;
+
+pub use wire::{Wire, WireError};

@@ -1,0 +1,124 @@
+//! Looking up host images in EC2 and SSM.
+
+mod choose;
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::types::{Filter, Image};
+
+use crate::bake::port::{AmiFacts, AmiLookup, PortError};
+use crate::recipe::{AmiBase, Architecture, Region};
+use crate::remote::wire::Wire;
+
+use choose::{Candidate, choose};
+
+/// A call that has not been answered by then never will be; the SDK itself knows no such bound.
+const LONGEST_CALL: Duration = Duration::from_secs(60);
+
+impl AmiLookup for Wire {
+    fn find(&self, base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
+        self.run(&format!("the base AMI in {region}"), lookup(base, architecture, region))
+    }
+}
+
+/// The credentials are those that every AWS program uses: variables, profile, SSO, the instance's or task's role.
+async fn config(region: &Region) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_timeout(LONGEST_CALL).build();
+    // Pinned: `latest` changes retries and defaults with the next version of the SDK.
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(aws_config::Region::new(region.as_str().to_owned()))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+async fn lookup(base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
+    let config = config(region).await;
+    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let request = match (base.ssm.get(&architecture), &base.id, &base.name) {
+        (Some(parameter), ..) => ec2.describe_images().image_ids(parameter_value(&config, parameter, region).await?),
+        (None, Some(id), _) => ec2.describe_images().image_ids(id),
+        (None, None, Some(name)) => ec2
+            .describe_images()
+            .set_owners(base.owner.clone().map(|owner| vec![owner]))
+            .filters(filter("name", name))
+            .filters(filter("architecture", architecture.as_str()))
+            .filters(filter("state", "available")),
+        (None, None, None) => {
+            let message = format!("the recipe's [base] says nothing for {architecture}");
+            return Err(PortError::NotFound { subject: "the base AMI".to_owned(), message });
+        }
+    };
+    let subject = format!("the base AMI in {region}");
+    let answer = request.send().await.map_err(|error| refusal(&subject, "ec2:DescribeImages", &error))?;
+    let candidates = answer.images.unwrap_or_default().into_iter().filter_map(candidate).collect();
+    choose(candidates, base, architecture, region)
+}
+
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+/// The id that a public parameter holds.
+async fn parameter_value(config: &SdkConfig, parameter: &str, region: &Region) -> Result<String, PortError> {
+    let subject = format!("SSM parameter {parameter} in {region}");
+    let asked = aws_sdk_ssm::Client::new(config).get_parameter().name(parameter).send().await;
+    let answer = match asked {
+        Err(error) if error.code() == Some("ParameterNotFound") => {
+            return Err(PortError::NotFound { subject, message: String::new() });
+        }
+        asked => asked.map_err(|error| refusal(&subject, "ssm:GetParameter", &error))?,
+    };
+    let value = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
+    if value.starts_with("ami-") {
+        Ok(value)
+    } else {
+        let message = format!("it holds no AMI id but `{value}`; parameters that do end in `/image_id`");
+        Err(PortError::Cloud { subject, message })
+    }
+}
+
+fn candidate(image: Image) -> Option<Candidate> {
+    let root_device = image.root_device_name.unwrap_or_default();
+    let root = image
+        .block_device_mappings
+        .unwrap_or_default()
+        .into_iter()
+        .find(|mapping| mapping.device_name.as_deref() == Some(&root_device));
+    Some(Candidate {
+        architecture: image.architecture.map(|architecture| architecture.as_str().to_owned()).unwrap_or_default(),
+        owner_alias: image.image_owner_alias,
+        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        facts: AmiFacts {
+            id: image.image_id?,
+            name: image.name.unwrap_or_default(),
+            owner: image.owner_id.unwrap_or_default(),
+            snapshot: root.and_then(|root| root.ebs?.snapshot_id).unwrap_or_default(),
+            root_device,
+            created: image.creation_date.unwrap_or_default(),
+            deprecated: image.deprecation_time,
+        },
+    })
+}
+
+/// Puts an SDK's error into a user's words; the SDK's own chain of causes is kept whole.
+fn refusal<E, R>(subject: &str, action: &str, error: &SdkError<E, R>) -> PortError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let message = match (error.code(), error.message()) {
+        (Some("UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException"), said) => {
+            format!("AWS denies it: the credentials need the permission {action} ({})", said.unwrap_or("no reason given"))
+        }
+        (Some("InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" | "InvalidAMIID.Unavailable"), said) => {
+            return PortError::NotFound { subject: subject.to_owned(), message: said.unwrap_or_default().to_owned() };
+        }
+        (Some(code), said) => format!("AWS says {code}: {}", said.unwrap_or("no reason given")),
+        (None, _) => DisplayErrorContext(error).to_string(),
+    };
+    PortError::Cloud { subject: subject.to_owned(), message }
+}

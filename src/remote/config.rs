@@ -1,0 +1,104 @@
+//! All that the wire clients are told from outside: they read neither environment nor home folder.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::bake::interrupt::Interrupt;
+use crate::name::Registry;
+use crate::remote::mirror::Mirrors;
+
+/// What the wire clients are told.
+#[derive(Clone, Debug, Default)]
+pub struct WireConfig {
+    /// Through whom to go out.
+    pub proxies: Proxies,
+    /// Docker's `config.json`, where credentials for registries are. A file that is not there is an empty one.
+    pub docker_config: Option<PathBuf>,
+    /// The `.netrc` file, where credentials for downloads are. A file that is not there is an empty one.
+    pub netrc: Option<PathBuf>,
+    /// The folders in which `docker-credential-NAME` programs are looked for: what `PATH` says.
+    pub search_path: Vec<PathBuf>,
+    /// What is fetched from elsewhere.
+    pub mirrors: Mirrors,
+    /// No socket is opened.
+    pub offline: bool,
+    /// Registries spoken to by plain HTTP, beside those on the machine itself. Without a port: on any port.
+    pub insecure: BTreeSet<Registry>,
+    /// A PEM file with certificate authorities that are trusted beside those of the system.
+    pub extra_ca: Option<PathBuf>,
+    /// Ends every wait.
+    pub interrupt: Interrupt,
+    /// How long to wait for what.
+    pub timing: Timing,
+}
+
+/// Through whom to go out, as the variables of these names say; an empty text is no proxy.
+///
+/// The rules are curl's, with one exception that all container tools share: what is on the machine itself is
+/// never asked for through a proxy, which could not reach it.
+#[derive(Clone, Default)]
+pub struct Proxies {
+    /// `HTTP_PROXY`, for `http://` addresses.
+    pub http: String,
+    /// `HTTPS_PROXY`, for `https://` addresses.
+    pub https: String,
+    /// `ALL_PROXY`, where the other two say nothing.
+    pub all: String,
+    /// `NO_PROXY`: hosts, domains, addresses and networks that are spoken to directly; `*` for all.
+    pub no: String,
+}
+
+impl fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The others may hold a password.
+        f.debug_struct("Proxies").field("no", &self.no).finish_non_exhaustive()
+    }
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// For a TCP connection.
+    pub connect: Duration,
+    /// For the next byte.
+    pub idle: Duration,
+    /// Before the second try; doubled for each further one.
+    pub first_wait: Duration,
+    /// Between tries, at most.
+    pub longest_wait: Duration,
+    /// A server may ask us to wait this long; if it asks for more, people are told instead.
+    pub longest_asked: Duration,
+    /// For a credential program, which may have to ask a service or a person's keychain.
+    pub credentials: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            // A connection across the world takes under a second; 10 s lets three SYN packets get lost.
+            connect: Duration::from_secs(10),
+            // A registry that fetches from another one behind it is silent for 10 s and more.
+            idle: Duration::from_secs(30),
+            // With doubling, five tries span 4 to 8 s: a restarting server is back by then.
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(30),
+            // People look up what hangs after about two minutes.
+            longest_asked: Duration::from_secs(120),
+            credentials: Duration::from_secs(60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_password_is_not_shown() {
+        let proxies = Proxies { https: "http://me:hunter2@proxy:3128".to_owned(), ..Proxies::default() };
+        let config = WireConfig { proxies, ..WireConfig::default() };
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,174 @@
+//! When to try again, and how long to wait before.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{DATE, HeaderMap, RETRY_AFTER};
+
+use crate::bake::event::{Event, Listener};
+use crate::bake::port::PortError;
+use crate::remote::config::Timing;
+
+/// So many tries in a row that bring nothing are enough: what is still broken then needs a person.
+const TRIES: u32 = 5;
+
+/// Why a request brought nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It may go better another time.
+    Again {
+        /// What happened.
+        why: String,
+        /// How long the server asks us to wait.
+        after: Option<Duration>,
+    },
+    /// It will not.
+    Final(PortError),
+}
+
+impl Failure {
+    pub(super) fn again(why: impl Into<String>) -> Self {
+        Self::Again { why: why.into(), after: None }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Final(error.into())
+    }
+}
+
+/// Whether an answer of this kind may be another one soon.
+pub(super) fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// How long a server asks us to wait. A date is taken against the server's own clock, so that ours may be wrong.
+pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let after = text(RETRY_AFTER)?;
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(after).ok()?;
+    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+    Some(then.duration_since(now).unwrap_or_default())
+}
+
+/// Counts tries that brought nothing.
+pub(super) struct Tries {
+    timing: Timing,
+    failed: u32,
+}
+
+impl Tries {
+    pub(super) fn new(timing: Timing) -> Self {
+        Self { timing, failed: 0 }
+    }
+
+    /// Something came: count anew.
+    pub(super) fn progressed(&mut self) {
+        self.failed = 0;
+    }
+
+    /// Waits before the next try, or says that there is none.
+    pub(super) async fn wait(&mut self, subject: &str, failure: Failure, tell: Listener<'_>) -> Result<(), PortError> {
+        let (why, after) = match failure {
+            Failure::Final(error) => return Err(error),
+            Failure::Again { why, after } => (why, after),
+        };
+        self.failed += 1;
+        let give_up = |message| Err(PortError::Unreachable { subject: subject.to_owned(), message });
+        if let Some(after) = after.filter(|after| *after > self.timing.longest_asked) {
+            return give_up(format!("{why}; the server asks to come back in {}", spoken(after)));
+        }
+        if self.failed >= TRIES {
+            return give_up(format!("{why}, {TRIES} times in a row"));
+        }
+        let wait = after.unwrap_or_else(|| self.backoff(random()));
+        let asked = if after.is_some() { ", as the server asks" } else { "" };
+        let next = self.failed + 1;
+        tell(Event::Note(&format!("{subject}: {why}; try {next} of {TRIES} in {}{asked}", spoken(wait))));
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Half of it certain, half by chance, so that many clients do not come back at one moment.
+    fn backoff(&self, chance: u32) -> Duration {
+        let full = self.timing.first_wait * 2_u32.saturating_pow(self.failed.saturating_sub(1));
+        let full = full.min(self.timing.longest_wait);
+        full / 2 + full.mul_f64(f64::from(chance) / f64::from(u32::MAX)) / 2
+    }
+}
+
+/// A number by chance. The standard library seeds its hashers from the system.
+fn random() -> u32 {
+    let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+fn spoken(wait: Duration) -> String {
+    match wait.as_secs() {
+        0 => format!("{} ms", wait.as_millis()),
+        seconds @ 1..=120 => format!("{seconds} s"),
+        seconds @ 121..=7200 => format!("{} minutes", seconds.div_ceil(60)),
+        seconds => format!("{} hours", seconds.div_ceil(3600)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(after: &str, date: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, after.parse().unwrap());
+        if let Some(date) = date {
+            headers.insert(DATE, date.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn what_a_server_asks_for_is_understood() {
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(asked(&HeaderMap::new()), None);
+        assert_eq!(asked(&headers(" 7 ", None)), Some(Duration::from_secs(7)));
+        assert_eq!(asked(&headers("Sun, 06 Nov 1994 08:50:00 GMT", Some(now))), Some(Duration::from_secs(23)));
+        assert_eq!(asked(&headers("Sun, 06 Nov 1994 08:00:00 GMT", Some(now))), Some(Duration::ZERO));
+        assert_eq!(asked(&headers("Sun, 06 Nov 1994 08:50:00 GMT", None)), None);
+        assert_eq!(asked(&headers("-3", Some(now))), None);
+        assert_eq!(asked(&headers("soon", Some(now))), None);
+    }
+
+    #[test]
+    fn waits_double_within_their_bounds() {
+        let mut tries = Tries::new(Timing::default());
+        for (failed, least, most) in [(1, 250, 500), (2, 500, 1000), (3, 1000, 2000), (9, 15_000, 30_000)] {
+            tries.failed = failed;
+            assert_eq!(tries.backoff(0), Duration::from_millis(least));
+            assert_eq!(tries.backoff(u32::MAX), Duration::from_millis(most));
+        }
+        tries.failed = u32::MAX;
+        assert!(tries.backoff(7) <= Duration::from_secs(30));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let passing: Vec<u16> = (100..=599).filter(|code| may_pass(StatusCode::from_u16(*code).unwrap())).collect();
+        assert_eq!(passing, [408, 429, 500, 502, 503, 504]);
+    }
+
+    #[test]
+    fn times_are_spoken_in_their_unit() {
+        let spoken = [300, 5000, 130_000, 7_300_000].map(|millis| spoken(Duration::from_millis(millis)));
+        assert_eq!(spoken, ["300 ms", "5 s", "3 minutes", "3 hours"]);
+    }
+}

@@ -1,0 +1,91 @@
+//! `elkbake check`, as a user sees it.
+
+use crate::kitchen::project::{Kitchen, golden};
+
+const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
+
+const DIRTY: &str = r#"kind = "image"
+product = "elasticsearch"
+version = "8.19.3"
+from = "docker.elastic.co/elasticsearch/elasticsearch:8.19.3"
+
+[config.env]
+ES_JAVA_OPTS = "-Xms1g -Xmx2g"
+
+[config.healthcheck]
+test = "curl localhost:9200"
+"#;
+
+const BROKEN: &str = r#"kind = "image"
+prodcut = "elasticsearch"
+version = "8 19"
+from = "docker.elastic.co/elasticsearch/Elasticsearch:8.19.3"
+platforms = ["linux/x86_64"]
+
+[config]
+cmd = "eswrapper"
+"#;
+
+#[test]
+fn a_clean_recipe_passes() {
+    Kitchen::new().recipe("app", CLEAN).run(&["check"]).success().says("1 recipe checked: 0 errors");
+}
+
+#[test]
+fn findings_are_printed_for_people() {
+    let ran = Kitchen::new().recipe("es", DIRTY).run(&["check"]).code(1);
+    golden("check.txt", &ran.stdout);
+}
+
+#[test]
+fn findings_are_printed_for_programs() {
+    let ran = Kitchen::new().recipe("es", DIRTY).run(&["check", "--json"]).code(1);
+    let document = ran.json();
+    let first = &document["findings"][0];
+    for key in ["code", "severity", "file", "line", "message", "why", "fix"] {
+        assert!(!first[key].is_null(), "{key} is missing in {first}");
+    }
+    assert_eq!(document["counts"]["error"].as_u64().unwrap() > 0, true);
+}
+
+#[test]
+fn findings_are_printed_for_github() {
+    let ran = Kitchen::new().recipe("es", DIRTY).run(&["check", "--format", "github"]).code(1);
+    golden("check.github.txt", &ran.stdout);
+}
+
+#[test]
+fn all_mistakes_of_a_recipe_are_shown_at_once() {
+    let ran = Kitchen::new().recipe("es", BROKEN).run(&["check"]).code(3);
+    golden("check-broken.txt", &ran.stderr);
+}
+
+#[test]
+fn mistakes_reach_programs_too() {
+    let kitchen = Kitchen::new().recipe("es", BROKEN);
+    let problems = kitchen.run(&["check", "--json"]).code(3).json();
+    assert!(problems["problems"].as_array().unwrap().len() >= 5, "{problems}");
+    kitchen.run(&["check", "--format", "github"]).code(3).says("::error file=recipes/es.toml,line=2,col=1::");
+}
+
+#[test]
+fn warnings_fail_only_where_they_are_denied() {
+    let warned = CLEAN.replace("scratch", "docker.io/library/debian:12");
+    let kitchen = Kitchen::new().recipe("app", &warned);
+    kitchen.run(&["check"]).success().says("warning[");
+    kitchen.run(&["check", "--deny", "warning"]).code(1);
+}
+
+#[test]
+fn one_bad_recipe_does_not_hide_another() {
+    let kitchen = Kitchen::new().recipe("a-broken", BROKEN).recipe("b-dirty", DIRTY);
+    kitchen.run(&["check"]).code(3).says("recipes/b-dirty.toml").complains("recipes/a-broken.toml");
+    kitchen.run(&["check", "b-dirty"]).code(1);
+}
+
+#[test]
+fn a_recipe_that_is_not_there_is_named_with_the_nearest_one() {
+    let kitchen = Kitchen::new().recipe("elasticsearch", CLEAN);
+    kitchen.run(&["check", "elasticsaerch"]).code(3).complains("did you mean `elasticsearch`?");
+    kitchen.run(&["check", "../x"]).code(2).complains("is no recipe name");
+}

@@ -1,0 +1,105 @@
+//! What holds for every command: help, exit codes, the project, the log.
+
+use crate::kitchen::project::{Kitchen, golden};
+
+const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
+
+#[test]
+fn help_is_reviewed_like_code() {
+    let kitchen = Kitchen::new();
+    let mut all = kitchen.run(&["--help"]).success().stdout;
+    for command in ["check", "lock", "plan", "schema", "store", "completions"] {
+        let help = kitchen.run(&["help", command]).success();
+        assert!(help.stdout.contains("Examples:"), "`elkbake help {command}` has no examples");
+        all += &format!("\n-- elkbake help {command}\n{}", help.stdout);
+    }
+    golden("help.txt", &all);
+}
+
+#[test]
+fn the_readme_has_the_same_exit_codes_as_the_help() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let help = Kitchen::new().run(&["--help"]).success().stdout;
+    for code in ["0", "1", "2", "3", "4", "5", "6", "7", "130"] {
+        assert!(readme.contains(&format!("\n| {code} | ")), "README.md does not tell about exit code {code}");
+        assert!(help.contains(&format!("\n  {code:<5}")), "--help does not tell about exit code {code}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let kitchen = Kitchen::new();
+    for wrong in [vec!["bake"], vec![], vec!["lock", "--check", "--update"], vec!["store", "gc", "--keep", "soon"]] {
+        kitchen.run(&wrong).code(2);
+    }
+    kitchen.run(&["chekc"]).code(2).complains("'check'");
+}
+
+#[test]
+fn version_is_printed() {
+    Kitchen::new().run(&["--version"]).success().says(concat!("elkbake ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_project_is_found_from_any_folder_inside_it() {
+    let kitchen = Kitchen::new().recipe("app", CLEAN).file("images/app/etc/x", "x");
+    let deep = kitchen.project().join("images/app/etc");
+    kitchen.run_in(&deep, &["check"]).success().says("1 recipe checked");
+}
+
+#[test]
+fn without_elkbake_toml_the_nearest_folder_with_recipes_counts_and_with_it_that_one() {
+    let kitchen = Kitchen::new().recipe("outer", CLEAN).file("sub/recipes/inner.toml", CLEAN);
+    kitchen.run_in(&kitchen.project().join("sub"), &["check", "inner"]).success();
+    kitchen.write("elkbake.toml", "");
+    kitchen.run_in(&kitchen.project().join("sub"), &["check", "outer"]).success();
+}
+
+#[test]
+fn a_folder_without_recipes_says_what_to_do() {
+    Kitchen::new().run(&["check"]).code(3).complains("hint: write recipes/NAME.toml");
+    Kitchen::new().run(&["check", "--project", "nowhere"]).code(2).complains("no such folder");
+}
+
+#[test]
+fn a_log_for_programs_is_one_json_document_a_line() {
+    let ran = Kitchen::new().recipe("app", "kind = \"image\"").run(&["check", "--log-format", "json"]).code(3);
+    let lines: Vec<serde_json::Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines[0]["level"].as_str(), lines[0]["exit"].as_u64()), (Some("error"), Some(3)));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let kitchen = Kitchen::new();
+    let mut child = kitchen.command(&["schema"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn completions_come_for_every_shell() {
+    let kitchen = Kitchen::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        kitchen.run(&["completions", shell]).success().says("elkbake");
+    }
+}
+
+#[test]
+fn man_pages_are_written() {
+    let kitchen = Kitchen::new();
+    kitchen.run(&["man", "man"]).success();
+    assert!(kitchen.read("man/elkbake.1").contains("elkbake") && kitchen.has("man/elkbake-lock.1"));
+}
+
+#[test]
+fn color_is_used_only_where_it_is_wanted() {
+    let kitchen = Kitchen::new().recipe("app", "kind = \"image\"");
+    assert!(!kitchen.run(&["check"]).stderr.contains('\u{1b}'));
+    assert!(kitchen.run(&["check", "--color", "always"]).stderr.contains('\u{1b}'));
+}
+
+#[test]
+fn a_project_file_with_a_mistake_is_shown_with_its_place() {
+    let kitchen = Kitchen::new().recipe("app", CLEAN).file("elkbake.toml", "[miror]\n");
+    kitchen.run(&["check"]).code(3).complains("elkbake.toml:1:2").complains("did you mean `mirror`?");
+}

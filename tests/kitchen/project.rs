@@ -1,0 +1,139 @@
+//! A project in a folder of its own, and the elkbake command run in it with nothing of the machine around it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A project and what a run of elkbake finds around it.
+pub struct Kitchen {
+    folder: tempfile::TempDir,
+    env: BTreeMap<String, String>,
+}
+
+/// How a run ended, with what it printed.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Kitchen {
+    /// An empty project, an empty store, an empty environment.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("project")).unwrap();
+        let home = folder.path().join("home").display().to_string();
+        // PATH stays: credential helpers are looked up in it.
+        let path = std::env::var("PATH").unwrap_or_default();
+        let env = BTreeMap::from([("HOME".to_owned(), home), ("PATH".to_owned(), path)]);
+        Self { folder, env }
+    }
+
+    /// The project's folder.
+    pub fn project(&self) -> PathBuf {
+        self.folder.path().join("project")
+    }
+
+    /// The store's folder, as elkbake finds it by itself.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("home/.cache/elkbake")
+    }
+
+    /// Puts a file into the project, with the folders above it.
+    pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
+        self.write(path, content);
+        self
+    }
+
+    /// The same on a project that is in use.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.project().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Puts a recipe into the project.
+    pub fn recipe(self, name: &str, text: &str) -> Self {
+        self.file(&format!("recipes/{name}.toml"), text)
+    }
+
+    /// What a file of the project says.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.project().join(path)).unwrap()
+    }
+
+    /// Whether something is there.
+    pub fn has(&self, path: &str) -> bool {
+        self.project().join(path).exists()
+    }
+
+    /// Sets an environment variable for the runs to come.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A run that is not started yet, for tests that need it in another way.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_elkbake"));
+        command.args(args).current_dir(self.project()).env_clear().envs(&self.env).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs elkbake in the project.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        self.run_in(&self.project(), args)
+    }
+
+    /// Runs elkbake in another folder.
+    pub fn run_in(&self, folder: &Path, args: &[&str]) -> Ran {
+        let output = self.command(args).current_dir(folder).output().unwrap();
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// Fails unless the run ended with this code.
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails unless all went well.
+    pub fn success(self) -> Self {
+        self.code(0)
+    }
+
+    /// Fails unless standard output holds a text.
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no `{text}` in\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails unless standard error holds a text.
+    pub fn complains(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no `{text}` in\n-- stderr\n{}\n-- stdout\n{}", self.stderr, self.stdout);
+        self
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+}
+
+/// Compares a text with the golden one in `tests/golden`; `UPDATE=1` renews it.
+pub fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let known = std::fs::read_to_string(&path)
+        .unwrap_or_else(|e| panic!("{}: {e}; UPDATE=1 makes it, and its text is to be reviewed", path.display()));
+    assert_eq!(known, text, "tests/golden/{name} differs; UPDATE=1 renews it, and the change is to be reviewed");
+}

@@ -1,0 +1,222 @@
+//! A registry and file server on loopback, with faults on demand down to the byte.
+//!
+//! ```ignore
+//! let registry = Registry::start();
+//! let image = registry.image("elastic/es", "8.19.3", &["linux/amd64", "linux/arm64"]);
+//! registry.fault(&image.blob_path(0), 1, Fault::Cut(100));        // the first answer ends after 100 bytes
+//! let reference = registry.reference("elastic/es:8.19.3");
+//! // … work …
+//! assert_eq!(registry.requests_to(&image.blob_path(0)).len(), 2);
+//! ```
+
+mod answer;
+mod guard;
+mod image;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use elkbake::digest::Digest;
+use elkbake::name::Reference;
+
+pub use guard::Guard;
+pub use image::Image;
+
+/// What goes wrong with an answer.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// After so many bytes of the body, the connection is dropped.
+    Cut(usize),
+    /// The header promises so many bytes, whatever comes.
+    SayLength(u64),
+    /// An error status, with `Retry-After` if given.
+    Status(u16, Option<String>),
+    /// A web page with this title, status 200.
+    Page(String),
+    /// One byte of the body is another.
+    Corrupt,
+    /// The client is sent elsewhere: an address or a path.
+    Redirect(String),
+    /// A body without end, of spaces.
+    Endless,
+    /// Headers come, a body never does.
+    Stall,
+    /// A `Range` is not heeded: all of it comes with 200.
+    NoRanges,
+    /// Another part comes than was asked for.
+    OtherRange,
+    /// Neither length nor chunks: the end of the connection is the end.
+    NoLength,
+    /// In chunks, without a length; they end in the middle after so many bytes, if given.
+    Chunked(Option<usize>),
+    /// Headers that replace those of the answer; an empty value takes one away.
+    Headers(Vec<(String, String)>),
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `GET`.
+    pub method: String,
+    /// Path and query; the whole address when we were asked as a proxy.
+    pub target: String,
+    /// By lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// What came with it.
+    pub body: Vec<u8>,
+    /// How many bytes of a body were sent in answer.
+    pub sent: u64,
+}
+
+impl Request {
+    /// The path without the query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// A header by lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// A planned fault: for answers to this path, so many times.
+struct Planned {
+    path: String,
+    times: usize,
+    fault: Fault,
+}
+
+#[derive(Default)]
+struct State {
+    blobs: BTreeMap<Digest, Vec<u8>>,
+    /// By repository and tag or digest: kind and bytes.
+    manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
+    files: BTreeMap<String, Vec<u8>>,
+    faults: Vec<Planned>,
+    requests: Vec<Request>,
+    guard: Guard,
+    tokens: guard::Tokens,
+}
+
+/// The registry. It stops when this is dropped.
+pub struct Registry {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Registry {
+    /// Starts on a free port of 127.0.0.1, empty and open to all.
+    pub fn start() -> Self {
+        Self::start_with(|stream, serve| serve(Box::new(stream)))
+    }
+
+    /// Starts with something between the sockets and the server: TLS.
+    pub fn start_with(wrap: impl Fn(TcpStream, &dyn Fn(Box<dyn serve::Duplex>)) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(Mutex::new(State::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let server = serve::Server { state: Arc::clone(&state), stop: Arc::clone(&stop), address };
+        let wrap = Arc::new(wrap);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if server.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(stream), server, wrap) = (stream, server.clone(), Arc::clone(&wrap)) else { continue };
+                std::thread::spawn(move || wrap(stream, &|stream| server.connection(stream)));
+            }
+        });
+        Self { address, state, stop }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic in the server")
+    }
+
+    /// Host and port.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The address of a path here.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A reference to something here: `elastic/es:8.19.3`.
+    pub fn reference(&self, rest: &str) -> Reference {
+        format!("{}/{rest}", self.address).parse().expect("a reference")
+    }
+
+    /// Holds a blob, in all repositories.
+    pub fn blob(&self, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        self.state().blobs.insert(digest, bytes.to_vec());
+        digest
+    }
+
+    /// Holds a manifest, by digest and, where one is given, by tag.
+    pub fn manifest(&self, repository: &str, tag: Option<&str>, kind: &str, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        for name in [Some(digest.to_string()), tag.map(str::to_owned)].into_iter().flatten() {
+            self.state().manifests.insert((repository.to_owned(), name), (kind.to_owned(), bytes.to_vec()));
+        }
+        digest
+    }
+
+    /// Holds a file under `/files/NAME`, and tells its path.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = format!("/files/{name}");
+        self.state().files.insert(path.clone(), bytes.to_vec());
+        path
+    }
+
+    /// Plans a fault for the next answers to a path; planned faults of one path come one after the other.
+    pub fn fault(&self, path: &str, times: usize, fault: Fault) {
+        self.state().faults.push(Planned { path: path.to_owned(), times, fault });
+    }
+
+    /// Asks who comes from now on.
+    pub fn guard(&self, guard: Guard) {
+        self.state().guard = guard;
+    }
+
+    /// Makes all tokens given out so far worthless.
+    pub fn expire_tokens(&self) {
+        self.state().tokens.expire();
+    }
+
+    /// All requests so far, in the order of their coming.
+    pub fn requests(&self) -> Vec<Request> {
+        self.state().requests.clone()
+    }
+
+    /// The requests to one path.
+    pub fn requests_to(&self, path: &str) -> Vec<Request> {
+        self.state().requests.iter().filter(|request| request.path() == path).cloned().collect()
+    }
+
+    /// How many bytes of bodies were sent for one path.
+    pub fn sent(&self, path: &str) -> u64 {
+        self.requests_to(path).iter().map(|request| request.sent).sum()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        self.state().requests.clear();
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // The thread waits for a connection; this is one.
+        let _ = TcpStream::connect(self.address);
+    }
+}

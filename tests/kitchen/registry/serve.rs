@@ -1,0 +1,194 @@
+//! HTTP/1.1 by hand, so that every byte can be wrong.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::answer::{Answer, answer, part};
+use super::{Fault, Request, State};
+
+/// A connection, with or without TLS.
+pub trait Duplex: Read + Write {}
+impl<T: Read + Write> Duplex for T {}
+
+#[derive(Clone)]
+pub struct Server {
+    pub state: Arc<Mutex<State>>,
+    pub stop: Arc<AtomicBool>,
+    pub address: SocketAddr,
+}
+
+/// How a body goes out.
+enum Framing {
+    Length(u64),
+    Chunks,
+    UntilClose,
+}
+
+impl Server {
+    /// Answers requests until the client or a fault ends the connection.
+    pub fn connection(&self, stream: Box<dyn Duplex>) {
+        let mut stream = BufReader::new(stream);
+        while let Ok(Some(request)) = read(&mut stream) {
+            if self.stop.load(Ordering::Relaxed) || !matches!(self.respond(request, stream.get_mut()), Ok(true)) {
+                return;
+            }
+        }
+    }
+
+    /// Sends an answer; tells whether the connection goes on.
+    fn respond(&self, mut request: Request, to: &mut dyn Write) -> io::Result<bool> {
+        // A client that takes us for a proxy sends the whole address.
+        let target = match request.target.strip_prefix("http://") {
+            Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned(),
+            None => request.target.clone(),
+        };
+        let whole = std::mem::replace(&mut request.target, target);
+        let mut state = self.state.lock().expect("no panic in the server");
+        let path = request.path().to_owned();
+        let planned = state.faults.iter_mut().find(|planned| planned.path == path && planned.times > 0);
+        let fault = planned.map(|planned| {
+            planned.times = planned.times.saturating_sub(1);
+            planned.fault.clone()
+        });
+        let host = request.header("host").map_or_else(|| self.address.to_string(), str::to_owned);
+        let right = answer(&mut state, &request, &host);
+        let right = match &fault {
+            Some(Fault::NoRanges) => right,
+            Some(Fault::OtherRange) => part(right, &request, 1),
+            _ => part(right, &request, 0),
+        };
+        request.target = whole;
+        let number = state.requests.len();
+        state.requests.push(request);
+        drop(state);
+        let sent = self.send(right, fault.as_ref(), to);
+        let (count, goes_on) = match &sent {
+            Ok((count, goes_on)) => (*count, *goes_on),
+            Err(_) => (0, false),
+        };
+        if let Some(request) = self.state.lock().expect("no panic").requests.get_mut(number) {
+            request.sent = count;
+        }
+        sent.map(|_| goes_on)
+    }
+
+    /// Sends an answer with its fault; tells the number of body bytes and whether the connection goes on.
+    fn send(&self, mut answer: Answer, fault: Option<&Fault>, to: &mut dyn Write) -> io::Result<(u64, bool)> {
+        let mut cut = usize::MAX;
+        let mut framing = None;
+        match fault {
+            Some(Fault::Cut(after)) => cut = *after,
+            Some(Fault::SayLength(length)) => framing = Some(Framing::Length(*length)),
+            Some(Fault::Status(status, after)) => {
+                answer = Answer::new(*status, "text/plain", b"not now".to_vec());
+                answer.set("Retry-After", after.as_deref().unwrap_or_default());
+                answer.set("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
+            }
+            Some(Fault::Page(title)) => {
+                let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head></html>");
+                answer = Answer::new(200, "text/html; charset=utf-8", page.into_bytes());
+            }
+            Some(Fault::Corrupt) => {
+                if let Some(byte) = answer.body.last_mut() {
+                    *byte ^= 1;
+                }
+            }
+            Some(Fault::Redirect(location)) => {
+                answer = Answer::new(307, "text/plain", Vec::new()).with("Location", location);
+            }
+            Some(Fault::NoLength) => framing = Some(Framing::UntilClose),
+            Some(Fault::Chunked(after)) => {
+                framing = Some(Framing::Chunks);
+                cut = after.unwrap_or(usize::MAX);
+            }
+            Some(Fault::Headers(headers)) => headers.iter().for_each(|(name, value)| answer.set(name, value)),
+            Some(Fault::Endless) => return self.endless(&answer, to),
+            Some(Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
+        }
+        let framing = framing.unwrap_or(Framing::Length(answer.body.len() as u64));
+        to.write_all(head(&answer, &framing).as_bytes())?;
+        to.flush()?;
+        if let Some(Fault::Stall) = fault {
+            self.stall();
+            return Ok((0, false));
+        }
+        let is_cut = cut < answer.body.len();
+        answer.body.truncate(cut);
+        match framing {
+            Framing::Chunks => {
+                for chunk in answer.body.chunks(1000) {
+                    write!(to, "{:x}\r\n", chunk.len())?;
+                    to.write_all(chunk)?;
+                    to.write_all(b"\r\n")?;
+                }
+                if !is_cut {
+                    to.write_all(b"0\r\n\r\n")?;
+                }
+            }
+            Framing::Length(_) | Framing::UntilClose => to.write_all(&answer.body)?,
+        }
+        to.flush()?;
+        let sent = answer.body.len() as u64;
+        let goes_on = !is_cut && !matches!(framing, Framing::UntilClose) && !matches!(fault, Some(Fault::SayLength(_)));
+        Ok((sent, goes_on))
+    }
+
+    /// Spaces, until the client has enough: at most 10 GB.
+    fn endless(&self, answer: &Answer, to: &mut dyn Write) -> io::Result<(u64, bool)> {
+        const ALL: u64 = 10_000_000_000;
+        to.write_all(head(answer, &Framing::Length(ALL)).as_bytes())?;
+        let spaces = [b' '; 16 * 1024];
+        let mut sent = 0;
+        while sent < ALL && !self.stop.load(Ordering::Relaxed) {
+            match to.write(&spaces) {
+                Ok(count) => sent += count as u64,
+                Err(_) => break,
+            }
+        }
+        Ok((sent, false))
+    }
+
+    fn stall(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn head(answer: &Answer, framing: &Framing) -> String {
+    let mut head = format!("HTTP/1.1 {} Kitchen\r\n", answer.status);
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    match framing {
+        Framing::Length(length) => head.push_str(&format!("Content-Length: {length}\r\n")),
+        Framing::Chunks => head.push_str("Transfer-Encoding: chunked\r\n"),
+        Framing::UntilClose => head.push_str("Connection: close\r\n"),
+    }
+    head + "\r\n"
+}
+
+/// The next request; `None` when there is none.
+fn read(from: &mut impl BufRead) -> io::Result<Option<Request>> {
+    let mut line = String::new();
+    if from.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    from.read_exact(&mut body)?;
+    Ok(Some(Request { method, target, headers, body, sent: 0 }))
+}

@@ -1,0 +1,142 @@
+//! The same recipe, lock and files give the same key, whoever asks, wherever, whenever.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use crate::kitchen::project::Kitchen;
+
+const RECIPE: &str = r#"
+kind = "image"
+product = "generic"
+version = "1.2.3"
+from = "scratch"
+platforms = ["linux/amd64", "linux/arm64"]
+
+[config]
+entrypoint = ["/usr/local/bin/run"]
+env = { B = "2", A = "1" }
+"#;
+
+const FILES: [(&str, &str); 4] = [
+    ("images/app/usr/local/bin/run", "#!/bin/sh\nexec true\n"),
+    ("images/app/etc/app/b.conf", "b\n"),
+    ("images/app/etc/app/a.conf", "a\n"),
+    ("images/app/ä/ö.txt", "umlauts\n"),
+];
+
+fn kitchen<'f>(recipe: &str, files: impl IntoIterator<Item = &'f (&'f str, &'f str)>) -> Kitchen {
+    files.into_iter().fold(Kitchen::new().recipe("app", recipe), |kitchen, (path, text)| kitchen.file(path, text))
+}
+
+fn key(kitchen: &Kitchen) -> String {
+    let plan = kitchen.run(&["plan", "--json"]).success().json();
+    plan["plans"][0]["key"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_key_does_not_depend_on_folder_or_order_of_files() {
+    let one = kitchen(RECIPE, &FILES);
+    let other = kitchen(RECIPE, FILES.iter().rev());
+    assert_ne!(one.project(), other.project());
+    assert_eq!(key(&one), key(&other));
+}
+
+#[test]
+fn the_key_does_not_depend_on_time_zone_locale_or_threads() {
+    let plain = key(&kitchen(RECIPE, &FILES));
+    for (name, value) in [("TZ", "Pacific/Kiritimati"), ("LC_ALL", "tr_TR.UTF-8"), ("LANG", "C"), ("USER", "somebody")] {
+        assert_eq!(key(&kitchen(RECIPE, &FILES).env(name, value)), plain, "{name}={value}");
+    }
+}
+
+#[test]
+fn the_key_does_not_depend_on_modes_owners_or_times_in_the_checkout() {
+    let plain = key(&kitchen(RECIPE, &FILES));
+    let odd = kitchen(RECIPE, &FILES);
+    for (i, (path, _)) in FILES.iter().enumerate() {
+        let file = odd.project().join(path);
+        let mode = [0o600, 0o755, 0o444, 0o666][i];
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(86400 * (i as u64 + 1));
+        std::fs::File::open(&file).unwrap().set_modified(then).unwrap();
+    }
+    assert_eq!(key(&odd), plain);
+}
+
+#[test]
+fn the_key_does_not_depend_on_the_umask() {
+    let plain = key(&kitchen(RECIPE, &FILES));
+    for umask in ["000", "027", "077"] {
+        let kitchen = kitchen(RECIPE, &FILES);
+        // A checkout made under that umask, and planned under it.
+        let script = format!("umask {umask} && cp -r . ../copy && cd ../copy && exec \"$0\" plan --json");
+        let elkbake = env!("CARGO_BIN_EXE_elkbake");
+        let mut command = std::process::Command::new("sh");
+        let output = command.args(["-c", &script, elkbake]).current_dir(kitchen.project()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(plan["plans"][0]["key"], plain.as_str(), "umask {umask}");
+    }
+}
+
+#[test]
+fn the_key_does_not_depend_on_the_user() {
+    let kitchen = kitchen(RECIPE, &FILES);
+    let plain = key(&kitchen);
+    let mut command = kitchen.command(&["plan", "--json", "--store", "/nonexistent/elkbake"]);
+    if am_root() {
+        open_to_everybody(kitchen.project().parent().unwrap());
+        // 65534 is nobody everywhere; only root may become somebody else, so others compare with themselves.
+        command.uid(65534).gid(65534);
+    }
+    let output = command.output().unwrap();
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(plan["plans"][0]["key"], plain.as_str());
+}
+
+fn am_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn open_to_everybody(folder: &Path) {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn comments_order_and_layout_of_a_recipe_do_not_count() {
+    let reordered = r#"
+# A comment.
+platforms = [ "linux/amd64",
+              "linux/arm64" ]   # both
+from = 'scratch'
+version = "1.2.3"
+product = "generic"
+kind = "image"
+config.env.A = "1"
+config.env.B = "2"
+config.entrypoint = ["/usr/local/bin/run"]
+"#;
+    assert_eq!(key(&kitchen(RECIPE, &FILES)), key(&kitchen(reordered, &FILES)));
+}
+
+#[test]
+fn any_change_counts() {
+    let plain = key(&kitchen(RECIPE, &FILES));
+    let changed_value = RECIPE.replace("A = \"1\"", "A = \"2\"");
+    let changed_file: Vec<_> = FILES.iter().map(|(path, text)| (*path, if path.ends_with("a.conf") { "A\n" } else { text })).collect();
+    let moved_file: Vec<_> = FILES.iter().map(|(path, text)| (if path.ends_with("a.conf") { "images/app/etc/app/c.conf" } else { path }, *text)).collect();
+    let other_mode = format!("{RECIPE}\n[files]\n\"etc/**\" = {{ mode = \"0600\" }}\n");
+    let mut keys = vec![
+        plain,
+        key(&kitchen(&changed_value, &FILES)),
+        key(&kitchen(RECIPE, &changed_file)),
+        key(&kitchen(RECIPE, &moved_file)),
+        key(&kitchen(RECIPE, &FILES[1..])),
+        key(&kitchen(&other_mode, &FILES)),
+    ];
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 6);
+}

@@ -1,0 +1,7 @@
+//! The wire clients against all that can go wrong between two machines.
+
+mod auth;
+mod bench;
+mod download;
+mod proxy;
+mod registry;
