@@ -11,7 +11,7 @@ const NARROWEST: usize = 40;
 
 /// All mistakes of a text, one below the other, without a line break at the end.
 #[must_use]
-pub fn render(error: &TextError, color: bool, width: usize) -> String {
+pub(super) fn render(error: &TextError, color: bool, width: usize) -> String {
     let width = width.max(NARROWEST);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(width);
     let rendered = error.problems.iter().map(|problem| renderer.render(&[group(error, problem, width)]));
