@@ -102,7 +102,7 @@ impl Fake {
             }
         };
         let world = World { tell, ..self.world() };
-        self.resolve(recipe, earlier, update, &world)
+        Self::resolve(recipe, earlier, update, &world)
     }
 
     fn world(&self) -> World<'_> {
@@ -119,12 +119,11 @@ impl Fake {
 
     fn offline(&self, recipe: &str, earlier: Option<&Lock>) -> Result<Lock, ResolveError> {
         let world = World { registry: None, fetch: None, ami: None, ..self.world() };
-        self.resolve(recipe, earlier, &Update::Nothing, &world)
+        Self::resolve(recipe, earlier, &Update::Nothing, &world)
     }
 
     /// Resolves, and holds what every lock has to be: an answer to its recipe, and readable.
     fn resolve(
-        &self,
         recipe: &str,
         earlier: Option<&Lock>,
         update: &Update,
