@@ -123,12 +123,7 @@ impl Fake {
     }
 
     /// Resolves, and holds what every lock has to be: an answer to its recipe, and readable.
-    fn resolve(
-        recipe: &str,
-        earlier: Option<&Lock>,
-        update: &Update,
-        world: &World<'_>,
-    ) -> Result<Lock, ResolveError> {
+    fn resolve(recipe: &str, earlier: Option<&Lock>, update: &Update, world: &World<'_>) -> Result<Lock, ResolveError> {
         let recipe = recipe::parse(Path::new("r.toml"), recipe).unwrap_or_else(|error| panic!("{error}")).value;
         let lock = super::resolve(&"es".parse().unwrap(), &recipe, earlier, update, world)?;
         assert_eq!(stale(&recipe, &lock), []);
