@@ -81,12 +81,7 @@ struct Outcome {
     broken: Vec<LoadError>,
 }
 
-pub(super) fn check(
-    args: &CheckArgs,
-    global: &Global,
-    ui: &Ui,
-    surroundings: &Surroundings,
-) -> Result<Exit, Failure> {
+pub(super) fn check(args: &CheckArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
     let mut outcome = Outcome { recipes, findings: Vec::new(), broken: Vec::new() };

@@ -51,14 +51,7 @@ fn find(
         From::DockerArchive(path) => docker_archive::resolve(path, platforms, product, world)?,
         From::Rootfs(path) => rootfs::resolve(path, platforms, world)?,
     };
-    match pinned.filter(|pinned| *pinned != digest) {
-        Some(pinned) => {
-            let message =
-                format!("it was {pinned} when it was locked and is {digest} now; move it with `--update base`");
-            Err(Fault::wrong(&image.from, message))
-        }
-        None => Ok((Some(digest), found)),
-    }
+    Ok((Some(digest), found))
 }
 
 /// An image in a registry.
