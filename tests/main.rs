@@ -17,6 +17,7 @@ mod command_line;
 mod floors;
 mod kitchen;
 mod real;
+mod recipes;
 mod reproducible;
 mod store_crash;
 mod wire;

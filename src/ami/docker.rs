@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{DEVICEMAPPER, FLAG_AND_KEY, SHELL_SYNTAX};
+use super::rules::{BASE_ULIMITS, DEVICEMAPPER, FLAG_AND_KEY, SHELL_SYNTAX};
 use crate::product::subject::{Found, Place, Scene, TextFile};
 use crate::recipe::AmiRecipe;
 
@@ -66,7 +66,7 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             flags.extend(key_names(flag).into_iter().map(|key| (key, place.clone())));
         }
     }
-    for file in &scene.files {
+    for file in scene.scripts() {
         if file.path.as_str() == "/etc/docker/daemon.json" {
             keys.extend(daemon_keys(file));
         } else if is_options_file(file) {
@@ -76,6 +76,10 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
                     .flat_map(|(number, line)| key_names(line).into_iter().map(move |key| (key, file.place(number)))),
             );
         }
+    }
+    let replaced = !flags.is_empty() || scene.files.iter().any(|file| file.path.as_str() == "/etc/sysconfig/docker");
+    if let Some(place) = keys.get("default-ulimits").filter(|_| !replaced) {
+        found.add(&BASE_ULIMITS, place.clone(), "`default-ulimits` is a key of daemon.json, and the base's flags stay");
     }
     for (flag, place) in flags {
         if keys.contains_key(&flag) {
@@ -124,7 +128,7 @@ fn check_devicemapper(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             }
         }
     }
-    for file in &scene.files {
+    for file in scene.scripts() {
         for (number, line) in file.live_lines() {
             if let Some(option) = devicemapper(line) {
                 found.add(&DEVICEMAPPER, file.place(number), message(&option));
@@ -152,7 +156,7 @@ fn check_shell_syntax(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             found.add(&SHELL_SYNTAX, scene.key(&format!("docker.flags.{i}")), format!("`{flag}`"));
         }
     }
-    for file in &scene.files {
+    for file in scene.scripts() {
         let whole = matches!(file.path.as_str(), "/etc/sysconfig/docker" | "/etc/sysconfig/docker-storage");
         for (number, line) in file.live_lines() {
             // A script that adds such a line to the file, quoted so that the shell leaves it alone.

@@ -1,5 +1,7 @@
 //! Every rule for hosts with a recipe that breaks it and the nearest one that keeps it.
 
+use proptest::prelude::*;
+
 use super::RULES;
 use crate::product::fixture::{Fixture, prove};
 use crate::product::rule::document;
@@ -7,7 +9,7 @@ use crate::product::rule::document;
 type Example = (&'static str, Fixture, Fixture);
 
 fn host() -> Fixture {
-    Fixture::host()
+    Fixture::host(super::check)
 }
 
 fn with(lines: &str) -> Fixture {
@@ -58,6 +60,11 @@ fn tuning() -> Vec<Example> {
                 .file("/etc/sysctl.d/90-es.conf", "vm.max_map_count = 1048576"),
         ),
         ("AMI009", with("sysctl.\"net.ipv4.tcp_retries2\" = 5"), with("sysctl.\"vm.swappiness\" = 1")),
+        (
+            "AMI026",
+            with("docker.daemon.default-ulimits = { nofile = { Name = \"nofile\", Hard = 65536, Soft = 65536 } }"),
+            with("docker.flags = [\"--default-ulimit nofile=65536:65536\"]"),
+        ),
         ("AMI020", script("systemctl start ecs"), script("systemctl start --no-block ecs")),
         ("AMI021", script("echo ECS_CLUSTER=dev >> /etc/ecs/ecs.config"), with("ecs.ECS_RESERVED_MEMORY = \"256\"")),
         ("AMI022", script("cloud-init-per once x true"), script("cloud-init-per instance x true")),
@@ -210,4 +217,14 @@ fn no_two_rules_have_one_code() {
     codes.sort();
     codes.dedup();
     assert_eq!(codes.len(), all);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_file_makes_a_check_panic(text in "([a-z]{0,4}|[=:$#'\"{}\n -]|sysctl|vm.max_map_count|dm\\.|--[a-z]{0,3}|ecs|-|ä){0,60}") {
+        let files = ["/etc/sysconfig/docker", "/etc/docker/daemon.json", "/etc/sysctl.d/a.conf", "/opt/a.sh"];
+        files.into_iter().fold(host(), |host, path| host.file(path, text.as_str())).findings();
+    }
 }

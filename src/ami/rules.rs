@@ -32,6 +32,10 @@ rules! {
         "Every network namespace has its own: on the host it reaches tasks of network mode host only."
         "For bridge and awsvpc tasks put it under `[runtime].sysctls` of the image's recipe."
 
+    BASE_ULIMITS "AMI026" Warning "default-ulimits beside the base's own flag"
+        "Amazon Linux ships `--default-ulimit` in /etc/sysconfig/docker. Where that stays, the daemon exits: \"specified both as a flag and in the configuration file: default-ulimits\"."
+        "Say it as a flag under `[docker].flags`, or bake an /etc/sysconfig/docker without it."
+
     VOLUME_LIMITS "AMI010" Error "a volume outside what EBS offers"
         "EC2 refuses to start an instance with such a volume, so a scaling group starts none."
         "Keep to the limits named."
@@ -54,8 +58,8 @@ rules! {
         "Only one of them can be mounted or attached there, and which one is left to chance."
         "Give each its own `name`, `device` and `mount`."
 
-    START_ECS "AMI020" Error "the ECS agent is started by a script and waited for"
-        "ecs.service starts after cloud-init, and cloud-init waits for the script: both wait for ever."
+    START_ECS "AMI020" Warning "the ECS agent is started by a script and waited for"
+        "ecs.service starts after cloud-init. Where cloud-init runs the script, as user data or from it, each waits for the other for ever."
         "Leave the start to systemd, or say `systemctl start --no-block ecs`."
     CLUSTER_BAKED "AMI021" Advice "the cluster's name is baked in"
         "The AMI then serves one cluster only."

@@ -1,7 +1,7 @@
 //! The project on disk: where it is, which recipes it has, and what one of them consists of.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
@@ -125,11 +125,8 @@ impl Workspace {
     /// What was recorded of the default target, if anything was.
     pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
         let file = Path::new(MANIFEST);
-        match read_text(&self.root, file) {
-            Ok(Some(text)) => match record::parse(file, &text) {
-                Ok(manifest) => Ok(Some(manifest)),
-                Err(error) => Err(Failure::input(error)),
-            },
+        match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
+            Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
             Ok(None) => Ok(None),
             Err(error) => Err(error.into_failure(ui)),
         }
@@ -200,8 +197,17 @@ fn nearest(from: &Path, is_it: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     from.ancestors().find(|folder| is_it(folder)).map(Path::to_owned)
 }
 
-/// Reads a text of the project; a link that leaves the project is not followed.
+/// Reads a text of the project.
 fn read_text(root: &Path, file: &Path) -> Result<Option<String>, LoadError> {
+    match read_bytes(root, file, text::LONGEST_TEXT)? {
+        Some(bytes) => Ok(Some(text::decode(file, bytes)?)),
+        None => Ok(None),
+    }
+}
+
+/// Reads a file of the project, and of one that is too long a little more than `longest`, so that whoever parses it
+/// can say so. A link that leaves the project is not followed.
+fn read_bytes(root: &Path, file: &Path, longest: usize) -> Result<Option<Vec<u8>>, LoadError> {
     let path = root.join(file);
     let unreadable = |source| LoadError::Unreadable { path: file.to_owned(), source };
     match fs::symlink_metadata(&path) {
@@ -215,10 +221,8 @@ fn read_text(root: &Path, file: &Path) -> Result<Option<String>, LoadError> {
         }
         Ok(_) => {}
     }
-    // A little more than the longest text, so that `decode` can say that it is too long.
-    let longest = text::LONGEST_TEXT as u64 + 1;
     let mut bytes = Vec::new();
-    let read = fs::File::open(&path).and_then(|file| io::Read::read_to_end(&mut io::Read::take(file, longest), &mut bytes));
-    read.map_err(unreadable)?;
-    Ok(Some(text::decode(file, bytes)?))
+    let opened = fs::File::open(&path).map_err(unreadable)?;
+    opened.take(longest as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(Some(bytes))
 }

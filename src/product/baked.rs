@@ -53,7 +53,7 @@ fn misplaced(path: &ImagePath, entry: &Entry, product: Product) -> Option<(&'sta
             }
         }
         Product::Logstash | Product::Filebeat => {
-            let sincedb = name.trim_start_matches('.').starts_with("sincedb");
+            let sincedb = path.components().any(|part| part.trim_start_matches('.').starts_with("sincedb"));
             let registry =
                 text.starts_with("/usr/share/filebeat/data/registry") || text.contains("/data/plugins/inputs/");
             ((sincedb || registry) && !folder).then(|| (&SINCEDB, format!("`{text}` is baked in")))

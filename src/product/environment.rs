@@ -1,4 +1,5 @@
-//! Settings wherever they are made: in the product's file, or in variables that its image turns into settings.
+//! Settings wherever they are made: in the product's file, in variables that its image turns into settings, or among
+//! the arguments that it is started with.
 
 use super::rules::{DIGIT_ENV, DOTTED_ENV, UPPER_CASE_ENV};
 use super::settings::{self, Setting};
@@ -12,7 +13,7 @@ pub(super) struct Placed {
     pub(super) place: Place,
 }
 
-/// What the image's product is told, by its file and by the environment.
+/// What the image's product is told: by its file, the environment and its arguments.
 pub(super) fn settings(scene: &Scene<'_>, image: &ImageRecipe) -> Vec<Placed> {
     let name = match image.product {
         Product::Elasticsearch => "elasticsearch.yml",
@@ -29,6 +30,38 @@ pub(super) fn settings(scene: &Scene<'_>, image: &ImageRecipe) -> Vec<Placed> {
     for (name, value) in image.config.iter().flat_map(|config| &config.env) {
         if let Some(key) = setting_of(name, image.product) {
             all.push(Placed { key, value: value.clone(), place: scene.key(&format!("config.env.{name}")) });
+        }
+    }
+    all.extend(arguments(image).into_iter().map(|argument| Placed {
+        place: scene.key(&argument.at),
+        key: argument.name,
+        value: argument.value,
+    }));
+    all
+}
+
+/// A setting among the arguments that the program is started with.
+pub(super) struct Argument {
+    /// Where in the recipe.
+    pub(super) at: String,
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// `-Ekey=value`, `-E key=value` and `--key=value` in entrypoint and command.
+pub(super) fn arguments(image: &ImageRecipe) -> Vec<Argument> {
+    let mut all = Vec::new();
+    let Some(config) = &image.config else { return all };
+    for (list, words) in [("entrypoint", &config.entrypoint), ("cmd", &config.cmd)] {
+        for (i, word) in words.iter().flatten().enumerate() {
+            let setting = word.strip_prefix("--").or_else(|| word.strip_prefix("-E")).unwrap_or(word);
+            // A shell's assignments have no dot in their names.
+            let pair =
+                setting.trim().split_once('=').filter(|(name, _)| name.contains('.') && !name.contains([' ', '$']));
+            if let Some((name, value)) = pair {
+                let at = format!("config.{list}.{i}");
+                all.push(Argument { at, name: name.to_owned(), value: value.to_owned() });
+            }
         }
     }
     all

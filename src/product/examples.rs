@@ -1,5 +1,7 @@
 //! Every rule for images with a recipe that breaks it and the nearest one that keeps it.
 
+use proptest::prelude::*;
+
 use super::fixture::{DIGEST, Fixture, prove};
 use super::{RULES, is_secret};
 
@@ -174,6 +176,12 @@ fn elasticsearch() -> Vec<Example> {
         ("ES030", lock_memory(), lock_memory().with("runtime.ulimits.memlock = { soft = -1, hard = -1 }")),
         ("ES031", es().replace("hard = 65536", "hard = 4096"), es().replace("hard = 65536", "hard = -1")),
         ("ES032", es().replace("nofile", "nproc"), es()),
+    ]
+}
+
+fn elasticsearch_files() -> Vec<Example> {
+    let plugin = "[[plugin]]\nname = \"discovery-ec2\"";
+    vec![
         ("ES040", es().file("/usr/share/elasticsearch/config/elasticsearch-plugins.yml", "plugins: []"), yml("a: b")),
         (
             "ES041",
@@ -249,7 +257,10 @@ fn others() -> Vec<Example> {
 
 #[test]
 fn every_rule_for_images_is_shown_by_a_recipe_and_not_by_its_counterpart() {
-    let examples: Vec<_> = [general(), secrets(), heaps(), elasticsearch(), others()].into_iter().flatten().collect();
+    let examples: Vec<_> = [general(), secrets(), heaps(), elasticsearch(), elasticsearch_files(), others()]
+        .into_iter()
+        .flatten()
+        .collect();
     prove(RULES, &examples);
 }
 
@@ -300,6 +311,14 @@ fn findings_name_the_line_they_are_about() {
 }
 
 #[test]
+fn settings_among_the_arguments_count_too() {
+    let fixture = es().with(
+        "config.cmd = [\n \"eswrapper\",\n \"-Ediscovery.type=single-node\",\n \"-E\",\n \"discovery.seed_hosts=a\",\n \"--a.password=x\"]",
+    );
+    assert_eq!(fixture.codes(), ["ES010 recipes/test.toml:8", "GEN013 recipes/test.toml:11"]);
+}
+
+#[test]
 fn a_heap_split_over_file_and_environment_is_added_up() {
     let options = "/usr/share/elasticsearch/config/jvm.options.d/a.options";
     assert_eq!(heap("-Xmx2g").file(options, "-Xms2g\n8:-Xmx1g").codes(), [""; 0]);
@@ -332,4 +351,23 @@ fn filebeat_may_belong_to_the_user_it_runs_as() {
     assert_eq!(owned("33:0"), [""; 0]);
     assert_eq!(owned("somebody"), [""; 0]);
     assert_eq!(owned("root").len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_file_makes_a_check_panic(text in "([a-z]{0,4}|=>|[=:$#'\"{}\\[\\]\n -]|-Xm[sx]|password|\\$\\{|PASSWORD=|://|@|ä){0,60}") {
+        let names = ["elasticsearch.yml", "jvm.options", "logstash.conf", "run.sh", ".env", "a.json", "a.md"];
+        let with_files = |mut fixture: Fixture| {
+            for name in names {
+                fixture = fixture.file(name, text.as_str());
+            }
+            fixture
+        };
+        let fixture = with_files(es());
+        let findings = fixture.findings();
+        prop_assert!(findings.is_sorted_by_key(|finding| (finding.file.clone(), finding.line, finding.code)));
+        with_files(Fixture::image("fluent-bit", "3")).findings();
+    }
 }

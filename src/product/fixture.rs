@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use super::subject::Subject;
 use crate::finding::Finding;
-use crate::local;
+use crate::local::{self, LocalError};
 use crate::lock::{self, Lock};
 use crate::recipe::{self, Recipe};
 use crate::text::Document;
-use crate::{ami, product};
-
-use super::subject::Subject;
 
 /// A digest, where a test needs any.
 pub(crate) const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -21,7 +19,11 @@ pub(crate) struct Fixture {
     recipe: String,
     files: Vec<(String, Vec<u8>)>,
     lock: Option<String>,
+    check: Check,
 }
+
+/// The check for a kind of recipe.
+type Check = fn(&Subject<'_>) -> Result<Vec<Finding>, LocalError>;
 
 impl Fixture {
     /// An image without any finding.
@@ -31,14 +33,14 @@ impl Fixture {
         let recipe = format!(
             "kind = \"image\"\nproduct = \"{product}\"\nversion = \"{version}\"\nfrom = \"{from}\"\n{nofile}\n"
         );
-        Self { recipe, files: Vec::new(), lock: None }
+        Self { recipe, files: Vec::new(), lock: None, check: super::check }
     }
 
-    /// A host without any finding.
-    pub(crate) fn host() -> Self {
+    /// A host without any finding, and its check: nothing in this room may know the rooms that stand on it.
+    pub(crate) fn host(check: Check) -> Self {
         let recipe = "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\nbase.id = \"ami-0123456789abcdef0\"\n\
                       sysctl.\"vm.max_map_count\" = 1048576\n";
-        Self { recipe: recipe.to_owned(), files: Vec::new(), lock: None }
+        Self { recipe: recipe.to_owned(), files: Vec::new(), lock: None, check }
     }
 
     /// Adds lines to the recipe.
@@ -95,9 +97,7 @@ impl Fixture {
             local: &local,
             project: project.path(),
         };
-        let mut found = product::check(&subject).unwrap();
-        found.extend(ami::check(&subject).unwrap());
-        found
+        (self.check)(&subject).unwrap()
     }
 
     /// The codes of what is found, with `file:line`.

@@ -1,5 +1,6 @@
 //! Secrets that are known by the name they stand under: `password`, `api_key`, `ELASTIC_PASSWORD`.
 
+use super::environment::{Argument, arguments};
 use super::rules::{AWS_KEY, PASSWORD, PASSWORD_FILE, SECRET_ENV, TOKEN};
 use super::secret::hidden;
 use super::settings;
@@ -19,6 +20,14 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
             if (auth || is_secret_name(&name)) && is_literal(&value) && !known(found, &place) {
                 let shown = hidden(&literal_part(&value));
                 found.add(&PASSWORD, place, format!("`{name}` is set to `{shown}`"));
+            }
+        }
+    }
+    if let Recipe::Image(image) = &scene.subject.document.value {
+        for Argument { at, name, value } in arguments(image) {
+            let place = scene.key(&at);
+            if is_secret_name(&name) && is_literal(&value) && !known(found, &place) {
+                found.add(&PASSWORD, place, format!("the argument `{name}` is set to `{}`", hidden(&value)));
             }
         }
     }
@@ -72,7 +81,9 @@ fn named_values(file: &TextFile<'_>, product: Option<Product>) -> Vec<(usize, St
     let assigns = ["sh", "env", "conf", "cfg", "ini", "properties", "options", "service", "config", "bash", "toml"];
     let bare = !file.path.file_name().trim_start_matches('.').contains('.');
     if bare || file.has_extension(&assigns) || file.text.starts_with("#!/bin/") {
-        return lines(file, |line| if line.contains("=>") { arrows(line) } else { vec![assigned(line)] });
+        return lines(file, |line| {
+            if line.contains("=>") { arrows(line) } else { vec![assigned(line).or_else(|| mapped(line))] }
+        });
     }
     Vec::new()
 }
@@ -109,12 +120,21 @@ fn assigned(line: &str) -> Option<(String, String)> {
     (word && !name.is_empty() && !value.starts_with('=')).then(|| (name.to_owned(), first_value(value)))
 }
 
+/// A line of YAML that a script writes: `echo "elasticsearch.password: secret" >> kibana.yml`.
+fn mapped(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once(": ")?;
+    let name = name.trim().rsplit([' ', '"', '\'']).next()?;
+    let dotted =
+        name.contains('.') && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'));
+    dotted.then(|| (name.to_owned(), first_value(value)))
+}
+
 /// The first value of a text: what is in quotes, or the first word.
 fn first_value(text: &str) -> String {
     let text = text.trim_start();
     match text.chars().next() {
         Some(quote @ ('"' | '\'')) => text[1..].split(quote).next().unwrap_or_default().to_owned(),
-        _ => text.split([' ', '\t', ',', '}', ';']).next().unwrap_or_default().to_owned(),
+        _ => text.split([' ', '\t', ',', '}', ';', '"', '\'']).next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -173,7 +193,8 @@ fn literal_part(value: &str) -> String {
         let default = inner.split_once(':').map_or("", |(_, default)| default);
         return default.trim_start_matches(['-', '=']).trim_start_matches(['?', '+']).to_owned();
     }
-    let reference = value.starts_with(['$', '<', '`']) || value.starts_with("{{") || value.starts_with("%{");
+    let reference =
+        value.starts_with(['$', '<', '`']) || ["{{", "%{", "arn:aws"].iter().any(|start| value.starts_with(start));
     // `user:${PASSWORD}`, as in `cloud.auth`.
     if reference || value.contains("${") { String::new() } else { value.to_owned() }
 }
@@ -238,6 +259,7 @@ mod tests {
             "`cmd`",
             "<password>",
             "{{ pw }}",
+            "arn:aws:ssm:eu-west-1:1:parameter/x",
             "true",
             "u:${P}",
         ] {
@@ -258,9 +280,11 @@ mod tests {
         );
         assert_eq!(spaced("    HTTP_Passwd  secret"), pair("HTTP_Passwd", "secret"));
         assert_eq!(assigned("export ELASTIC_PASSWORD=\"x y\""), pair("ELASTIC_PASSWORD", "x y"));
-        assert_eq!(assigned("Environment=\"A=b\""), pair("A", "b\""));
+        assert_eq!(assigned("Environment=\"A=b\""), pair("A", "b"));
         assert_eq!(assigned("if [ \"$PASSWORD\" = \"\" ]"), None);
         assert_eq!(assigned("a == b"), None);
         assert_eq!(assigned("=>"), None);
+        assert_eq!(mapped("echo 'kibana.password: x' >> a"), pair("kibana.password", "x"));
+        assert_eq!(mapped("echo \"the password: x\""), None);
     }
 }

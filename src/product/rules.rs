@@ -40,7 +40,7 @@ rules! {
     TOKEN "GEN012" Error "an access token"
         "Whoever can pull the image can use the token until it is revoked."
         "Remove it, revoke it, and hand it in at run time through ECS `secrets`."
-    PASSWORD "GEN013" Error "a password in a configuration file"
+    PASSWORD "GEN013" Error "a password in a configuration file or an argument"
         "Whoever can pull the image knows the password, and every environment has the same one."
         "Write `${NAME}` instead and name the variable in `[runtime].secrets`; or put it into the product's keystore at start."
     SECRET_ENV "GEN014" Error "a secret in an environment variable"

@@ -7,7 +7,7 @@ use super::subject::{Found, Scene};
 pub(super) fn check_metadata(scene: &Scene<'_>, found: &mut Found) {
     const PATHS: [&str; 3] = ["/meta-data", "/user-data", "/dynamic"];
     const TOOLS: [&str; 6] = ["curl", "wget", "http", "GET", "fetch", "urlopen"];
-    for file in &scene.files {
+    for file in scene.scripts() {
         if file.text.to_ascii_lowercase().contains("x-aws-ec2-metadata-token") {
             continue;
         }

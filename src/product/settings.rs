@@ -19,7 +19,7 @@ pub(crate) struct Setting {
 /// All settings of a text, in its order.
 pub(crate) fn read(text: &str) -> Vec<Setting> {
     let mut reader = Reader { settings: Vec::new(), parents: Vec::new(), prefix: String::new(), skip: None };
-    let mut lines = text.lines().enumerate().peekable();
+    let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate().peekable();
     while let Some((i, line)) = lines.next() {
         if let Some(style) = reader.line(line, i + 1) {
             let block = std::iter::from_fn(|| lines.next_if(|(_, line)| style.holds(line)).map(|(_, line)| line));

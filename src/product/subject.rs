@@ -79,6 +79,11 @@ impl<'a> Scene<'a> {
         Ok(Self { subject: *subject, files })
     }
 
+    /// The files that a machine reads: what a README warns of is no mistake.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = &TextFile<'a>> {
+        self.files.iter().filter(|file| !file.has_extension(&["md", "rst", "adoc"]))
+    }
+
     /// Where a key of the recipe stands, or the nearest table around it.
     pub(crate) fn key(&self, key: &str) -> Place {
         let start = self.subject.document.positions.of(key).start;

@@ -247,7 +247,9 @@ mod tests {
             blob.with_extension("bak"),
             store.home.join("index/notes"),
         ];
-        strangers.iter().for_each(|path| fs::write(path, "mine").unwrap());
+        for path in &strangers {
+            fs::write(path, "mine").unwrap();
+        }
         let audit = store.audit(&mut |_, _| {}).unwrap();
         let sorted = |mut paths: Vec<PathBuf>| {
             paths.sort();

@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn a_blob_is_read_as_it_was_put() {
         let (_root, store) = new();
-        for bytes in [&b""[..], b"x", &[7; 300_000]] {
+        let long = vec![7; 300_000];
+        for bytes in [&b""[..], b"x", &long] {
             let digest = Digest::of(bytes);
             assert_eq!((store.size(&digest), store.bytes(&digest, 9).unwrap()), (None, None));
             assert!(store.read(&digest).unwrap().is_none());

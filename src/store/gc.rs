@@ -231,7 +231,9 @@ mod tests {
         drop(Store::open(root.path(), at(0)).unwrap());
         let strangers = ["blobs/README", "blobs/sha256/x", "index/notes.txt", "partial/mine", "mine"];
         let strangers = strangers.map(|name| root.path().join("v1").join(name));
-        strangers.iter().for_each(|path| fs::write(path, "mine").unwrap());
+        for path in &strangers {
+            fs::write(path, "mine").unwrap();
+        }
         assert_eq!(Store::gc(root.path(), Duration::ZERO, at(9999)).unwrap(), Freed::default());
         assert!(strangers.iter().all(|path| path.exists()));
     }

@@ -63,14 +63,18 @@ impl Working {
 }
 
 pub(super) fn say_ready() {
-    writeln!(io::stderr(), "{READY}").unwrap();
+    say(READY);
 }
 
 /// What a child says at its end, so that one which never ran its test is noticed.
 const DONE: &str = "has seen everything";
 
 pub(super) fn say_done() {
-    writeln!(io::stderr(), "{DONE}").unwrap();
+    say(DONE);
+}
+
+fn say(line: &str) {
+    io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Runs a child to its end, which has to be a good one.

@@ -25,20 +25,20 @@ fn child_with_little_room() {
     let before = listing(&root);
     let large = vec![7; 4 << 20];
 
-    assert_full(store.put(&mut &large[..], None).unwrap_err(), &root);
+    assert_full(&store.put(&mut &large[..], None).unwrap_err(), &root);
     assert_eq!(store.size(&Digest::of(&large)), None);
-    assert_full(store.keep(&key(1), &(1, 2, "x".repeat(4 << 20)), &[]).unwrap_err(), &root);
+    assert_full(&store.keep(&key(1), &(1, 2, "x".repeat(4 << 20)), &[]).unwrap_err(), &root);
     assert_eq!(store.result::<Entry>(&key(1)).unwrap(), Some(entry(1, 1)), "the old one stays");
     assert_eq!(before, listing(&root), "nothing half-written remains");
 
     let mut blob = store.write().unwrap();
     let error = blob.write_all(&large).unwrap_err();
-    assert_full(error.downcast::<StoreError>().unwrap(), &root);
+    assert_full(&error.downcast::<StoreError>().unwrap(), &root);
     drop(blob);
 
     let mut partial = store.partial("p").unwrap();
     partial.append(b"begun").unwrap();
-    assert_full(partial.append(&large).unwrap_err(), &root);
+    assert_full(&partial.append(&large).unwrap_err(), &root);
     assert_eq!(partial.len(), 5, "it is as it was before");
     drop(partial);
     let mut partial = store.partial("p").unwrap();
@@ -49,7 +49,7 @@ fn child_with_little_room() {
     say_done();
 }
 
-fn assert_full(error: StoreError, root: &Path) {
+fn assert_full(error: &StoreError, root: &Path) {
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("`elkbake store gc`") && text.contains(root.to_str().unwrap()), "{text}");
@@ -150,12 +150,16 @@ fn a_store_that_may_only_be_read_serves_what_it_has_and_says_why_it_takes_nothin
     let dir = tempfile::tempdir().unwrap();
     some_store(dir.path());
     let folders = || folders(dir.path());
-    folders().iter().for_each(|path| permit(path, 0o555));
+    for path in folders() {
+        permit(&path, 0o555);
+    }
     if tempfile::tempfile_in(dir.path()).is_err() {
         permit(&dir.path().join("v1/lock"), 0o444);
         run(TEST, dir.path(), &[]);
     }
-    folders().iter().for_each(|path| permit(path, 0o755));
+    for path in folders() {
+        permit(&path, 0o755);
+    }
 }
 
 fn permit(path: &Path, mode: u32) {
