@@ -17,7 +17,7 @@ const MAP_COUNT_BEST: u64 = 1_048_576;
 pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     check_sysctl(scene, ami, found);
     check_agent(scene, ami, found);
-    for file in scene.scripts() {
+    for file in &scene.files {
         check_script(file, found);
     }
     for (path, _) in scene.subject.local.tree.iter() {
@@ -69,17 +69,16 @@ fn check_sysctl(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             found.add(&NETWORK_SYSCTL, place, format!("`{key}` counts for one network namespace"));
         }
     }
-    for file in scene.scripts() {
+    for file in &scene.files {
         for (number, line) in file.live_lines() {
             let by_hand = line.contains("sysctl -w") || line.contains("sysctl --write") || assigns(line);
             if by_hand || (line.contains('>') && line.contains("/proc/sys/")) || tees(line) {
                 found.add(&SYSCTL_SCRIPT, file.place(number), format!("`{}`", line.trim()));
-            }
-            // By hand, or in a line that a script adds to a file of settings.
-            let rest = line.split_once(MAP_COUNT).map_or("", |(_, rest)| rest.trim_start());
-            if let Some(value) = rest.strip_prefix('=').map(str::trim_start).filter(|_| !is_sysctl_file(file)) {
-                said = true;
-                check_map_count(digits(value), file.place(number), found);
+                let value = line.split_once(MAP_COUNT).and_then(|(_, rest)| rest.strip_prefix('='));
+                if let Some(value) = value.map(digits) {
+                    said = true;
+                    check_map_count(value, file.place(number), found);
+                }
             }
         }
     }
@@ -121,7 +120,7 @@ fn check_agent(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     for key in ami.ecs.keys() {
         said(key, scene.key(&format!("ecs.{key}")));
     }
-    for file in scene.scripts() {
+    for file in &scene.files {
         for (number, line) in file.live_lines() {
             for key in ["ECS_BACKEND_HOST", "ECS_CLUSTER"] {
                 let set = line.find(key).is_some_and(|at| line[at + key.len()..].starts_with('='));
