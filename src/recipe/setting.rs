@@ -107,12 +107,19 @@ impl HealthCheck {
 }
 
 impl Ulimit {
-    // Whether `soft` is above `hard` is for the findings to say.
     fn check(&self, reader: &mut Reader) {
         for (key, limit) in [("soft", self.soft), ("hard", self.hard)] {
             if limit < -1 {
                 reader.mistake(key, "a limit is -1 for none, or a number from 0", "");
             }
+        }
+        let endless = |limit: i64| if limit == -1 { i64::MAX } else { limit };
+        if endless(self.soft) > endless(self.hard) {
+            reader.mistake(
+                "soft",
+                "the soft limit is above the hard one",
+                "no process may start with more than `hard`",
+            );
         }
     }
 }

@@ -243,6 +243,8 @@ fn short_texts_keep_their_grammar() {
     wrong_image("[config]\nstop_signal = \"TERM\"\n", "2:15: `TERM` is no signal: it is a name such as `SIGTERM`");
     wrong_image("[config]\nuser = \"a b\"\n", "2:8: `a b` is no user");
     wrong_image("[runtime.ulimits]\nfiles = { soft = 1, hard = 1 }\n", "2:1: `files` is no limit: ECS knows core");
+    wrong_image("[runtime.ulimits]\nnofile = { soft = 2, hard = 1 }\n", "2:19: the soft limit is above the hard one");
+    wrong_image("[runtime.ulimits]\nnofile = { soft = -1, hard = 1 }\n", "2:19: the soft limit is above the hard one");
     wrong_image("[runtime.ulimits]\nnofile = { soft = -2, hard = 1 }\n", "2:19: a limit is -1 for none");
     read(&format!(
         "{IMAGE}[runtime.ulimits]\nmemlock = {{ soft = -1, hard = -1 }}\nnofile = {{ soft = 65535, hard = -1 }}\n"
