@@ -19,5 +19,6 @@ mod kitchen;
 mod real;
 mod recipes;
 mod reproducible;
+mod schema;
 mod store_crash;
 mod wire;
