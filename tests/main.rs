@@ -16,6 +16,7 @@ mod check;
 mod command_line;
 mod floors;
 mod kitchen;
+mod lock;
 mod real;
 mod recipes;
 mod reproducible;
