@@ -13,7 +13,7 @@ fn recipe(registry: &Registry, checksum: &str) -> String {
         r#"kind = "image"
 product = "elasticsearch"
 version = "8.19.3"
-from = "{host}/elk/base:8.19.3"
+from = "{host}/elasticsearch:8.19.3"
 platforms = ["linux/amd64", "linux/arm64"]
 
 [[plugin]]
@@ -39,7 +39,7 @@ into = "/opt"
 /// All that the recipe above asks for.
 fn market() -> (Registry, Image, Kitchen) {
     let registry = Registry::start();
-    let image = registry.image("elk/base", "8.19.3", &["linux/amd64", "linux/arm64"]);
+    let image = registry.image("elasticsearch", "8.19.3", &["linux/amd64", "linux/arm64"]);
     registry.file("far.zip", b"from far away");
     registry.file("agent.tar.gz", b"an agent");
     let checksum = format!("checksum = \"{}\"", elkbake::digest::Digest::of(b"an agent"));
@@ -138,7 +138,7 @@ fn only_the_named_input_moves() {
     let (registry, _, kitchen) = market();
     kitchen.run(&["lock"]).success();
     registry.file("far.zip", b"from farther away");
-    registry.docker_image("elk/base", "8.19.3", &["linux/amd64", "linux/arm64"]);
+    registry.docker_image("elasticsearch", "8.19.3", &["linux/amd64", "linux/arm64"]);
     registry.forget();
     let ran = kitchen.run(&["lock", "--update=far"]).success().says("plugin far: ");
     assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
@@ -160,7 +160,7 @@ fn check_writes_nothing_and_tells_what_is_missing_or_stale() {
     kitchen.run(&["lock"]).success();
     kitchen.run(&["lock", "--check"]).success().says("unchanged");
     let (lock, text) = (kitchen.read("recipes/es.lock"), kitchen.read("recipes/es.toml"));
-    kitchen.write("recipes/es.toml", text.replace("far.zip", "further.zip").replace("base:8.19.3", "base:9"));
+    kitchen.write("recipes/es.toml", text.replace("far.zip", "further.zip").replace("elasticsearch:8.19.3", "elasticsearch:9"));
     registry.forget();
     let ran = kitchen.run(&["lock", "--check"]).code(1).says("recipes/es.lock stale");
     let ran = ran.says("base: the recipe asks for").says("plugin far: the recipe asks for");

@@ -20,5 +20,6 @@ mod lock;
 mod real;
 mod recipes;
 mod reproducible;
+mod store;
 mod store_crash;
 mod wire;
