@@ -24,7 +24,7 @@ quick:
 	$(CARGO) test --locked --no-default-features --lib
 
 need:
-	tools/need.sh cc c++ cargo-deny
+	tools/need.sh cc c++ git cargo-deny
 ifneq ($(PEERS),0)
 	tools/need.sh shellcheck docker-registry skopeo moto_server
 endif

@@ -2,6 +2,13 @@
 //!
 //! Prints a table and writes `target/bench/plan.json`. Ratios count, not seconds: the last column says how the
 //! cost of one recipe compares with the smallest project of the same run; 1.0 is linear growth.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measurement is for people to read, and has nobody to hand an error to"
+)]
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -110,7 +117,10 @@ fn per_recipe(row: &Measured) -> f64 {
 
 fn print(rows: &[Measured]) {
     println!("elkbake plan, {FILES} files a recipe, median of {RUNS} runs");
-    println!("{:>8} {:>10} {:>14} {:>10} {:>24}", "recipes", "seconds", "us a recipe", "peak MB", "a recipe, to the first");
+    println!(
+        "{:>8} {:>10} {:>14} {:>10} {:>24}",
+        "recipes", "seconds", "us a recipe", "peak MB", "a recipe, to the first"
+    );
     for row in rows {
         let growth = per_recipe(row) / per_recipe(&rows[0]);
         let micros = per_recipe(row) * 1e6;
@@ -121,7 +131,9 @@ fn print(rows: &[Measured]) {
 fn save(rows: &[Measured]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let row = |row: &Measured| serde_json::json!({ "recipes": row.recipes, "seconds": row.seconds, "peak_mb": row.peak_mb });
-    let document = serde_json::json!({ "files": FILES, "runs": RUNS, "rows": rows.iter().map(row).collect::<Vec<_>>() });
+    let row =
+        |row: &Measured| serde_json::json!({ "recipes": row.recipes, "seconds": row.seconds, "peak_mb": row.peak_mb });
+    let document =
+        serde_json::json!({ "files": FILES, "runs": RUNS, "rows": rows.iter().map(row).collect::<Vec<_>>() });
     std::fs::write(folder.join("plan.json"), format!("{document:#}\n")).expect("a file");
 }

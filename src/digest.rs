@@ -46,6 +46,12 @@ impl Digest {
         Ok(Self(bytes))
     }
 
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Enough of the digest for a person to tell two apart.
     #[must_use]
     pub fn short(&self) -> String {

@@ -29,10 +29,13 @@ table! {
         /// The base of an image.
         pub base: Option<LockedBase>,
         /// The plugins, by name and platform.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         pub plugin: Vec<LockedFile>,
         /// The archives, by name and platform.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         pub archive: Vec<LockedFile>,
         /// The bases of a host, by architecture.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         pub ami: Vec<LockedAmi>,
     }
 
@@ -44,6 +47,7 @@ table! {
         /// What the tag pointed to, an index or a single manifest; the file's own digest where the base is a file.
         pub digest: Option<Digest>,
         /// The base on each platform.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         pub platform: Vec<LockedPlatform>,
     }
 
@@ -65,6 +69,7 @@ table! {
         /// The Java that it says it holds.
         pub java_version: Option<String>,
         /// Its layers, from the bottom up.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         pub layer: Vec<LockedLayer>,
     }
 

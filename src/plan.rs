@@ -23,7 +23,7 @@ pub use change::{Change, Kind, compare};
 pub use check::{Misfit, PlanError};
 pub use host::{HostBase, HostPlan, PlannedVolume};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-pub use key::KEY_FORMAT;
+pub use key::{KEY_FORMAT, inputs};
 pub use lineage::{lineage, parent_of};
 
 /// What a bake of one recipe will make.
@@ -63,7 +63,10 @@ impl Plan {
         let inputs = key::inputs(recipe, lock, files, parent.filter(|_| checked.parent.is_some()));
         let key = key::key(&inputs);
         let work = match &recipe.value {
-            Recipe::Image(image) => Work::Image(image::plan(name, image, recipe, &lock.value, files, checked.parent)?),
+            Recipe::Image(image) => {
+                let files = (files, &inputs);
+                Work::Image(image::plan(name, image, recipe, &lock.value, files, checked.parent)?)
+            }
             Recipe::Ami(ami) => Work::Ami(host::plan(ami, &lock.value, files)),
         };
         let tag = format!("{}-{}", recipe.value.version(), key.short());

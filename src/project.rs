@@ -45,15 +45,22 @@ table! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`table!` derives what reading needs")]
 impl Default for Defaults {
     fn default() -> Self {
         Self { target: None, maven: None, ca: None }
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`table!` derives what reading needs")]
 impl Default for Project {
     fn default() -> Self {
-        Self { target: BTreeMap::new(), mirror: BTreeMap::new(), registry: BTreeMap::new(), defaults: Defaults::default() }
+        Self {
+            target: BTreeMap::new(),
+            mirror: BTreeMap::new(),
+            registry: BTreeMap::new(),
+            defaults: Defaults::default(),
+        }
     }
 }
 

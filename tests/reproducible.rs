@@ -45,7 +45,8 @@ fn the_key_does_not_depend_on_folder_or_order_of_files() {
 #[test]
 fn the_key_does_not_depend_on_time_zone_locale_or_threads() {
     let plain = key(&kitchen(RECIPE, &FILES));
-    for (name, value) in [("TZ", "Pacific/Kiritimati"), ("LC_ALL", "tr_TR.UTF-8"), ("LANG", "C"), ("USER", "somebody")] {
+    for (name, value) in [("TZ", "Pacific/Kiritimati"), ("LC_ALL", "tr_TR.UTF-8"), ("LANG", "C"), ("USER", "somebody")]
+    {
         assert_eq!(key(&kitchen(RECIPE, &FILES).env(name, value)), plain, "{name}={value}");
     }
 }
@@ -125,8 +126,12 @@ config.entrypoint = ["/usr/local/bin/run"]
 fn any_change_counts() {
     let plain = key(&kitchen(RECIPE, &FILES));
     let changed_value = RECIPE.replace("A = \"1\"", "A = \"2\"");
-    let changed_file: Vec<_> = FILES.iter().map(|(path, text)| (*path, if path.ends_with("a.conf") { "A\n" } else { text })).collect();
-    let moved_file: Vec<_> = FILES.iter().map(|(path, text)| (if path.ends_with("a.conf") { "images/app/etc/app/c.conf" } else { path }, *text)).collect();
+    let changed_file: Vec<_> =
+        FILES.iter().map(|(path, text)| (*path, if path.ends_with("a.conf") { "A\n" } else { text })).collect();
+    let moved_file: Vec<_> = FILES
+        .iter()
+        .map(|(path, text)| (if path.ends_with("a.conf") { "images/app/etc/app/c.conf" } else { path }, *text))
+        .collect();
     let other_mode = format!("{RECIPE}\n[files]\n\"etc/**\" = {{ mode = \"0600\" }}\n");
     let mut keys = vec![
         plain,

@@ -5,3 +5,6 @@ mod bench;
 mod download;
 mod proxy;
 mod registry;
+mod retry;
+mod tls;
+mod tunnel;

@@ -11,18 +11,21 @@ mod project;
 mod published;
 mod rootfs;
 mod save;
-mod side_by_side;
 mod world;
 
 use std::collections::BTreeSet;
 
 use crate::lock::{FORMAT, Input, Lock, LockedAmi, LockedBase, LockedFile, Source, Want, wants};
 use crate::name::RecipeName;
-use crate::recipe::{AmiRecipe, ImageRecipe, Recipe};
+use crate::parallel;
+use crate::recipe::{AmiRecipe, From, ImageRecipe, Recipe};
 
 pub use fault::{Fault, InputFault, ResolveError};
 pub use save::{SaveError, save};
 pub use world::{LARGEST_ARTEFACT, World};
+
+/// Inputs that are looked for at one time: enough to hide waiting, few enough for any site.
+const AT_ONCE: usize = 4;
 
 /// Which pins may move.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +50,8 @@ impl Update {
 }
 
 /// Finds every input of a recipe. A pin of the `earlier` lock stays, without a look at the world, as long as the
-/// recipe asks for the same and `update` does not name it.
+/// recipe asks for the same and `update` does not name it. What lies in the project itself is read anew each time: it
+/// changes with the project's own commits, and the lock goes with it.
 ///
 /// # Errors
 /// Each input that could not be found or is not what it should be.
@@ -62,7 +66,7 @@ pub fn resolve(
     check_names(name, &wants, update)?;
     let jobs = jobs(recipe, &wants, earlier, update);
     let (mut lock, mut faults) = (empty(), Vec::new());
-    let answers = side_by_side::run(&jobs, |job| job.answer(world));
+    let answers = parallel::bounded(&jobs, AT_ONCE, |job| job.answer(world));
     for (job, answer) in jobs.iter().zip(answers) {
         match answer {
             Ok(answer) => add(&mut lock, &job.want.input, answer),
@@ -161,12 +165,15 @@ fn image_jobs<'r>(image: &'r ImageRecipe, wants: &'r [Want], kept: &dyn Fn(&Want
             Input::Plugin(_) | Input::Archive(_) => {
                 let (source, checksum, extension) = sources.next().unwrap_or((None, None, "zip"));
                 let plugin = matches!(want.input, Input::Plugin(_));
-                let earlier = lock.map_or(&[][..], |lock| if plugin { &lock.plugin } else { &lock.archive });
+                let pinned = lock.filter(|_| !matches!(source, Some(Source::Path(_))));
+                let earlier = pinned.map_or(&[][..], |lock| if plugin { &lock.plugin } else { &lock.archive });
                 let everywhere = want.platforms == image.platforms;
                 Task::File(file::Request { want, source, checksum, extension, everywhere, earlier })
             }
             Input::Base | Input::Ami(_) => {
-                let earlier = lock.and_then(|lock| lock.base.as_ref()).filter(|base| base.from == want.text);
+                let pinned =
+                    lock.filter(|_| !matches!(image.from, From::Oci(_) | From::DockerArchive(_) | From::Rootfs(_)));
+                let earlier = pinned.and_then(|lock| lock.base.as_ref()).filter(|base| base.from == want.text);
                 Task::Base { image, earlier }
             }
         };

@@ -81,12 +81,7 @@ struct Outcome {
     broken: Vec<LoadError>,
 }
 
-pub(super) fn check(
-    args: &CheckArgs,
-    global: &Global,
-    ui: &Ui,
-    surroundings: &Surroundings,
-) -> Result<Exit, Failure> {
+pub(super) fn check(args: &CheckArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
     let mut outcome = Outcome { recipes, findings: Vec::new(), broken: Vec::new() };
@@ -206,7 +201,7 @@ fn problems(error: &LoadError) -> Vec<serde_json::Value> {
     }
 }
 
-/// GitHub's workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+/// GitHub's workflow commands: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
 fn github_lines(outcome: &Outcome) -> String {
     let mut lines = String::new();
     for finding in &outcome.findings {

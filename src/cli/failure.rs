@@ -123,9 +123,10 @@ fn of_fault(fault: &Fault) -> Exit {
 fn exit_of(error: &PortError) -> Exit {
     match error {
         PortError::Offline { .. } | PortError::Store(_) => Exit::BadInput,
-        PortError::NotFound { .. } | PortError::Denied { .. } | PortError::Unreachable { .. } | PortError::Wrong { .. } => {
-            Exit::Network
-        }
+        PortError::NotFound { .. }
+        | PortError::Denied { .. }
+        | PortError::Unreachable { .. }
+        | PortError::Wrong { .. } => Exit::Network,
         PortError::Cloud { .. } => Exit::Aws,
         PortError::Interrupted => Exit::Interrupted,
     }

@@ -10,9 +10,9 @@ use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::{Loaded, Workspace, lock_file};
 use super::world::World;
-use crate::bake::event::Event;
+use crate::bake::event::{self, Event};
 use crate::bake::port::PortError;
-use crate::bake::resolve::{self, Update};
+use crate::bake::resolve::{self, Update, World as Ports};
 use crate::lock::{self, Lock, Moved, Stale};
 use crate::name::RecipeName;
 use crate::text::Document;
@@ -89,7 +89,11 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     for name in &recipes {
         // One after the other: the inputs of each are fetched side by side already.
         let outcome = workspace.load(name).map_err(|error| error.into_failure(ui)).and_then(|loaded| {
-            if args.check { Ok(compare(&loaded)) } else { update(args, &workspace, &world, &loaded, ui) }
+            if args.check {
+                compare(&workspace, &world, &loaded)
+            } else {
+                update(args, &workspace, &world, &loaded, ui)
+            }
         });
         match outcome {
             Ok(outcome) => outcomes.push(outcome),
@@ -97,7 +101,11 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
             Err(failure) => failures.push(failure),
         }
     }
-    if args.json { print_json(&outcomes, ui)? } else { print_text(&outcomes, ui)? }
+    if args.json {
+        print_json(&outcomes, ui)?
+    } else {
+        print_text(&outcomes, ui)?
+    }
     let differs = outcomes.iter().any(|outcome| matches!(outcome.did, Did::Missing | Did::IsStale));
     Ok(ui.failures(&failures, if differs { Exit::CheckFailed } else { Exit::Done }))
 }
@@ -115,15 +123,22 @@ fn known_inputs(args: &LockArgs, workspace: &Workspace, recipes: &[RecipeName]) 
     Ok(())
 }
 
-/// Holds a lock against its recipe.
-fn compare(loaded: &Loaded) -> Outcome {
-    let stale = loaded.lock.as_ref().map(|lock| lock::stale(&loaded.recipe.value, &lock.value));
-    let did = match &stale {
-        None => Did::Missing,
-        Some(stale) if stale.is_empty() => Did::Nothing,
-        Some(_) => Did::IsStale,
+/// Holds a lock against its recipe, and its pins of the project's files against the files.
+fn compare(workspace: &Workspace, world: &World<'_>, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let outcome = |did, stale, moved| Outcome { recipe: loaded.name.clone(), did, moved, stale };
+    let Some(lock) = &loaded.lock else {
+        return Ok(outcome(Did::Missing, Vec::new(), Vec::new()));
     };
-    Outcome { recipe: loaded.name.clone(), did, moved: Vec::new(), stale: stale.unwrap_or_default() }
+    let stale = lock::stale(&loaded.recipe.value, &lock.value);
+    if !stale.is_empty() {
+        return Ok(outcome(Did::IsStale, stale, Vec::new()));
+    }
+    let opened = world.open()?;
+    // Nothing but the project's files is looked at: all other pins stand.
+    let ports = Ports { registry: None, fetch: None, ami: None, ..opened.ports(workspace, event::SILENT) };
+    let now = resolve::resolve(&loaded.name, &loaded.recipe.value, Some(&lock.value), &Update::Nothing, &ports)?;
+    let moved = lock::moved(&lock.value, &now);
+    Ok(outcome(if moved.is_empty() { Did::Nothing } else { Did::IsStale }, Vec::new(), moved))
 }
 
 fn update(

@@ -72,7 +72,8 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let mut printed = Vec::new();
     let mut failures = Vec::new();
     // What is printed is kept, not what it is printed from: ten thousand plans are large, their texts are not.
-    for outcome in parallel::map(&recipes, |name| desk.planned(name).map(|planned| print::one(&planned, args.json, ui))) {
+    for outcome in parallel::map(&recipes, |name| desk.planned(name).map(|planned| print::one(&planned, args.json, ui)))
+    {
         match outcome {
             Ok(text) => printed.push(text),
             Err(failure) => failures.push(failure),
@@ -128,10 +129,9 @@ impl Desk<'_> {
         }
         match self.manifest.as_ref().and_then(|manifest| manifest.recipes.get(plan.name())) {
             None => Why::NoRecord,
-            Some(entry) => Why::SinceRecord {
-                key: entry.current.key.to_string(),
-                changes: plan.compare(&entry.current.inputs),
-            },
+            Some(entry) => {
+                Why::SinceRecord { key: entry.current.key.to_string(), changes: plan.compare(&entry.current.inputs) }
+            }
         }
     }
 

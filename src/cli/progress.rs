@@ -77,7 +77,8 @@ impl Progress {
             None => (ProgressBar::new_spinner(), "{msg:40!} {spinner} {bytes:>10} {bytes_per_sec}"),
         };
         // The template is a constant: a mistake in it is seen by the test below, and costs only looks.
-        let bar = bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar =
+            bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
         let bar = bars.add(bar.with_message(task.to_owned()));
         bar.enable_steady_tick(std::time::Duration::from_millis(200));
         bar

@@ -25,7 +25,14 @@ mod tests {
 
     #[test]
     fn bytes_are_rounded_as_people_read_them() {
-        let pairs = [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_550, "1.6 kB"), (999_960, "1.0 MB"), (2_500_000_000, "2.5 GB")];
+        let pairs = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (1_550, "1.6 kB"),
+            (999_960, "1.0 MB"),
+            (2_500_000_000, "2.5 GB"),
+        ];
         for (count, text) in pairs {
             assert_eq!(bytes(count), text);
         }

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use super::surroundings::Surroundings;
 use super::size::bytes;
+use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use crate::bake::event::{Event, Task};
 use crate::store::{Audit, Broken, BrokenEntry, Count, Store, StoreError, Usage};
@@ -53,12 +53,7 @@ struct VerifyArgs {
     json: bool,
 }
 
-pub(super) fn store(
-    args: &StoreArgs,
-    global: &Global,
-    ui: &Ui,
-    surroundings: &Surroundings,
-) -> Result<Exit, Failure> {
+pub(super) fn store(args: &StoreArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let root = root(global, surroundings)?;
     match &args.command {
         Command::Path => ui.result(&format!("{}\n", root.display())).map(|()| Exit::Done),
@@ -142,7 +137,8 @@ fn audit_text(audit: &Audit, ui: &Ui) -> String {
         text += &format!("{label} result {}: {}, {}\n", broken.key, broken.damage, left(broken.left.as_ref()));
     }
     for stranger in &audit.strangers {
-        text += &format!("{} {}: not the store's, left alone\n", ui.paint(Paint::Yellow, "stranger"), stranger.display());
+        text +=
+            &format!("{} {}: not the store's, left alone\n", ui.paint(Paint::Yellow, "stranger"), stranger.display());
     }
     let (blobs, results) = (&audit.sound, &audit.entries);
     text + &format!("{} blobs ({}) and {} results are sound\n", blobs.count, bytes(blobs.bytes), results.count)
@@ -153,12 +149,8 @@ fn left(left: Option<&StoreError>) -> String {
 }
 
 fn audit_json(audit: &Audit) -> serde_json::Value {
-    let blob = |broken: &Broken| {
-        json!({ "digest": broken.digest, "damage": broken.damage.to_string(), "dropped": broken.left.is_none() })
-    };
-    let result = |broken: &BrokenEntry| {
-        json!({ "key": broken.key, "damage": broken.damage.to_string(), "dropped": broken.left.is_none() })
-    };
+    let blob = |broken: &Broken| json!({ "digest": broken.digest, "damage": broken.damage.to_string(), "dropped": broken.left.is_none() });
+    let result = |broken: &BrokenEntry| json!({ "key": broken.key, "damage": broken.damage.to_string(), "dropped": broken.left.is_none() });
     json!({
         "sound": { "blobs": audit.sound.count, "bytes": audit.sound.bytes, "results": audit.entries.count },
         "corrupt_blobs": audit.broken.iter().map(blob).collect::<Vec<_>>(),

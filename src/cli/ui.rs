@@ -86,7 +86,10 @@ impl Ui {
     pub(super) fn failure(&self, failure: &Failure) {
         if self.log == LogFormat::Json {
             let exit = failure.exit.code();
-            self.line(&json!({ "level": "error", "message": failure.message, "hint": failure.hint, "exit": exit }).to_string());
+            self.line(
+                &json!({ "level": "error", "message": failure.message, "hint": failure.hint, "exit": exit })
+                    .to_string(),
+            );
             return;
         }
         if failure.is_snippet {
@@ -158,7 +161,9 @@ impl Ui {
 /// The bytes of progress are for bars; a log wants to know of beginnings and ends only.
 fn event_json(event: Event<'_>) -> Option<serde_json::Value> {
     match event {
-        Event::Begin { task, bytes } => Some(json!({ "level": "info", "event": "begin", "task": task, "bytes": bytes })),
+        Event::Begin { task, bytes } => {
+            Some(json!({ "level": "info", "event": "begin", "task": task, "bytes": bytes }))
+        }
         Event::End { task } => Some(json!({ "level": "info", "event": "end", "task": task })),
         _ => None,
     }

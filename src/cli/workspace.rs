@@ -70,7 +70,9 @@ impl Workspace {
         if named.is_empty() {
             if all.is_empty() {
                 let message = format!("there are no recipes in {}", self.root.join(RECIPES).display());
-                return Err(Failure::input(message).hint("write recipes/NAME.toml, or name the project with --project DIR"));
+                return Err(
+                    Failure::input(message).hint("write recipes/NAME.toml, or name the project with --project DIR")
+                );
             }
             return Ok(all);
         }
@@ -81,7 +83,12 @@ impl Workspace {
             if !all.contains(&name) {
                 let near = text::nearest(name.as_str(), all.iter().map(RecipeName::as_str));
                 let hint = near.map_or_else(
-                    || format!("this project has: {}", all.iter().map(RecipeName::as_str).collect::<Vec<_>>().join(", ")),
+                    || {
+                        format!(
+                            "this project has: {}",
+                            all.iter().map(RecipeName::as_str).collect::<Vec<_>>().join(", ")
+                        )
+                    },
                     |near| format!("did you mean `{near}`?"),
                 );
                 let message = format!("there is no recipe {name}: {} does not exist", recipe_file(&name).display());
@@ -168,9 +175,8 @@ impl LoadError {
     pub(super) fn into_failure(self, ui: &Ui) -> Failure {
         match self {
             Self::Text(error) => ui.text_failure(&error),
-            Self::Outside { .. } => {
-                Failure::input(&self).hint("replace the link by the file itself: what is baked has to be in the project")
-            }
+            Self::Outside { .. } => Failure::input(&self)
+                .hint("replace the link by the file itself: what is baked has to be in the project"),
             other => Failure::input(other),
         }
     }

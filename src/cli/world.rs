@@ -68,7 +68,15 @@ impl<'w> World<'w> {
         global: &'w Global,
         offline: bool,
     ) -> Self {
-        Self { workspace, surroundings, global, offline, interrupt: interrupt(), opened: OnceLock::new(), store_if_there: OnceLock::new() }
+        Self {
+            workspace,
+            surroundings,
+            global,
+            offline,
+            interrupt: interrupt(),
+            opened: OnceLock::new(),
+            store_if_there: OnceLock::new(),
+        }
     }
 
     /// Opens it, once.
@@ -113,8 +121,12 @@ impl<'w> World<'w> {
                 None => at_home(".docker/config.json"),
             },
             netrc: around.variable("NETRC").map(PathBuf::from).or_else(|| at_home(".netrc")),
-            search_path: around.variable("PATH").map(|path| path.split(':').map(PathBuf::from).collect()).unwrap_or_default(),
-            mirrors: Mirrors::new(project.mirror.clone()).map_err(|error| Failure::input(format!("elkbake.toml: {error}")))?,
+            search_path: around
+                .variable("PATH")
+                .map(|path| path.split(':').map(PathBuf::from).collect())
+                .unwrap_or_default(),
+            mirrors: Mirrors::new(project.mirror.clone())
+                .map_err(|error| Failure::input(format!("elkbake.toml: {error}")))?,
             offline: self.offline,
             insecure: insecure.collect(),
             extra_ca: project.defaults.ca.as_ref().map(|ca| ca.below(&self.workspace.root)),

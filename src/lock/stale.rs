@@ -106,18 +106,15 @@ fn files(wants: &[Want], locked: &[LockedFile], kind: fn(String) -> Input) -> Ve
         for platform in &want.platforms {
             let called = |file: &LockedFile| kind(file.name.clone()) == want.input && file.is_for(platform);
             let right = locked.iter().position(|file| called(file) && file.want == want.text);
-            let why = match right.or_else(|| locked.iter().position(called)) {
-                Some(i) => {
-                    used[i] = true;
-                    if right.is_some() {
-                        continue;
-                    }
-                    Why::Changed { locked: locked[i].want.clone(), wanted: want.text.clone() }
+            let why = if let Some(i) = right.or_else(|| locked.iter().position(called)) {
+                used[i] = true;
+                if right.is_some() {
+                    continue;
                 }
-                None => {
-                    let elsewhere = locked.iter().any(|file| kind(file.name.clone()) == want.input);
-                    Why::Missing { platform: elsewhere.then(|| platform.clone()) }
-                }
+                Why::Changed { locked: locked[i].want.clone(), wanted: want.text.clone() }
+            } else {
+                let elsewhere = locked.iter().any(|file| kind(file.name.clone()) == want.input);
+                Why::Missing { platform: elsewhere.then(|| platform.clone()) }
             };
             found.push(Stale { input: want.input.clone(), why });
         }

@@ -24,15 +24,20 @@ pub enum Input {
 }
 
 impl Input {
-    /// Whether a person means this one: `base`, `ami`, a plugin's or archive's name, or the whole as it is printed.
+    /// A plugin's or archive's name in the recipe; `base` or `ami` for what an image or host is built on.
     #[must_use]
-    pub fn is_called(&self, said: &str) -> bool {
-        let short = match self {
+    pub fn name(&self) -> &str {
+        match self {
             Self::Base => "base",
             Self::Plugin(name) | Self::Archive(name) => name,
             Self::Ami(_) => "ami",
-        };
-        said == short || said == self.to_string()
+        }
+    }
+
+    /// Whether a person means this one: by its name, or by the whole as it is printed.
+    #[must_use]
+    pub fn is_called(&self, said: &str) -> bool {
+        said == self.name() || said == self.to_string()
     }
 }
 

@@ -1,9 +1,11 @@
 //! The layers of an image, from the bottom up.
 
-use super::key::{KEY_FORMAT, digest_of, of_entry};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::key::{KEY_FORMAT, digest_of, of_files};
 use super::{Misfit, Plan, PlanError, Work};
 use crate::digest::Digest;
-use crate::lock::{Lock, LockedFile, LockedPlatform};
+use crate::lock::{Lock, LockedFile, LockedLayer, LockedPlatform};
 use crate::name::{Platform, RecipeName, Repository};
 use crate::recipe::{From, ImageRecipe, Product, Recipe, Version};
 use crate::text::Document;
@@ -75,14 +77,14 @@ pub(super) fn plan(
     image: &ImageRecipe,
     recipe: &Document<Recipe>,
     lock: &Lock,
-    files: &Tree,
+    files: (&Tree, &BTreeMap<String, Digest>),
     parent: Option<&Plan>,
 ) -> Result<ImagePlan, PlanError> {
     let repository = match &image.repository {
         Some(repository) => repository.clone(),
         None => name.as_str().parse().map_err(|e| PlanError::new(name, recipe, "repository", Misfit::Name(e)))?,
     };
-    let stack = Stack { image, recipe, lock, parent, files, files_input: of_files(files) };
+    let stack = Stack { image, recipe, lock, parent, files: files.0, files_input: of_files(files.1) };
     let platforms = image.platforms.iter();
     let platforms = platforms.map(|on| PlatformPlan { platform: on.clone(), layers: stack.layers(on) }).collect();
     Ok(ImagePlan {
@@ -92,10 +94,6 @@ pub(super) fn plan(
         from: image.from.clone(),
         platforms,
     })
-}
-
-fn of_files(files: &Tree) -> Digest {
-    digest_of(files.iter().flat_map(|(path, entry)| [path.to_string(), of_entry(entry).to_string()]))
 }
 
 /// What the layers of all platforms are made from.
@@ -167,7 +165,7 @@ impl Stack<'_> {
 }
 
 fn base_layers(on: &LockedPlatform) -> Vec<PlannedLayer> {
-    let layer = |locked: &crate::lock::LockedLayer| PlannedLayer {
+    let layer = |locked: &LockedLayer| PlannedLayer {
         what: LayerKind::Base,
         input: locked.digest,
         digest: Some(locked.digest),
@@ -177,7 +175,7 @@ fn base_layers(on: &LockedPlatform) -> Vec<PlannedLayer> {
     on.layer.iter().map(layer).collect()
 }
 
-fn wanted(only: &std::collections::BTreeSet<Platform>, platform: &Platform) -> bool {
+fn wanted(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
     only.is_empty() || only.contains(platform)
 }
 

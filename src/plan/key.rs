@@ -23,11 +23,17 @@ pub(super) const FORMAT: &str = "format";
 /// What begins the name of the order of an array of tables.
 pub(super) const ORDER: &str = "order ";
 
+/// What begins the name of a file of the recipe's own.
+const FILE: &str = "file ";
+
 /// What begins the name of what the recipe says.
 const RECIPE: &str = "recipe";
 
-/// Every input with its digest. The first word of a name says where it is from: `recipe`, `lock`, `file`, `parent`.
-pub(super) fn inputs(
+/// Every input of a key, by name, with its digest. The first word of a name says where it is from: `recipe`, `lock`,
+/// `file`, `parent`. [`Plan::new`] counts the same, and refuses what does not fit together; this one serves to
+/// compare with a lock that the recipe has left behind.
+#[must_use]
+pub fn inputs(
     recipe: &Document<Recipe>,
     lock: &Document<Lock>,
     files: &Tree,
@@ -36,14 +42,25 @@ pub(super) fn inputs(
     let mut inputs = BTreeMap::from([(FORMAT.to_owned(), Digest::of(KEY_FORMAT.to_string().as_bytes()))]);
     add_document(&mut inputs, RECIPE, &recipe.canonical);
     add_document(&mut inputs, "lock", &lock.canonical);
-    inputs.extend(files.iter().map(|(path, entry)| (format!("file {path}"), of_entry(entry))));
+    inputs.extend(files.iter().map(|(path, entry)| (format!("{FILE}{path}"), of_entry(entry))));
     inputs.extend(parent.map(|parent| (format!("parent {}", parent.name()), parent.key())));
     inputs
 }
 
 /// The digest of all inputs; lengths stand before names, so that no two lists have the same bytes.
-pub(super) fn key(inputs: &BTreeMap<String, Digest>) -> Digest {
-    digest_of(inputs.iter().flat_map(|(name, digest)| [name.clone(), digest.to_string()]))
+pub(super) fn key<'i>(inputs: impl IntoIterator<Item = (&'i String, &'i Digest)>) -> Digest {
+    let mut hasher = Hasher::default();
+    for (name, digest) in inputs {
+        hasher.update(&(name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+        hasher.update(digest.as_bytes());
+    }
+    hasher.finish().0
+}
+
+/// The digest of the recipe's own files.
+pub(super) fn of_files(inputs: &BTreeMap<String, Digest>) -> Digest {
+    key(inputs.range(FILE.to_owned()..).take_while(|(name, _)| name.starts_with(FILE)))
 }
 
 /// The digest of a list of texts.
@@ -58,13 +75,20 @@ pub(super) fn digest_of<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> Di
 }
 
 /// The digest of what an image keeps of an entry.
-pub(super) fn of_entry(entry: &Entry) -> Digest {
+fn of_entry(entry: &Entry) -> Digest {
     let (kind, content) = match &entry.node {
-        Node::Folder => ("folder", String::new()),
-        Node::File { digest, .. } => ("file", digest.to_string()),
-        Node::Link(target) => ("link", target.clone()),
+        Node::Folder => (0_u8, &[][..]),
+        Node::File { digest, .. } => (1, &digest.as_bytes()[..]),
+        Node::Link(target) => (2, target.as_bytes()),
     };
-    digest_of([kind, &entry.mode.to_string(), &entry.owner.to_string(), &content])
+    // All but the content have a fixed length, so that nothing runs into the next.
+    let mut hasher = Hasher::default();
+    hasher.update(&[kind]);
+    hasher.update(&entry.mode.bits().to_le_bytes());
+    hasher.update(&entry.owner.uid.to_le_bytes());
+    hasher.update(&entry.owner.gid.to_le_bytes());
+    hasher.update(content);
+    hasher.finish().0
 }
 
 /// The keys of a text: tables by the keys in them, arrays of tables by the names in them, so that a comparison can

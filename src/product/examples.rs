@@ -62,11 +62,6 @@ fn general() -> Vec<Example> {
             es().with("runtime.memory_reservation = 300\nruntime.memory = 200"),
             es().with("runtime.memory_reservation = 200\nruntime.memory = 200"),
         ),
-        (
-            "GEN006",
-            es().with("runtime.ulimits.nproc = { soft = -1, hard = 4096 }"),
-            es().with("runtime.ulimits.nproc = { soft = 4096, hard = -1 }"),
-        ),
         ("GEN007", es_of("8.19"), es_of("9.0.0-beta1")),
         (
             "GEN008",

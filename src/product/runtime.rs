@@ -2,7 +2,7 @@
 
 use super::environment::settings;
 use super::rules::{
-    IMAGE_HEALTH_CHECK, MEMLOCK, NOFILE_LOW, NOFILE_MISSING, RESERVATION_ABOVE_LIMIT, RESERVATION_ONLY, ULIMIT_ORDER,
+    IMAGE_HEALTH_CHECK, MEMLOCK, NOFILE_LOW, NOFILE_MISSING, RESERVATION_ABOVE_LIMIT, RESERVATION_ONLY,
 };
 use super::subject::{Found, Scene};
 use crate::recipe::{ImageRecipe, Product, Ulimit};
@@ -24,12 +24,6 @@ pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
                 found.add(&RESERVATION_ABOVE_LIMIT, place(), format!("{reserved} MiB are reserved of {limit} MiB"));
             }
             _ => {}
-        }
-        for (name, ulimit) in &runtime.ulimits {
-            if unlimited(ulimit.soft) > unlimited(ulimit.hard) {
-                let message = format!("`{name}` has the soft limit {} and the hard limit {}", ulimit.soft, ulimit.hard);
-                found.add(&ULIMIT_ORDER, scene.key(&format!("runtime.ulimits.{name}")), message);
-            }
         }
     }
     if image.product == Product::Elasticsearch {

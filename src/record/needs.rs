@@ -68,6 +68,7 @@ table! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`table!` derives what serde has only")]
 impl Default for Needs {
     fn default() -> Self {
         Self {

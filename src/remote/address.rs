@@ -156,6 +156,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_location_panics(location in "[ -~]{0,30}") {
             let _ = follow("https://h.co/a/b", &location);

@@ -37,6 +37,12 @@ pub(super) struct Grant {
     until: Option<Instant>,
 }
 
+impl Grant {
+    fn holds(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+}
+
 /// The answer to a challenge.
 pub(super) enum Outcome {
     /// Show this.
@@ -73,8 +79,8 @@ impl Auth {
     /// What was shown last and still holds.
     pub(super) async fn known(&self, door: &Door) -> Option<Grant> {
         let slot = self.slot(door);
-        let grant = slot.lock().await;
-        grant.as_ref().filter(|grant| grant.until.is_none_or(|until| Instant::now() < until)).cloned()
+        let held = slot.lock().await;
+        held.as_ref().filter(|grant| grant.holds()).cloned()
     }
 
     /// Answers a 401. `stale` is what was shown in vain.
@@ -87,7 +93,7 @@ impl Auth {
     ) -> Result<Outcome, Failure> {
         let slot = self.slot(door);
         let mut held = slot.lock().await;
-        if let Some(grant) = held.as_ref().filter(|grant| Some(&grant.header) != stale) {
+        if let Some(grant) = held.as_ref().filter(|grant| grant.holds() && Some(&grant.header) != stale) {
             // Somebody else has just got it.
             return Ok(Outcome::Granted(grant.clone()));
         }

@@ -112,7 +112,10 @@ where
 {
     let message = match (error.code(), error.message()) {
         (Some("UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException"), said) => {
-            format!("AWS denies it: the credentials need the permission {action} ({})", said.unwrap_or("no reason given"))
+            format!(
+                "AWS denies it: the credentials need the permission {action} ({})",
+                said.unwrap_or("no reason given")
+            )
         }
         (Some("InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" | "InvalidAMIID.Unavailable"), said) => {
             return PortError::NotFound { subject: subject.to_owned(), message: said.unwrap_or_default().to_owned() };

@@ -17,6 +17,7 @@ pub struct WireConfig {
     /// Docker's `config.json`, where credentials for registries are. A file that is not there is an empty one.
     pub docker_config: Option<PathBuf>,
     /// The `.netrc` file, where credentials for downloads are. A file that is not there is an empty one.
+    /// They are sent by TLS, or to the machine itself; never in the clear to another one.
     pub netrc: Option<PathBuf>,
     /// The folders in which `docker-credential-NAME` programs are looked for: what `PATH` says.
     pub search_path: Vec<PathBuf>,
@@ -85,8 +86,8 @@ impl Default for Timing {
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
             // People look up what hangs after about two minutes.
-            longest_asked: Duration::from_secs(120),
-            credentials: Duration::from_secs(60),
+            longest_asked: Duration::from_mins(2),
+            credentials: Duration::from_mins(1),
         }
     }
 }

@@ -91,7 +91,7 @@ mod tests {
         runtime.block_on(ask("x", "a.b", &[folder.path().to_owned()], limit))
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn a_program_is_asked_for_the_server() {

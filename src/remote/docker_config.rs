@@ -161,6 +161,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_entry_panics(auth: String, key: String) {
             let json = serde_json::json!({ "auths": { &key: { "auth": auth }, "a.b": { "auth": STANDARD.encode(&auth) } } });

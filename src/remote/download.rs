@@ -63,7 +63,7 @@ pub(super) async fn into_store(
         if fresh {
             partial.restart(None)?;
         }
-        let mut download = Download { goal, tell, task: None, pieces: partial.len() > 0 };
+        let mut download = Download { goal, tell, task: None, pieces: !partial.is_empty(), promised: None };
         download.all(&mut partial, source).await?;
         let pieces = download.pieces;
         drop(download);
@@ -108,6 +108,8 @@ struct Download<'g> {
     task: Option<Task<'g>>,
     /// It comes from more than one answer.
     pieces: bool,
+    /// How long it is in all, as a server said at the beginning.
+    promised: Option<u64>,
 }
 
 impl Download<'_> {
@@ -132,7 +134,7 @@ impl Download<'_> {
     async fn stretch(&mut self, partial: &mut Partial<'_>, source: &impl Source) -> Result<(), Failure> {
         let is_too_long = self.goal.size.is_some_and(|size| partial.len() > size);
         let is_vague = self.goal.expected.is_none() && partial.validator().is_none();
-        if partial.len() > 0 && (is_too_long || is_vague) {
+        if !partial.is_empty() && (is_too_long || is_vague) {
             self.restart(partial, None)?;
         }
         if self.goal.size == Some(partial.len()) {
@@ -147,21 +149,24 @@ impl Download<'_> {
             let (page, _) = reply.body.up_to(PAGE).await?;
             return Err(self.goal.wrong(page_instead(&page)).into());
         }
-        let Some(whole) = self.begin(partial, &reply)? else { return Ok(()) };
-        self.take(partial, &mut reply, whole.length).await
+        if self.begin(partial, &reply)? { self.take(partial, &mut reply).await } else { Ok(()) }
     }
 
-    /// Looks at the beginning of an answer, and makes what is here fit it. `None` when nothing is left to come.
-    fn begin(&mut self, partial: &mut Partial<'_>, reply: &Reply) -> Result<Option<Whole>, Failure> {
+    /// Looks at the beginning of an answer, and makes what is here fit it. Tells whether anything is left to come.
+    fn begin(&mut self, partial: &mut Partial<'_>, reply: &Reply) -> Result<bool, Failure> {
         let have = partial.len();
         let range = reply.header(CONTENT_RANGE).and_then(content_range);
         let length = reply.header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
         let whole = match reply.status {
             StatusCode::RANGE_NOT_SATISFIABLE => {
-                if have > 0 && range == Some((None, Some(have))) {
-                    return Ok(None);
+                let is_whole = range == Some((None, Some(have))) && self.goal.size.is_none_or(|size| size == have);
+                if have > 0 && is_whole && self.promised.is_none_or(|whole| whole == have) {
+                    return Ok(false);
                 }
                 self.restart(partial, None)?;
+                if let Some((None, Some(whole))) = range {
+                    self.goal.check_length(whole)?;
+                }
                 return Err(Failure::again("it has another length than before"));
             }
             StatusCode::PARTIAL_CONTENT => {
@@ -196,12 +201,14 @@ impl Download<'_> {
             let message = "the server does not say how long it is: half of it could not be told from the whole";
             return Err(self.goal.wrong(message.to_owned()).into());
         }
-        self.show(partial.len(), whole);
-        Ok(Some(Whole { length: whole }))
+        self.promised = whole;
+        self.show(partial.len());
+        Ok(true)
     }
 
-    async fn take(&mut self, partial: &mut Partial<'_>, reply: &mut Reply, whole: Option<u64>) -> Result<(), Failure> {
-        let bound = whole.or(self.goal.size).unwrap_or(self.goal.limit).min(self.goal.limit);
+    async fn take(&mut self, partial: &mut Partial<'_>, reply: &mut Reply) -> Result<(), Failure> {
+        let whole = self.promised.or(self.goal.size);
+        let bound = whole.unwrap_or(self.goal.limit).min(self.goal.limit);
         while let Some(bytes) = reply.body.next().await? {
             let count = bytes.len() as u64;
             if partial.len() + count > bound {
@@ -211,7 +218,7 @@ impl Download<'_> {
             partial.append(&bytes)?;
             self.task.iter().for_each(|task| task.advance(count));
         }
-        match whole.or(self.goal.size) {
+        match whole {
             Some(whole) if partial.len() < whole => {
                 Err(Failure::again(format!("it ended after {} of {whole} bytes", partial.len())))
             }
@@ -222,12 +229,13 @@ impl Download<'_> {
     fn restart(&mut self, partial: &mut Partial<'_>, validator: Option<&str>) -> Result<(), StoreError> {
         // What was shown as done is not any more.
         self.task = None;
+        self.promised = None;
         partial.restart(validator)
     }
 
-    fn show(&mut self, have: u64, whole: Option<u64>) {
+    fn show(&mut self, have: u64) {
         if self.task.is_none() {
-            let task = Task::begin(self.goal.task, whole.or(self.goal.size), self.tell);
+            let task = Task::begin(self.goal.task, self.promised.or(self.goal.size), self.tell);
             task.advance(have);
             self.task = Some(task);
         }
@@ -235,11 +243,6 @@ impl Download<'_> {
             (self.tell)(Event::Note(&format!("{}: goes on at byte {have}", self.goal.subject)));
         }
     }
-}
-
-/// How long it is in all, where the server says so.
-struct Whole {
-    length: Option<u64>,
 }
 
 /// The headers that ask for what is missing, if it still belongs to what is here.
@@ -298,6 +301,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_range_panics(text in "(bytes |[0-9]{1,25}|-|/|\\*|.){0,6}") {
             let _ = content_range(&text);

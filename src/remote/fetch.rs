@@ -42,7 +42,7 @@ impl Fetch for Wire {
         let goal = Goal {
             subject: &subject,
             partial: &name,
-            task: &what.name,
+            task: if what.name == what.url.as_str() { &subject } else { &what.name },
             expected: what.expected,
             size: None,
             limit: what.limit,

@@ -1,5 +1,6 @@
 //! One request and its answer: connection, redirects, time limits. Nothing here tries twice.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -10,13 +11,14 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::bake::port::PortError;
-use crate::remote::address::{redirect, same_server, shown};
+use crate::remote::address::{host_and_port, redirect, same_server, shown};
 use crate::remote::config::Timing;
 use crate::remote::netrc::Netrc;
 use crate::remote::proxy::{Connector, Ways};
@@ -122,7 +124,8 @@ impl Body {
 }
 
 fn cut_short(error: &hyper::Error) -> String {
-    if error.is_incomplete_message() {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    if error.is_incomplete_message() || cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof) {
         "the connection ended in the middle".to_owned()
     } else {
         format!("the connection broke: {}", reasons(error))
@@ -199,7 +202,7 @@ impl Http {
         let limit = self.timing.connect + self.timing.idle;
         let reply = match timeout(limit, client.request(request)).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(not_sent(ask.subject, url, &error)),
+            Ok(Err(error)) => return Err(not_sent(ask.subject, url, proxy.as_ref(), &error)),
             Err(_) => return Err(Failure::again(format!("no answer within {limit:?}"))),
         };
         if reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
@@ -238,8 +241,9 @@ fn authorization(ask: &Ask<'_>, url: &Uri) -> Option<HeaderValue> {
     login?.basic()
 }
 
-fn not_sent(subject: &str, url: &Uri, error: &hyper_util::client::legacy::Error) -> Failure {
-    let why = format!("cannot reach {}: {}", crate::remote::address::host_and_port(url), reasons(error));
+fn not_sent(subject: &str, url: &Uri, proxy: Option<&Intercept>, error: &Error) -> Failure {
+    let by = proxy.map_or_else(String::new, |proxy| format!(" through the proxy {}", host_and_port(proxy.uri())));
+    let why = format!("cannot reach {}{by}: {}", host_and_port(url), reasons(error));
     if why.contains("proxy authorization required") {
         return proxy_denies(subject);
     }

@@ -260,6 +260,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn whole_components_move_and_nothing_else_changes(
             host in "[a-z]{1,3}\\.[a-z]{2}",

@@ -95,6 +95,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_page_panics(page in "(<title|>|</title|İ|ä|.){0,20}") {
             let _ = explained(page.as_bytes());

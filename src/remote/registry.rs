@@ -226,6 +226,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>, stated: String) {
             let _ = kind(&stated, &bytes);

@@ -15,14 +15,23 @@ pub(super) fn believe_nobody() -> Result<ClientConfig, String> {
 /// A configuration that believes the system's authorities, and those in a file.
 pub(super) fn believe_system(extra: Option<&Path>) -> Result<ClientConfig, String> {
     let system = rustls_native_certs::load_native_certs();
+    let errors: Vec<String> = system.errors.iter().map(ToString::to_string).collect();
+    believe(system.certs, &errors, extra)
+}
+
+fn believe(
+    system: Vec<CertificateDer<'static>>,
+    errors: &[String],
+    extra: Option<&Path>,
+) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(system.certs);
+    // Some systems hold certificates that are too old to be read, beside those that matter.
+    roots.add_parsable_certificates(system);
     if let Some(path) = extra {
         add_file(&mut roots, path)?;
     }
     if roots.is_empty() {
-        let detail: Vec<String> = system.errors.iter().map(ToString::to_string).collect();
-        let detail = if detail.is_empty() { String::new() } else { format!(" ({})", detail.join("; ")) };
+        let detail = if errors.is_empty() { String::new() } else { format!(" ({})", errors.join("; ")) };
         return Err(format!(
             "this machine has no certificates of authorities{detail}: install the package `ca-certificates`, \
              or let SSL_CERT_FILE name a file of them"
@@ -53,6 +62,12 @@ fn config(roots: RootCertStore) -> Result<ClientConfig, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_without_certificates_is_told_what_to_install() {
+        let error = believe(Vec::new(), &["no such folder".to_owned()], None).unwrap_err();
+        assert!(error.contains("ca-certificates") && error.contains("no such folder"), "{error}");
+    }
 
     #[test]
     fn a_file_without_certificates_is_named() {

@@ -42,6 +42,8 @@ pub enum Fault {
     Redirect(String),
     /// A body without end, of spaces.
     Endless,
+    /// The connection ends without an answer.
+    HangUp,
     /// Headers come, a body never does.
     Stall,
     /// A `Range` is not heeded: all of it comes with 200.

@@ -19,6 +19,7 @@ pub struct Bench {
     /// How many bytes were said to be done, over all tasks.
     pub advanced: Mutex<u64>,
     pub folder: tempfile::TempDir,
+    kept: Vec<tempfile::TempDir>,
 }
 
 /// A configuration with short waits.
@@ -36,7 +37,14 @@ impl Bench {
     pub fn with(config: WireConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store"), SystemTime::UNIX_EPOCH).unwrap();
-        Self { wire: Wire::new(config).unwrap(), store, notes: Mutex::default(), advanced: Mutex::default(), folder }
+        let (notes, advanced) = Default::default();
+        Self { wire: Wire::new(config).unwrap(), store, notes, advanced, folder, kept: Vec::new() }
+    }
+
+    /// Keeps a folder for as long as the client needs it.
+    pub fn keeping(mut self, folder: tempfile::TempDir) -> Self {
+        self.kept.push(folder);
+        self
     }
 
     fn hear(&self, event: Event<'_>) {

@@ -1,10 +1,9 @@
 //! Downloads: cut, wrong, slow, redirected, resumed.
 
-use std::time::Duration;
+use std::cell::Cell;
 
-use elkbake::bake::interrupt::Interrupt;
 use elkbake::digest::Digest;
-use elkbake::remote::config::{Timing, WireConfig};
+use elkbake::remote::config::WireConfig;
 use proptest::prelude::*;
 
 use super::bench::{Bench, bytes, config, error};
@@ -45,7 +44,7 @@ fn an_empty_file_is_a_file() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn wherever_it_is_cut_it_goes_on_there(
         size in 1_usize..40_000,
@@ -54,14 +53,20 @@ proptest! {
         pinned: bool,
     ) {
         thread_local! {
-            static BENCH: (Registry, Bench) = (Registry::start(), Bench::new());
+            static BENCH: (Registry, Bench, Cell<u64>) = (Registry::start(), Bench::new(), Cell::new(0));
         }
-        BENCH.with(|(server, bench)| {
-            let content: Vec<u8> = bytes(size + cuts.len()).into_iter().rev().collect();
+        BENCH.with(|(server, bench, count)| {
+            count.set(count.get() + 1);
+            let content = [&count.get().to_le_bytes()[..], &bytes(size)].concat();
             let expected = Digest::of(&content);
-            let path = server.file(&format!("{}.bin", expected.hex()), &content);
+            let path = server.file(&format!("{}.bin", count.get()), &content);
             for cut in &cuts {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss,
+                    reason = "a share of a short body"
+                )]
                 let at = (size as f64 * cut / cuts.len() as f64) as usize;
                 server.fault(&path, 1, if chunked { Fault::Chunked(Some(at)) } else { Fault::Cut(at) });
             }
@@ -137,14 +142,11 @@ fn a_server_without_ranges_sends_all_of_it_again() {
 }
 
 #[test]
-fn a_server_that_always_begins_anew_and_never_ends_is_given_up() {
+fn a_server_that_promises_more_than_it_has_is_given_up() {
     let (server, bench) = (Registry::start(), Bench::new());
     let path = server.file("a.tar", &bytes(100_000));
-    let no_validator =
-        Fault::Headers(vec![("ETag".to_owned(), String::new()), ("Content-Length".to_owned(), String::new())]);
-    server.fault(&path, 0, no_validator);
     server.fault(&path, ALWAYS, Fault::SayLength(100_001));
-    let message = error!(bench.fetch(&server.url(&path), Some(Digest::of(b"x"))), Unreachable);
+    let message = error!(bench.fetch(&server.url(&path), None), Unreachable);
     assert!(message.contains("5 times"), "{message}");
     assert_eq!(bench.blobs(), 0);
 }
@@ -178,28 +180,14 @@ fn the_wrong_part_is_not_taken() {
 
 #[test]
 fn half_a_body_is_never_taken() {
-    let content = bytes(50_000);
-    for fault in [Fault::Cut(25_000), Fault::SayLength(60_000), Fault::Chunked(Some(25_000)), Fault::Stall] {
-        let server = Registry::start();
-        let timing = Timing { idle: Duration::from_millis(40), ..config().timing };
-        let bench = Bench::with(WireConfig { timing, ..config() });
-        let path = server.file("a.tar", &content);
-        let no_etag = Fault::Headers(vec![("ETag".to_owned(), String::new())]);
-        server.fault(&path, ALWAYS, fault.clone());
-        server.fault(&path, 0, no_etag);
-        // Without ranges nothing is gained by trying again.
-        server.file("a.tar", &content);
-        match bench.fetch(&server.url(&path), None) {
-            Ok((digest, size)) => {
-                // A cut that moves on with each try comes to the end.
-                assert!(matches!(fault, Fault::Cut(_) | Fault::Chunked(_)), "{fault:?}");
-                assert_eq!((digest, size), (Digest::of(&content), 50_000));
-            }
-            Err(error) => {
-                assert!(error.to_string().contains("5 times"), "{error}");
-                assert_eq!(bench.blobs(), 0);
-            }
-        }
+    for fault in [Fault::Cut(25_000), Fault::Chunked(Some(25_000))] {
+        let (server, bench) = (Registry::start(), Bench::new());
+        let path = server.file("a.tar", &bytes(50_000));
+        server.fault(&path, 1, fault);
+        server.fault(&path, ALWAYS, Fault::Status(502, None));
+        let message = error!(bench.fetch(&server.url(&path), None), Unreachable);
+        assert!(message.contains("502") && message.contains("5 times"), "{message}");
+        assert_eq!(bench.blobs(), 0);
     }
 }
 
@@ -235,57 +223,6 @@ fn more_than_the_limit_is_refused_before_it_comes_and_while_it_comes() {
     let message = error!(bench.fetch_up_to(&server.url(&path), None, 99_999), Wrong);
     assert!(message.contains("more than 99999 bytes came"), "{message}");
     assert!(bench.fetch_up_to(&server.url(&path), None, 100_000).is_ok());
-}
-
-#[test]
-fn a_server_in_trouble_is_asked_again() {
-    for status in [408, 429, 500, 502, 503, 504] {
-        let (server, bench) = (Registry::start(), Bench::new());
-        let path = server.file("a.bin", b"content");
-        server.fault(&path, 4, Fault::Status(status, Some("0".to_owned())));
-        assert!(bench.fetch(&server.url(&path), None).is_ok());
-        assert_eq!(server.requests().len(), 5);
-        let notes = bench.notes();
-        assert!(notes.contains(&status.to_string()) && notes.contains("try 5 of 5"), "{notes}");
-        assert!(notes.contains("as the server asks"), "{notes}");
-    }
-}
-
-#[test]
-fn a_storm_is_given_up_after_five_tries() {
-    let (server, bench) = (Registry::start(), Bench::new());
-    let path = server.file("a.bin", b"content");
-    server.fault(&path, ALWAYS, Fault::Status(503, None));
-    let message = error!(bench.fetch(&server.url(&path), None), Unreachable);
-    assert!(message.contains("503") && message.contains("5 times in a row"), "{message}");
-    assert_eq!(server.requests().len(), 5);
-}
-
-#[test]
-fn a_server_may_not_make_us_wait_for_long() {
-    let (server, bench) = (Registry::start(), Bench::new());
-    let path = server.file("a.bin", b"content");
-    for (after, word) in [("600", "10 minutes"), ("Sun, 06 Nov 1994 12:49:37 GMT", "4 hours")] {
-        server.forget();
-        server.fault(&path, 1, Fault::Status(429, Some(after.to_owned())));
-        let message = error!(bench.fetch(&server.url(&path), None), Unreachable);
-        assert!(message.contains(word), "{message}");
-        assert_eq!(server.requests().len(), 1);
-    }
-}
-
-#[test]
-fn other_refusals_are_final() {
-    let (server, bench) = (Registry::start(), Bench::new());
-    let path = server.file("a.bin", b"content");
-    let message = error!(bench.fetch(&server.url("/files/none"), None), NotFound);
-    assert!(message.contains("404") && message.contains("/files/none"), "{message}");
-    server.fault(&path, 1, Fault::Status(403, None));
-    let message = error!(bench.fetch(&server.url(&path), None), Denied);
-    assert!(message.contains("tried as nobody"), "{message}");
-    server.fault(&path, 1, Fault::Status(418, None));
-    error!(bench.fetch(&server.url(&path), None), Unreachable);
-    assert_eq!(server.requests().len(), 3);
 }
 
 #[test]
@@ -339,45 +276,6 @@ fn other_schemes_are_not_followed() {
         let message = error!(bench.fetch(&server.url("/files/a"), None), Wrong);
         assert!(message.contains("redirects"), "{message}");
     }
-}
-
-#[test]
-fn a_silent_server_is_given_up() {
-    let server = Registry::start();
-    let timing = Timing { idle: Duration::from_millis(20), ..config().timing };
-    let bench = Bench::with(WireConfig { timing, ..config() });
-    let path = server.file("a.bin", b"content");
-    server.fault(&path, ALWAYS, Fault::Stall);
-    let message = error!(bench.fetch(&server.url(&path), None), Unreachable);
-    assert!(message.contains("nothing came for 20ms"), "{message}");
-}
-
-#[test]
-fn nobody_there_is_told() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let message = error!(Bench::new().fetch(&format!("http://127.0.0.1:{port}/x"), None), Unreachable);
-    assert!(message.contains(&format!("cannot reach 127.0.0.1:{port}")), "{message}");
-    assert!(message.contains("refused"), "{message}");
-}
-
-#[test]
-fn an_interrupt_ends_a_wait() {
-    let server = Registry::start();
-    let interrupt = Interrupt::default();
-    let bench = Bench::with(WireConfig { interrupt: interrupt.clone(), ..config() });
-    let path = server.file("a.bin", b"content");
-    server.fault(&path, ALWAYS, Fault::Stall);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while server.requests().is_empty() {
-                std::thread::yield_now();
-            }
-            interrupt.request();
-        });
-        let error = bench.fetch(&server.url(&path), None).unwrap_err();
-        assert_eq!(error.to_string(), "interrupted");
-    });
-    assert_eq!(bench.blobs(), 0);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use elkbake::remote::config::WireConfig;
 use elkbake::remote::mirror::Mirrors;
 
 use super::bench::{Bench, bytes, config, error};
-use crate::kitchen::registry::{Fault, Registry};
+use crate::kitchen::registry::{Fault, Image, Registry};
 
 const ALWAYS: usize = usize::MAX;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -18,14 +18,15 @@ fn an_image_is_read_from_its_tag_down_to_its_layers() {
     let platforms = ["linux/amd64", "linux/arm64"];
     let oci = server.image("elastic/es", "8", &platforms);
     let docker = server.docker_image("elastic/old", "8", &platforms);
-    for (image, index, manifest) in [
+    let images: [(Image, &str, &str); 2] = [
         (oci, "application/vnd.oci.image.index.v1+json", MANIFEST),
         (
             docker,
             "application/vnd.docker.distribution.manifest.list.v2+json",
             "application/vnd.docker.distribution.manifest.v2+json",
         ),
-    ] {
+    ];
+    for (image, index, manifest) in images {
         let reference = server.reference(&format!("{}:8", image.repository));
         let got = bench.manifest(&reference).unwrap();
         assert_eq!((got.digest, got.media_type.as_str()), (image.digest, index));
@@ -35,6 +36,8 @@ fn an_image_is_read_from_its_tag_down_to_its_layers() {
             let (layer, size) = image.layers[number];
             bench.blob(&reference, layer, size).unwrap();
             assert_eq!(bench.store.size(&layer), Some(size));
+            assert_eq!(server.requests_to(&image.blob_path(number)).len(), 1);
+            assert!(String::from_utf8_lossy(&got.bytes).contains(&image.configs[number].to_string()));
         }
     }
     assert!(server.requests()[0].header("accept").unwrap().contains("manifest.list.v2+json"));
@@ -59,7 +62,8 @@ fn wrong_bytes_are_no_manifest() {
     assert!(message.contains(&format!("expected {digest}, got sha256:")), "{message}");
     // By tag, the registry's own header is all there is to go by.
     server.fault("/v2/a/manifests/1", 1, Fault::Corrupt);
-    error!(bench.manifest(&server.reference("a:1")), Wrong);
+    let message = error!(bench.manifest(&server.reference("a:1")), Wrong);
+    assert!(message.contains(&format!("expected {digest}, got sha256:")), "{message}");
 }
 
 #[test]
@@ -144,6 +148,12 @@ fn a_blob_of_another_size_or_content_is_refused() {
     server.fault(&path, 1, Fault::Chunked(None));
     let message = error!(bench.blob(&server.reference("a"), digest, 9_999), Wrong);
     assert!(message.contains("more than 9999"), "{message}");
+    // In chunks that end as they should, but too early.
+    server.fault(&path, ALWAYS, Fault::Chunked(None));
+    let message = error!(bench.blob(&server.reference("a"), digest, 10_001), Wrong);
+    assert!(message.contains("it has 10000 bytes, and should have 10001"), "{message}");
+    let (server, bench) = (Registry::start(), Bench::new());
+    server.blob(&content);
     server.fault(&path, 1, Fault::Corrupt);
     let message = error!(bench.blob(&server.reference("a"), digest, 10_000), Wrong);
     assert!(message.contains("expected"), "{message}");

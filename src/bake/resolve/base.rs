@@ -1,7 +1,6 @@
 //! What an image is built on.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use super::fault::Fault;
 use super::image::{Documents, pick};
@@ -52,14 +51,7 @@ fn find(
         From::DockerArchive(path) => docker_archive::resolve(path, platforms, product, world)?,
         From::Rootfs(path) => rootfs::resolve(path, platforms, world)?,
     };
-    match pinned.filter(|pinned| *pinned != digest) {
-        Some(pinned) => {
-            let message =
-                format!("it was {pinned} when it was locked and is {digest} now; move it with `--update base`");
-            Err(Fault::wrong(&image.from, message))
-        }
-        None => Ok((Some(digest), found)),
-    }
+    Ok((Some(digest), found))
 }
 
 /// An image in a registry.
@@ -84,13 +76,13 @@ impl Remote<'_> {
         let got = Digest::of(&raw.bytes);
         let wanted = reference.digest.unwrap_or(raw.digest);
         if got != raw.digest || got != wanted {
-            return Err(Fault::wrong(reference, format!("the manifest should be {wanted}, it is {got}")));
+            return Err(Fault::wrong(&reference, format!("the manifest should be {wanted}, it is {got}")));
         }
         Ok(raw)
     }
 
     fn read(&self, raw: &RawManifest) -> Result<Document, Fault> {
-        oci::document(&raw.media_type, &raw.bytes).map_err(Fault::oci(self.reference.at(raw.digest)))
+        oci::document(&raw.media_type, &raw.bytes).map_err(Fault::oci(&self.reference.at(raw.digest)))
     }
 }
 
@@ -107,20 +99,17 @@ impl Documents for Remote<'_> {
         let subject = format!("{} (configuration {})", self.reference, at.digest);
         if at.size > oci::LONGEST_CONFIG {
             let (size, limit) = (at.size, oci::LONGEST_CONFIG);
-            return Err(Fault::oci(subject)(oci::OciError::TooLong { kind: "OCI configuration", size, limit }));
+            return Err(Fault::oci(&subject)(oci::OciError::TooLong { kind: "OCI configuration", size, limit }));
         }
         let store = self.world.store;
-        if store.size(&at.digest).is_none() {
+        let mut bytes = store.bytes(&at.digest, oci::LONGEST_CONFIG)?;
+        if bytes.is_none() {
             let registry = self.world.registry(&self.reference)?;
             registry.blob(&self.reference, at.digest, at.size, store, self.world.tell)?;
+            bytes = store.bytes(&at.digest, oci::LONGEST_CONFIG)?;
         }
-        let blob = store.read(&at.digest)?;
-        let blob = blob.ok_or_else(|| Fault::wrong(&subject, "it was fetched and is not in the store"))?;
-        let mut bytes = Vec::new();
-        blob.take(oci::LONGEST_CONFIG + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| Fault::wrong(&subject, error.to_string()))?;
-        oci::config(&bytes).map_err(Fault::oci(subject))
+        let bytes = bytes.ok_or_else(|| Fault::wrong(&subject, "it was fetched and is not in the store"))?;
+        oci::config(&bytes).map_err(Fault::oci(&subject))
     }
 
     fn check_layer(&self, _: &Descriptor) -> Result<(), Fault> {

@@ -81,7 +81,7 @@ impl Archive {
     fn read(file: Inside) -> Result<Self, Fault> {
         let mut reader = tar::Archive::new(Hashing { inner: file.open()?.0, hasher: Hasher::default() });
         let (mut members, mut links, mut manifest) = (BTreeMap::new(), BTreeMap::new(), None);
-        for entry in reader.entries().map_err(|e| no_tar(&file, &e))? {
+        for entry in entries(&mut reader).map_err(|e| no_tar(&file, &e))? {
             let mut entry = entry.map_err(|e| no_tar(&file, &e))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
             if members.len() + links.len() > MOST_ENTRIES {
@@ -131,7 +131,7 @@ impl Archive {
     fn configs(&self, names: &BTreeSet<&str>) -> Result<BTreeMap<String, (Digest, Config)>, Fault> {
         let mut reader = tar::Archive::new(self.file.open()?.0);
         let mut configs = BTreeMap::new();
-        for entry in reader.entries().map_err(|e| no_tar(&self.file, &e))? {
+        for entry in entries(&mut reader).map_err(|e| no_tar(&self.file, &e))? {
             let mut entry = entry.map_err(|e| no_tar(&self.file, &e))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
             if !names.contains(name.as_str()) || !entry.header().entry_type().is_file() {
@@ -143,7 +143,7 @@ impl Archive {
                 return Err(self.file.wrong("it changed while it was read"));
             }
             let subject = format!("{} ({})", self.file.shown.display(), shorten(&name));
-            configs.insert(name, (digest, oci::config(&bytes).map_err(Fault::oci(subject))?));
+            configs.insert(name, (digest, oci::config(&bytes).map_err(Fault::oci(&subject))?));
         }
         Ok(configs)
     }
@@ -184,6 +184,12 @@ impl Archive {
     fn missing(&self, name: &str) -> Fault {
         self.file.wrong(format!("it has no `{}`, which its `{MANIFEST}` names", shorten(name)))
     }
+}
+
+/// The entries as they stand: extended headers, which the reader would otherwise take whole into memory, are passed
+/// over, because no name that an engine writes needs one.
+fn entries<R: Read>(reader: &mut tar::Archive<R>) -> io::Result<tar::Entries<'_, R>> {
+    Ok(reader.entries()?.raw(true))
 }
 
 fn no_tar(file: &Inside, error: &io::Error) -> Fault {

@@ -7,7 +7,6 @@ use crate::bake::port::PortError;
 use crate::image::oci::OciError;
 use crate::lock::Input;
 use crate::name::{Platform, RecipeName};
-use crate::recipe::Checksum;
 use crate::store::StoreError;
 
 /// Why a recipe could not be locked.
@@ -34,7 +33,12 @@ pub enum ResolveError {
 }
 
 fn list(faults: &[InputFault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    let mut text = String::new();
+    for fault in faults {
+        text.push_str("\n  ");
+        text.push_str(&fault.to_string());
+    }
+    text
 }
 
 fn names(inputs: &[Input]) -> String {
@@ -100,11 +104,11 @@ pub enum Fault {
         /// What was read.
         subject: String,
         /// What was promised.
-        expected: Checksum,
+        expected: String,
         /// By whom.
-        said_by: String,
+        said_by: &'static str,
         /// What it is.
-        got: Checksum,
+        got: String,
     },
     /// Nobody says where it comes from.
     #[error("the recipe does not say where it comes from: give `url`, `path` or `maven`")]
@@ -115,11 +119,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) fn wrong(subject: impl ToString, message: impl Into<String>) -> Self {
+    pub(super) fn wrong(subject: &impl ToString, message: impl Into<String>) -> Self {
         Self::Wrong { subject: subject.to_string(), message: message.into() }
     }
 
-    pub(super) fn oci(subject: impl ToString) -> impl Fn(OciError) -> Self {
-        move |source| Self::Oci { subject: subject.to_string(), source }
+    pub(super) fn oci(subject: &impl ToString) -> impl Fn(OciError) -> Self {
+        let subject = subject.to_string();
+        move |source| Self::Oci { subject: subject.clone(), source }
     }
 }

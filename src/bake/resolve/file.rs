@@ -73,7 +73,7 @@ impl Request<'_> {
 
     /// What the lock answers already, and the platforms for which it does not.
     fn kept(&self) -> (Vec<LockedFile>, BTreeSet<Platform>) {
-        let called = |file: &&LockedFile| self.want.text == file.want && self.want.input.is_called(&file.name);
+        let called = |file: &&LockedFile| self.want.text == file.want && self.want.input.name() == file.name;
         let (mut kept, mut missing) = (Vec::new(), BTreeSet::new());
         for platform in &self.want.platforms {
             match self.earlier.iter().filter(called).find(|file| file.is_for(platform)) {
@@ -93,12 +93,8 @@ impl Request<'_> {
     }
 
     fn locked(&self, platform: Option<Platform>, found: Found) -> LockedFile {
-        let name = match &self.want.input {
-            crate::lock::Input::Plugin(name) | crate::lock::Input::Archive(name) => name.clone(),
-            other => other.to_string(),
-        };
         LockedFile {
-            name,
+            name: self.want.input.name().to_owned(),
             platform,
             want: self.want.text.clone(),
             url: found.url.map(|url| url.to_string()),
@@ -142,7 +138,7 @@ impl Request<'_> {
 
     fn maven(&self, coordinates: &str, world: &World<'_>) -> Result<Found, Fault> {
         let repository = world.maven.ok_or_else(|| {
-            Fault::wrong(format!("maven:{coordinates}"), "elkbake.toml names no Maven repository to take it from")
+            Fault::wrong(&format!("maven:{coordinates}"), "elkbake.toml names no Maven repository to take it from")
         })?;
         let url = maven::locate(repository, coordinates, self.extension)?;
         let found = self.published(&url, &self.name(None), &["sha512", "sha256"], world)?;
@@ -178,7 +174,7 @@ impl Request<'_> {
             return Ok(ByPlatform::Each(native));
         }
         let url = official("elasticsearch-plugins", name, &format!("{name}-{version}.zip"))?;
-        let found = self.vouched(self.published(&url, &self.name(None), &["sha512"], world)?)?;
+        let found = vouched(self.published(&url, &self.name(None), &["sha512"], world)?)?;
         if native.is_empty() {
             return Ok(ByPlatform::Same(found));
         }
@@ -200,21 +196,10 @@ impl Request<'_> {
         };
         let url = official("elasticsearch-plugins", name, &format!("{name}-linux-{machine}-{version}.zip"))?;
         match self.published(&url, &self.name(Some(platform)), &["sha512"], world) {
-            Ok(found) => self.vouched(found).map(Some),
+            Ok(found) => vouched(found).map(Some),
             // Some mirrors say "denied" for what is not there; if they mean it, the next download tells.
             Err(Fault::Port(PortError::NotFound { .. } | PortError::Denied { .. })) => Ok(None),
             Err(other) => Err(other),
-        }
-    }
-
-    /// Elasticsearch' own installer refuses an official plugin without its checksum, and so do we.
-    fn vouched(&self, found: Found) -> Result<Found, Fault> {
-        match (&found.published, &found.url) {
-            (None, Some(url)) => {
-                let message = format!("no `{}.sha512` is published beside it; give its `checksum`", url.file_name());
-                Err(Fault::wrong(url, message))
-            }
-            _ => Ok(found),
         }
     }
 
@@ -231,9 +216,20 @@ impl Request<'_> {
                 Checksum::Sha256(_) => Checksum::Sha256(sha256),
                 Checksum::Sha512(_) => Checksum::Sha512(hex(&long.finalize())),
             };
-            published::check(path.as_str(), expected, "says the recipe", got)?;
+            published::check(path.as_str(), expected, "says the recipe", &got)?;
         }
         Ok(Found { url: None, sha256, size, published: self.checksum.cloned() })
+    }
+}
+
+/// Elasticsearch' own installer refuses an official plugin without its checksum, and so do we.
+fn vouched(found: Found) -> Result<Found, Fault> {
+    match (&found.published, &found.url) {
+        (None, Some(url)) => {
+            let message = format!("no `{}.sha512` is published beside it; give its `checksum`", url.file_name());
+            Err(Fault::wrong(url, message))
+        }
+        _ => Ok(found),
     }
 }
 
@@ -246,8 +242,8 @@ enum ByPlatform {
 fn official(site: &str, name: &str, file: &str) -> Result<Url, Fault> {
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
     if name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
-        return Err(Fault::wrong(name, "this is no name of an official plugin; give its `url` or `path`"));
+        return Err(Fault::wrong(&name, "this is no name of an official plugin; give its `url` or `path`"));
     }
     let url = format!("{ELASTIC}/{site}/{name}/{file}");
-    url.parse().map_err(|_| Fault::wrong(url, "this is no URL"))
+    url.parse().map_err(|_| Fault::wrong(&url, "this is no URL"))
 }

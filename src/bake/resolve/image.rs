@@ -69,23 +69,18 @@ impl Search<'_> {
             Document::Index(index) => index,
         };
         for entry in index.entries {
-            match entry.platform.clone().filter(|_| !entry.is_index()) {
-                Some(platform) => self.found.push(Candidate {
-                    platform,
-                    digest: entry.descriptor.digest,
-                    manifest: None,
-                    descriptor: Some(entry.descriptor),
-                }),
-                None => {
-                    self.looked += 1;
-                    if depth == DEEPEST || self.looked > MOST_DOCUMENTS {
-                        let message = "its index leads to too many further ones";
-                        return Err(Fault::wrong(self.from.subject(), message));
-                    }
-                    let inner = self.from.document(&entry.descriptor)?;
-                    self.add(entry.descriptor.digest, inner, depth + 1)?;
-                }
+            let digest = entry.descriptor.digest;
+            if let Some(platform) = entry.platform.clone().filter(|_| !entry.is_index()) {
+                let descriptor = Some(entry.descriptor);
+                self.found.push(Candidate { platform, digest, manifest: None, descriptor });
+                continue;
             }
+            self.looked += 1;
+            if depth == DEEPEST || self.looked > MOST_DOCUMENTS {
+                return Err(Fault::wrong(&self.from.subject(), "its index leads to too many further ones"));
+            }
+            let inner = self.from.document(&entry.descriptor)?;
+            self.add(digest, inner, depth + 1)?;
         }
         Ok(())
     }
@@ -107,17 +102,17 @@ impl Search<'_> {
                 read = self.read(at)?;
                 &read
             }
-            (None, None) => return Err(Fault::wrong(self.from.subject(), "it has an entry without a digest")),
+            (None, None) => return Err(Fault::wrong(&self.from.subject(), "it has an entry without a digest")),
         };
         let subject = format!("{} ({})", self.from.subject(), candidate.digest);
         if !config.is_for(wanted) {
             let message = format!("its index says {}, it says of itself {}", candidate.platform, config.platform());
-            return Err(Fault::wrong(subject, message));
+            return Err(Fault::wrong(&subject, message));
         }
         let (layers, unpacked) = (manifest.layers.len(), config.diff_ids.len());
         if layers != unpacked {
             let message = format!("its manifest has {layers} layers, its configuration {unpacked}");
-            return Err(Fault::wrong(subject, message));
+            return Err(Fault::wrong(&subject, message));
         }
         manifest.layers.iter().try_for_each(|layer| self.from.check_layer(layer))?;
         Ok(facts(wanted, candidate.digest, Some(manifest.config.digest), config, product, layer_list(manifest)))
@@ -129,7 +124,7 @@ impl Search<'_> {
                 let config = self.from.config(&manifest.config)?;
                 Ok((manifest, config))
             }
-            Document::Index(_) => Err(Fault::wrong(self.from.subject(), "its index has an index for one platform")),
+            Document::Index(_) => Err(Fault::wrong(&self.from.subject(), "its index has an index for one platform")),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::recipe::Url;
 
 /// The place of `GROUP:ARTIFACT:VERSION`, perhaps with `:CLASSIFIER` and `@EXTENSION` behind, in a repository.
 pub(super) fn locate(repository: &Url, coordinates: &str, extension: &str) -> Result<Url, Fault> {
-    let fail = |message: &str| Fault::wrong(format!("maven:{coordinates}"), message);
+    let fail = |message: &str| Fault::wrong(&format!("maven:{coordinates}"), message);
     let (coordinates_only, extension) = coordinates.split_once('@').unwrap_or((coordinates, extension));
     let parts: Vec<_> = coordinates_only.split(':').collect();
     let (group, artifact, version, classifier) = match parts[..] {

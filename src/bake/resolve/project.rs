@@ -24,7 +24,7 @@ impl Inside {
         let real = root.join(path).canonicalize().map_err(io)?;
         if !real.starts_with(&root) {
             let message = format!("it is a link that leaves the project, to {}", real.display());
-            return Err(Fault::wrong(shown.display(), message));
+            return Err(Fault::wrong(&shown.display(), message));
         }
         Ok(Self { shown, real, project: root })
     }
@@ -35,7 +35,7 @@ impl Inside {
         if inside.real.starts_with(&self.real) {
             Ok(inside)
         } else {
-            Err(Fault::wrong(inside.shown.display(), format!("it is a link that leaves {}", self.shown.display())))
+            Err(Fault::wrong(&inside.shown.display(), format!("it is a link that leaves {}", self.shown.display())))
         }
     }
 
@@ -44,7 +44,7 @@ impl Inside {
     }
 
     pub(super) fn wrong(&self, message: impl Into<String>) -> Fault {
-        Fault::wrong(self.shown.display(), message)
+        Fault::wrong(&self.shown.display(), message)
     }
 
     /// Opens this file; a folder, pipe or device is none. Tells its size too.

@@ -1,6 +1,6 @@
 //! Checksums: what a recipe or a publisher states, held against the bytes.
 
-use std::io::Read;
+use std::io;
 
 use sha2::{Digest as _, Sha512};
 
@@ -19,17 +19,15 @@ pub(super) fn fetch(world: &World<'_>, name: &str, url: &Url, kinds: &[&str]) ->
     for kind in kinds {
         let beside = format!("{url}.{kind}");
         let Ok(beside) = beside.parse::<Url>() else {
-            return Err(Fault::wrong(beside, "this is no URL to look for a checksum at"));
+            return Err(Fault::wrong(&beside, "this is no URL to look for a checksum at"));
         };
         let (digest, _) = match world.download(format!("{name} checksum"), &beside, None, LONGEST) {
             Ok(found) => found,
             Err(PortError::NotFound { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
-        let mut text = Vec::new();
-        let blob = world.store.read(&digest)?;
-        let blob = blob.ok_or_else(|| Fault::wrong(&beside, "it was fetched and is not in the store"))?;
-        blob.take(LONGEST).read_to_end(&mut text).map_err(|error| Fault::wrong(&beside, error.to_string()))?;
+        let text = world.store.bytes(&digest, LONGEST)?;
+        let text = text.ok_or_else(|| Fault::wrong(&beside, "it was fetched and is not in the store"))?;
         return parse(kind, &text, url.file_name()).map(Some).map_err(|message| Fault::wrong(&beside, message));
     }
     Ok(None)
@@ -56,29 +54,33 @@ pub(super) fn check_blob(
     subject: &str,
     digest: Digest,
     expected: &Checksum,
-    said_by: &str,
+    said_by: &'static str,
 ) -> Result<(), Fault> {
     let got = match expected {
         Checksum::Sha256(_) => Checksum::Sha256(digest),
         Checksum::Sha512(_) => {
             let blob = world.store.read(&digest)?;
-            let mut blob = blob.ok_or_else(|| Fault::wrong(subject, "it was fetched and is not in the store"))?;
+            let mut blob = blob.ok_or_else(|| Fault::wrong(&subject, "it was fetched and is not in the store"))?;
             let mut hasher = Sha512::new();
-            each_chunk(&mut blob, |chunk| hasher.update(chunk))
-                .map_err(|error| Fault::wrong(subject, error.to_string()))?;
+            if let Err(error) = each_chunk(&mut blob, |chunk| hasher.update(chunk)) {
+                if error.kind() == io::ErrorKind::InvalidData {
+                    world.store.drop_blob(&digest)?;
+                }
+                return Err(Fault::wrong(&subject, error.to_string()));
+            }
             Checksum::Sha512(hex(&hasher.finalize()))
         }
     };
-    check(subject, expected, said_by, got)
+    check(subject, expected, said_by, &got)
 }
 
 /// Refuses bytes whose checksum is not the expected one.
-pub(super) fn check(subject: &str, expected: &Checksum, said_by: &str, got: Checksum) -> Result<(), Fault> {
-    if got == *expected {
+pub(super) fn check(subject: &str, expected: &Checksum, said_by: &'static str, got: &Checksum) -> Result<(), Fault> {
+    if got == expected {
         return Ok(());
     }
-    let (subject, said_by) = (subject.to_owned(), said_by.to_owned());
-    Err(Fault::Checksum { subject, expected: expected.clone(), said_by, got })
+    let subject = subject.to_owned();
+    Err(Fault::Checksum { subject, expected: expected.to_string(), said_by, got: got.to_string() })
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Fake {
             }
         };
         let world = World { tell, ..self.world() };
-        self.resolve(recipe, earlier, update, &world)
+        Self::resolve(recipe, earlier, update, &world)
     }
 
     fn world(&self) -> World<'_> {
@@ -119,17 +119,11 @@ impl Fake {
 
     fn offline(&self, recipe: &str, earlier: Option<&Lock>) -> Result<Lock, ResolveError> {
         let world = World { registry: None, fetch: None, ami: None, ..self.world() };
-        self.resolve(recipe, earlier, &Update::Nothing, &world)
+        Self::resolve(recipe, earlier, &Update::Nothing, &world)
     }
 
     /// Resolves, and holds what every lock has to be: an answer to its recipe, and readable.
-    fn resolve(
-        &self,
-        recipe: &str,
-        earlier: Option<&Lock>,
-        update: &Update,
-        world: &World<'_>,
-    ) -> Result<Lock, ResolveError> {
+    fn resolve(recipe: &str, earlier: Option<&Lock>, update: &Update, world: &World<'_>) -> Result<Lock, ResolveError> {
         let recipe = recipe::parse(Path::new("r.toml"), recipe).unwrap_or_else(|error| panic!("{error}")).value;
         let lock = super::resolve(&"es".parse().unwrap(), &recipe, earlier, update, world)?;
         assert_eq!(stale(&recipe, &lock), []);
@@ -152,7 +146,7 @@ impl Fake {
         asked
     }
 
-    fn note_question(&self, what: impl ToString) {
+    fn note_question(&self, what: &impl ToString) {
         self.asked.lock().unwrap().push(what.to_string());
     }
 }
@@ -169,7 +163,7 @@ impl Registry for Fake {
     }
 
     fn blob(&self, _: &Reference, digest: Digest, _: u64, store: &Store, _: Listener<'_>) -> Result<(), PortError> {
-        self.note_question(digest);
+        self.note_question(&digest);
         let bytes = self.blobs.get(&digest).ok_or_else(|| nothing_there(&digest))?;
         store.put(&mut bytes.as_slice(), Some(digest))?;
         Ok(())

@@ -70,7 +70,8 @@ fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_ha
 }
 
 fn made<'l>(layer: &'l PlannedLayer, at_hand: &BTreeSet<String>) -> (&'static str, &'l str, &'static str) {
-    let input = |name: &String| if at_hand.contains(name) { "to make, input at hand" } else { "to make, input to fetch" };
+    let input =
+        |name: &String| if at_hand.contains(name) { "to make, input at hand" } else { "to make, input to fetch" };
     match &layer.what {
         LayerKind::Base => ("base", "", "reused"),
         LayerKind::Remove => ("remove", "paths of the base", "to make"),
@@ -87,7 +88,11 @@ fn line(text: &mut String, kind: &str, name: &str, size: &str, state: &str) {
 
 fn host_lines(text: &mut String, host: &HostPlan) {
     for base in &host.base {
-        let _ = writeln!(text, "  {} base {} ({}) in {}, snapshot {}", base.architecture, base.id, base.name, host.region, base.snapshot);
+        let _ = writeln!(
+            text,
+            "  {} base {} ({}) in {}, snapshot {}",
+            base.architecture, base.id, base.name, host.region, base.snapshot
+        );
     }
     let _ = writeln!(text, "  engine {}", host.engine);
     if !host.regions.is_empty() {
@@ -107,12 +112,16 @@ fn host_lines(text: &mut String, host: &HostPlan) {
 fn why_lines(text: &mut String, why: &Why, key: &str) {
     let _ = match why {
         Why::NoRecord => writeln!(text, "  why: nothing is recorded of this recipe yet"),
-        Why::SinceRecord { key: recorded, .. } if recorded == key => writeln!(text, "  why: nothing changed since the last record"),
+        Why::SinceRecord { key: recorded, .. } if recorded == key => {
+            writeln!(text, "  why: nothing changed since the last record")
+        }
         Why::SinceRecord { changes, .. } => {
             let _ = writeln!(text, "  why: since the last record");
             changes.iter().try_for_each(|change| writeln!(text, "    {change}"))
         }
-        Why::SinceLock { lock, moved } if moved.is_empty() => writeln!(text, "  why: {} has the same pins", lock.display()),
+        Why::SinceLock { lock, moved } if moved.is_empty() => {
+            writeln!(text, "  why: {} has the same pins", lock.display())
+        }
         Why::SinceLock { lock, moved } => {
             let _ = writeln!(text, "  why: since {}", lock.display());
             moved.iter().try_for_each(|moved| writeln!(text, "    {moved}"))

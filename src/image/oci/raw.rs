@@ -94,12 +94,12 @@ pub(super) fn manifest(said: &str, bytes: &[u8]) -> Result<Manifest, OciError> {
         let message = format!("it has {} layers; up to {MOST_LAYERS} are read", raw.layers.len());
         return Err(OciError::Wrong { kind: KIND, message });
     }
-    let config = descriptor(KIND, "its configuration", raw.config)?;
+    let config = descriptor(KIND, "its configuration", &raw.config)?;
     if !CONFIG_TYPES.contains(&config.media_type.as_str()) {
         let help = "this is an artifact, not a container image";
         return Err(OciError::MediaType { subject: "its configuration".to_owned(), found: config.media_type, help });
     }
-    let layers = raw.layers.into_iter().enumerate().map(|(i, layer)| {
+    let layers = raw.layers.iter().enumerate().map(|(i, layer)| {
         let subject = format!("layer {i}");
         let layer = descriptor(KIND, &subject, layer)?;
         if LAYER_TYPES.contains(&layer.media_type.as_str()) {
@@ -131,7 +131,7 @@ pub(super) fn index(said: &str, bytes: &[u8]) -> Result<Index, OciError> {
             architecture: shorten(&platform.architecture),
             variant: platform.variant.filter(|variant| !variant.is_empty()).map(|variant| shorten(&variant)),
         });
-        Ok(IndexEntry { platform, descriptor: descriptor(KIND, &format!("entry {i}"), entry)? })
+        Ok(IndexEntry { platform, descriptor: descriptor(KIND, &format!("entry {i}"), &entry)? })
     });
     Ok(Index { entries: entries.collect::<Result<_, _>>()? })
 }
@@ -144,7 +144,7 @@ fn is_image(entry: &RawDescriptor) -> bool {
     known && !unknown && !attests
 }
 
-fn descriptor(kind: &'static str, subject: &str, raw: RawDescriptor) -> Result<Descriptor, OciError> {
+fn descriptor(kind: &'static str, subject: &str, raw: &RawDescriptor) -> Result<Descriptor, OciError> {
     let wrong = |message: String| OciError::Wrong { kind, message };
     let digest = raw.digest.parse().map_err(|_| {
         wrong(format!("{subject} has the digest `{}`; only SHA-256 digests are taken", shorten(&raw.digest)))

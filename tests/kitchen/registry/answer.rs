@@ -70,13 +70,14 @@ fn etag(bytes: &[u8]) -> String {
 
 /// Heeds `Range` and `If-Range`. `shift` makes it another part than the one asked for.
 pub fn part(mut answer: Answer, request: &Request, shift: u64) -> Answer {
-    let wanted = request.header("range").and_then(|text| text.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<u64>().ok());
+    let wanted: Option<u64> =
+        request.header("range").and_then(|text| text.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     let Some(from) = wanted.filter(|_| answer.status == 200) else { return answer };
     let tag = answer.headers.iter().find(|(name, _)| name == "ETag").map(|(_, tag)| tag.as_str());
     if request.header("if-range").is_some_and(|condition| Some(condition) != tag) {
         return answer;
     }
-    let from: u64 = from + shift;
+    let from = from + shift;
     let whole = answer.body.len() as u64;
     if from >= whole {
         answer.status = 416;

@@ -128,13 +128,12 @@ pub fn token(state: &mut State, request: &Request) -> Answer {
         let found = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         found.unwrap_or_default().replace("%3A", ":").replace("%2F", "/")
     };
-    let is_known = match request.method.as_str() {
-        "POST" => field("grant_type") == "refresh_token" && identity == Some(field("refresh_token")),
-        _ => {
-            let shown = request.header("authorization");
-            (users.is_empty() && shown.is_none())
-                || users.iter().any(|(user, password)| shown == Some(&basic(user, password)))
-        }
+    let is_known = if request.method == "POST" {
+        field("grant_type") == "refresh_token" && identity == Some(field("refresh_token"))
+    } else {
+        let shown = request.header("authorization");
+        let is_user = users.iter().any(|(user, password)| shown == Some(&basic(user, password)));
+        is_user || (users.is_empty() && shown.is_none())
     };
     if !is_known || field("service") != "kitchen" {
         let body = br#"{"details":"incorrect username or password"}"#;
@@ -142,7 +141,7 @@ pub fn token(state: &mut State, request: &Request) -> Answer {
     }
     let token = state.tokens.give(&field("scope"));
     // One name of the two, each in turn: both are in use.
-    let name = if state.tokens.given % 2 == 0 { "token" } else { "access_token" };
+    let name = if state.tokens.given.is_multiple_of(2) { "token" } else { "access_token" };
     let body = format!(r#"{{"{name}":"{token}","expires_in":{life}}}"#);
     Answer::new(200, "application/json", body.into_bytes())
 }

@@ -78,41 +78,16 @@ impl Server {
 
     /// Sends an answer with its fault; tells the number of body bytes and whether the connection goes on.
     fn send(&self, mut answer: Answer, fault: Option<&Fault>, to: &mut dyn Write) -> io::Result<(u64, bool)> {
-        let mut cut = usize::MAX;
-        let mut framing = None;
-        match fault {
-            Some(Fault::Cut(after)) => cut = *after,
-            Some(Fault::SayLength(length)) => framing = Some(Framing::Length(*length)),
-            Some(Fault::Status(status, after)) => {
-                answer = Answer::new(*status, "text/plain", b"not now".to_vec());
-                answer.set("Retry-After", after.as_deref().unwrap_or_default());
-                answer.set("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
-            }
-            Some(Fault::Page(title)) => {
-                let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head></html>");
-                answer = Answer::new(200, "text/html; charset=utf-8", page.into_bytes());
-            }
-            Some(Fault::Corrupt) => {
-                if let Some(byte) = answer.body.last_mut() {
-                    *byte ^= 1;
-                }
-            }
-            Some(Fault::Redirect(location)) => {
-                answer = Answer::new(307, "text/plain", Vec::new()).with("Location", location);
-            }
-            Some(Fault::NoLength) => framing = Some(Framing::UntilClose),
-            Some(Fault::Chunked(after)) => {
-                framing = Some(Framing::Chunks);
-                cut = after.unwrap_or(usize::MAX);
-            }
-            Some(Fault::Headers(headers)) => headers.iter().for_each(|(name, value)| answer.set(name, value)),
-            Some(Fault::Endless) => return self.endless(&answer, to),
-            Some(Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
+        if matches!(fault, Some(Fault::Endless)) {
+            return self.endless(&answer, to);
         }
-        let framing = framing.unwrap_or(Framing::Length(answer.body.len() as u64));
+        let (framing, cut) = spoil(&mut answer, fault);
+        if matches!(fault, Some(Fault::HangUp)) {
+            return Ok((0, false));
+        }
         to.write_all(head(&answer, &framing).as_bytes())?;
         to.flush()?;
-        if let Some(Fault::Stall) = fault {
+        if matches!(fault, Some(Fault::Stall)) {
             self.stall();
             return Ok((0, false));
         }
@@ -159,17 +134,46 @@ impl Server {
     }
 }
 
+/// Makes an answer wrong; tells how its body goes out, and after how many bytes it is cut.
+fn spoil(answer: &mut Answer, fault: Option<&Fault>) -> (Framing, usize) {
+    let mut cut = usize::MAX;
+    let mut framing = None;
+    match fault {
+        Some(Fault::Cut(after)) => cut = *after,
+        Some(Fault::SayLength(length)) => framing = Some(Framing::Length(*length)),
+        Some(Fault::Status(status, after)) => {
+            *answer = Answer::new(*status, "text/plain", b"not now".to_vec());
+            answer.set("Retry-After", after.as_deref().unwrap_or_default());
+            answer.set("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        }
+        Some(Fault::Page(title)) => {
+            let page = format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head></html>");
+            *answer = Answer::new(200, "text/html; charset=utf-8", page.into_bytes());
+        }
+        Some(Fault::Corrupt) => answer.body.last_mut().into_iter().for_each(|byte| *byte ^= 1),
+        Some(Fault::Redirect(location)) => {
+            *answer = Answer::new(307, "text/plain", Vec::new()).with("Location", location);
+        }
+        Some(Fault::NoLength) => framing = Some(Framing::UntilClose),
+        Some(Fault::Chunked(after)) => {
+            framing = Some(Framing::Chunks);
+            cut = after.unwrap_or(usize::MAX);
+        }
+        Some(Fault::Headers(headers)) => headers.iter().for_each(|(name, value)| answer.set(name, value)),
+        Some(Fault::Endless | Fault::HangUp | Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
+    }
+    (framing.unwrap_or(Framing::Length(answer.body.len() as u64)), cut)
+}
+
 fn head(answer: &Answer, framing: &Framing) -> String {
-    let mut head = format!("HTTP/1.1 {} Kitchen\r\n", answer.status);
-    for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    match framing {
-        Framing::Length(length) => head.push_str(&format!("Content-Length: {length}\r\n")),
-        Framing::Chunks => head.push_str("Transfer-Encoding: chunked\r\n"),
-        Framing::UntilClose => head.push_str("Connection: close\r\n"),
-    }
-    head + "\r\n"
+    let mut lines = vec![format!("HTTP/1.1 {} Kitchen", answer.status)];
+    lines.extend(answer.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    lines.push(match framing {
+        Framing::Length(length) => format!("Content-Length: {length}"),
+        Framing::Chunks => "Transfer-Encoding: chunked".to_owned(),
+        Framing::UntilClose => "Connection: close".to_owned(),
+    });
+    lines.join("\r\n") + "\r\n\r\n"
 }
 
 /// The next request; `None` when there is none.

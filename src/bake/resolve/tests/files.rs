@@ -128,7 +128,7 @@ fn a_maven_artifact_comes_from_the_projects_repository() {
     fake.files.insert(format!("{url}.sha256"), Digest::of(b"x").hex().into_bytes());
     assert_eq!(fake.first(&recipe).plugin[0].published.as_ref().unwrap().to_string(), Digest::of(b"x").to_string());
     let world = World { maven: None, ..fake.world() };
-    let error = fake.resolve(&recipe, None, &Update::Nothing, &world).unwrap_err().to_string();
+    let error = Fake::resolve(&recipe, None, &Update::Nothing, &world).unwrap_err().to_string();
     assert!(error.contains("names no Maven repository"), "{error}");
 }
 
@@ -152,7 +152,9 @@ fn two_archives_of_one_name_share_the_platforms() {
     for (machine, platform) in [("x", "linux/amd64"), ("y", "linux/arm64")] {
         let url = format!("https://example.com/{machine}.tar");
         fake.files.insert(url.clone(), machine.into());
-        text += &format!("[[archive]]\nname = \"a\"\nurl = \"{url}\"\ninto = \"/opt\"\nplatforms = [\"{platform}\"]\n");
+        text = format!(
+            "{text}[[archive]]\nname = \"a\"\nurl = \"{url}\"\ninto = \"/opt\"\nplatforms = [\"{platform}\"]\n"
+        );
     }
     let lock = fake.first(&recipe(&text));
     let found: Vec<_> =

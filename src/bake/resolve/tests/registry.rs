@@ -132,3 +132,17 @@ fn scratch_and_recipes_need_no_look_at_the_world() {
         assert_eq!(lock.base, Some(LockedBase { from: from.to_owned(), digest: None, platform: Vec::new() }));
     }
 }
+
+/// The text is a contract: people read it in reviews, and locks of this format are read for ever.
+#[test]
+fn a_lock_of_format_1_is_written_and_read_for_ever() {
+    const SAMPLE: &str = include_str!("../../../../tests/golden/lock-1.lock");
+    let mut fake = Fake::new();
+    fake.elasticsearch("8.19.3");
+    fake.files.insert("https://example.com/agent.jar".into(), b"agent".to_vec());
+    let archive = "[[archive]]\nname = \"agent\"\nurl = \"https://example.com/agent.jar\"\ninto = \"/opt/agent.jar\"\n\
+        unpack = false\nplatforms = [\"linux/amd64\"]\n";
+    let text = fake.first(&format!("{RECIPE}{archive}")).write().unwrap();
+    assert_eq!(text, SAMPLE);
+    assert_eq!(lock::parse(Path::new("r.lock"), SAMPLE).unwrap().value.write().unwrap(), SAMPLE);
+}
