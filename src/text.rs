@@ -107,7 +107,7 @@ fn too_long(path: &Path, bytes: usize) -> Result<(), TextError> {
     if bytes <= LONGEST_TEXT {
         return Ok(());
     }
-    let message = format!("this file has {bytes} bytes; texts of up to {LONGEST_TEXT} bytes are read");
+    let message = format!("this file has more than {LONGEST_TEXT} bytes, and longer texts are not read");
     Err(refused(path, "", 0..0, message, "large content belongs into files under `images/` or `ami/`"))
 }
 

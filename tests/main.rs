@@ -12,13 +12,16 @@
     reason = "a test that fails may panic, and a test sets up the world that the program may not look at"
 )]
 
+mod bad_input;
 mod check;
 mod command_line;
 mod floors;
 mod kitchen;
+mod lock;
 mod real;
 mod recipes;
 mod reproducible;
 mod schema;
+mod store;
 mod store_crash;
 mod wire;

@@ -45,7 +45,7 @@ impl Exit {
 }
 
 /// Why a run did not do what it was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     /// How the process ends.
     pub(super) exit: Exit,

@@ -1,5 +1,6 @@
 //! Mistakes in a text as people see them: path, line and column, the line itself, a caret, and what to do.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -27,7 +28,7 @@ fn group<'e>(error: &'e TextError, problem: &'e Problem, width: usize) -> Group<
     } else {
         let (number, _) = line_and_column(&error.text, problem.span.start);
         let line = line_around(&error.text, problem.span.start);
-        let shown = Snippet::source(&error.text[line.clone()]).line_start(number).path(path);
+        let shown = Snippet::source(without_credentials(&error.text[line.clone()])).line_start(number).path(path);
         let span = within(&error.text, &line, &problem.span, width / 2);
         Group::with_title(title).element(shown.annotation(AnnotationKind::Primary.span(span)))
     };
@@ -35,6 +36,21 @@ fn group<'e>(error: &'e TextError, problem: &'e Problem, width: usize) -> Group<
         group = group.element(Level::HELP.message(help.as_str()));
     }
     group
+}
+
+/// A line whose URLs show no user and no password, as long as before, so that the caret keeps its place: what is
+/// refused because it would leak is not to leak by the refusal.
+fn without_credentials(line: &str) -> Cow<'_, str> {
+    let mut hidden = Cow::Borrowed(line);
+    for (scheme, _) in line.match_indices("://") {
+        let begin = scheme + "://".len();
+        let length = line[begin..].find(|c: char| c.is_whitespace() || "/?#\"'".contains(c));
+        let authority = &line[begin..length.map_or(line.len(), |length| begin + length)];
+        if let Some(at) = authority.rfind('@') {
+            hidden.to_mut().replace_range(begin..begin + at, &"*".repeat(at));
+        }
+    }
+    hidden
 }
 
 /// The bytes of the line in which a byte stands, without its end.
@@ -132,6 +148,13 @@ error: this has to be a table, it is an array
     }
 
     #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        let shown = plain("[[archive]]\nname = \"a\"\ninto = \"/opt\"\nurl = \"https://me:hunter2@a.example/b@c\" # by @me\n");
+        assert!(shown.contains("url = \"https://**********@a.example/b@c\" # by @me") && !shown.contains("hunter2"), "{shown}");
+        assert_eq!(without_credentials("a://ä:ö@b, c://d e@f"), "a://*****@b, c://d e@f");
+    }
+
+    #[test]
     fn columns_are_characters_and_tabs_do_not_shift_the_caret() {
         let shown = plain("description = \"äöü日本\" ; x\n");
         assert!(shown.contains("es.toml:5:23"), "{shown}");
@@ -148,7 +171,7 @@ error: this has to be a table, it is an array
         assert_eq!(
             render(&error, false, 80),
             "\
-error: this file has 1048577 bytes; texts of up to 1048576 bytes are read
+error: this file has more than 1048576 bytes, and longer texts are not read
 --> a.toml
  = help: large content belongs into files under `images/` or `ami/`"
         );

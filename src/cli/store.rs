@@ -64,7 +64,7 @@ pub(super) fn store(args: &StoreArgs, global: &Global, ui: &Ui, surroundings: &S
 
 /// Where the store is.
 pub(super) fn root(global: &Global, surroundings: &Surroundings) -> Result<PathBuf, Failure> {
-    match &global.store {
+    match global.store.as_ref().or(surroundings.store.as_ref()) {
         Some(named) => Ok(surroundings.folder.join(named)),
         None => surroundings.default_store(),
     }

@@ -10,6 +10,9 @@ use super::failure::Failure;
 /// What a run finds around it.
 pub(super) struct Surroundings {
     variables: BTreeMap<String, String>,
+    /// The store that `ELKBAKE_STORE` names, which may be no text. An empty variable says nothing, as a script that
+    /// clears it means it.
+    pub(super) store: Option<PathBuf>,
     /// The working folder, absolute.
     pub(super) folder: PathBuf,
     /// The time at which the run began.
@@ -28,6 +31,7 @@ impl Surroundings {
         };
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
+            store: std::env::var_os("ELKBAKE_STORE").filter(|path| !path.is_empty()).map(PathBuf::from),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             now: SystemTime::now(),
             stdout_is_terminal: std::io::stdout().is_terminal(),

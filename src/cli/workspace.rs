@@ -105,6 +105,11 @@ impl Workspace {
     fn recipes(&self) -> Result<Vec<RecipeName>, Failure> {
         let folder = self.root.join(RECIPES);
         let unreadable = |error: &io::Error| Failure::file("cannot read", &folder, error);
+        if fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_symlink())
+            && leaves(&self.root, &folder).map_err(|error| unreadable(&error))?
+        {
+            return Err(outside(&LoadError::Outside { path: RECIPES.into() }));
+        }
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -165,6 +170,8 @@ pub(super) enum LoadError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} leads out of the project", path.display())]
     Outside { path: PathBuf },
+    #[error("{} is no regular file", path.display())]
+    NoFile { path: PathBuf },
 }
 
 impl LoadError {
@@ -175,11 +182,14 @@ impl LoadError {
     pub(super) fn into_failure(self, ui: &Ui) -> Failure {
         match self {
             Self::Text(error) => ui.text_failure(&error),
-            Self::Outside { .. } => Failure::input(&self)
-                .hint("replace the link by the file itself: what is baked has to be in the project"),
+            Self::Outside { .. } => outside(&self),
             other => Failure::input(other),
         }
     }
+}
+
+fn outside(error: &LoadError) -> Failure {
+    Failure::input(error).hint("replace the link by what it leads to: what is baked has to be in the project")
 }
 
 /// Where a recipe is, from the project's folder.
@@ -203,6 +213,11 @@ fn nearest(from: &Path, is_it: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     from.ancestors().find(|folder| is_it(folder)).map(Path::to_owned)
 }
 
+/// Whether a path leads out of the project when its links are followed.
+fn leaves(root: &Path, path: &Path) -> io::Result<bool> {
+    Ok(!fs::canonicalize(path)?.starts_with(fs::canonicalize(root)?))
+}
+
 /// Reads a text of the project.
 fn read_text(root: &Path, file: &Path) -> Result<Option<String>, LoadError> {
     match read_bytes(root, file, text::LONGEST_TEXT)? {
@@ -219,13 +234,14 @@ fn read_bytes(root: &Path, file: &Path, longest: usize) -> Result<Option<Vec<u8>
     match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
-        Ok(meta) if meta.is_symlink() => {
-            let target = fs::canonicalize(&path).map_err(unreadable)?;
-            if !target.starts_with(fs::canonicalize(root).map_err(unreadable)?) {
-                return Err(LoadError::Outside { path: file.to_owned() });
-            }
+        Ok(meta) if meta.is_symlink() && leaves(root, &path).map_err(unreadable)? => {
+            return Err(LoadError::Outside { path: file.to_owned() });
         }
         Ok(_) => {}
+    }
+    // Looked at before it is opened: to open a pipe would wait for its writer.
+    if !fs::metadata(&path).map_err(unreadable)?.is_file() {
+        return Err(LoadError::NoFile { path: file.to_owned() });
     }
     let mut bytes = Vec::new();
     let opened = fs::File::open(&path).map_err(unreadable)?;

@@ -27,7 +27,7 @@ pub(super) struct World<'w> {
     global: &'w Global,
     offline: bool,
     pub(super) interrupt: Interrupt,
-    opened: OnceLock<Result<Opened, (Exit, String)>>,
+    opened: OnceLock<Result<Opened, Failure>>,
     store_if_there: OnceLock<Option<Store>>,
 }
 
@@ -81,8 +81,7 @@ impl<'w> World<'w> {
 
     /// Opens it, once.
     pub(super) fn open(&self) -> Result<&Opened, Failure> {
-        let opened = self.opened.get_or_init(|| self.open_now().map_err(|failure| (failure.exit, failure.message)));
-        opened.as_ref().map_err(|(exit, message)| Failure::new(*exit, message))
+        self.opened.get_or_init(|| self.open_now()).as_ref().map_err(Clone::clone)
     }
 
     /// What the store holds of what a plan needs. A store that is not there holds nothing, and is not made for that.

@@ -1,5 +1,6 @@
 //! What resolving reaches out to.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::bake::event::Listener;
@@ -47,10 +48,28 @@ impl<'w> World<'w> {
         expected: Option<Digest>,
         limit: u64,
     ) -> Result<(Digest, u64), PortError> {
-        if let Some((digest, size)) = expected.and_then(|digest| Some((digest, self.store.size(&digest)?))) {
+        if let Some(digest) = expected
+            && let Some(size) = self.held(&digest, url)?
+        {
             return Ok((digest, size));
         }
         let fetch = self.fetch.ok_or_else(|| PortError::Offline { subject: url.to_string() })?;
         fetch.fetch(&Download { name, url: url.clone(), expected, limit }, self.store, self.tell)
+    }
+
+    /// The size of a blob that is here and sound; a damaged one is dropped, so that it is fetched again.
+    fn held(&self, digest: &Digest, url: &Url) -> Result<Option<u64>, PortError> {
+        let Some(mut blob) = self.store.read(digest)? else { return Ok(None) };
+        match io::copy(&mut blob, &mut io::sink()) {
+            Ok(size) => Ok(Some(size)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                self.store.drop_blob(digest)?;
+                Ok(None)
+            }
+            Err(error) => {
+                let message = format!("{digest} cannot be read from the store: {error}");
+                Err(PortError::Wrong { subject: url.to_string(), message })
+            }
+        }
     }
 }
