@@ -41,7 +41,9 @@ impl Stall {
     /// What the store holds, and what the project says.
     fn things(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut things = Vec::new();
-        for folder in [self.kitchen.store().join("v1/blobs"), self.kitchen.store().join("v1/index"), self.kitchen.project()] {
+        for folder in
+            [self.kitchen.store().join("v1/blobs"), self.kitchen.store().join("v1/index"), self.kitchen.project()]
+        {
             list(&folder, &mut things);
         }
         things
