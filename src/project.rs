@@ -7,10 +7,11 @@ use std::path::Path;
 
 use crate::name::{RecipeName, Registry};
 use crate::recipe::{ProjectPath, Url};
-use crate::text::{self, Document, TextError, table};
+use crate::text::{self, Document, Reader, TextError, table};
 
 table! {
     /// What holds for all recipes of a project.
+    #[checked(check)]
     pub struct Project {
         /// Places to push to, by name. Without any there is `local`, an OCI layout folder in `.elkbake/local`.
         pub target: BTreeMap<RecipeName, Target>,
@@ -26,6 +27,8 @@ table! {
     pub struct Target {
         /// An OCI layout folder in the project.
         pub oci: ProjectPath,
+        /// Where the records of this target are, for deploy tools; `bake-manifest.json` where nothing is said.
+        pub manifest: Option<ProjectPath>,
     }
 
     /// How to speak to a registry.
@@ -36,7 +39,7 @@ table! {
 
     /// What counts where a recipe or a command says nothing.
     pub struct Defaults {
-        /// The target's name.
+        /// The target that counts where a command names none; `local` where nothing is said.
         pub target: Option<RecipeName>,
         /// The Maven repository that coordinates are looked up in.
         pub maven: Option<Url>,
@@ -61,6 +64,44 @@ impl Default for Project {
             registry: BTreeMap::new(),
             defaults: Defaults::default(),
         }
+    }
+}
+
+/// The target that counts where nobody names one.
+const LOCAL: &str = "local";
+
+/// Where a target's records are where nothing is said.
+const MANIFEST: &str = "bake-manifest.json";
+
+impl Project {
+    /// Where the records of the default target are, from the project's folder.
+    #[must_use]
+    pub fn manifest(&self) -> &Path {
+        let name = self.defaults.target.as_ref().map_or(LOCAL, RecipeName::as_str);
+        let target = self.target.iter().find(|(known, _)| known.as_str() == name);
+        Path::new(target.map_or(MANIFEST, |(_, target)| target.manifest()))
+    }
+
+    fn check(&self, reader: &mut Reader) {
+        if let Some(name) = &self.defaults.target {
+            if name.as_str() != LOCAL && !self.target.contains_key(name) {
+                let help = format!("add `[target.{name}]`, or name one that is there");
+                reader.mistake("defaults.target", format!("there is no target `{name}`"), &help);
+            }
+        }
+        let mut seen = BTreeMap::new();
+        for (name, target) in &self.target {
+            if let Some(other) = seen.insert(target.manifest(), name) {
+                let message = format!("the targets `{other}` and `{name}` would share the records in {}", target.manifest());
+                reader.mistake(&format!("target.{name}"), message, "give each its own `manifest = \"…\"`");
+            }
+        }
+    }
+}
+
+impl Target {
+    fn manifest(&self) -> &str {
+        self.manifest.as_ref().map_or(MANIFEST, ProjectPath::as_str)
     }
 }
 
@@ -96,6 +137,17 @@ mod tests {
         assert_eq!(project.mirror["docker.elastic.co"], "mirror.corp/elastic");
         assert!(project.registry.values().all(|registry| registry.plain_http));
         assert_eq!(project.defaults.ca.unwrap().as_str(), "ca.pem");
+    }
+
+    #[test]
+    fn records_are_kept_apart_by_target() {
+        assert_eq!(Project::default().manifest(), Path::new("bake-manifest.json"));
+        let two = "[target.a]\noci = \"a\"\nmanifest = \"a.json\"\n[target.b]\noci = \"b\"\n[defaults]\ntarget = \"a\"\n";
+        assert_eq!(read(two).unwrap().manifest(), Path::new("a.json"));
+        let shared = read("[target.a]\noci = \"a\"\n[target.b]\noci = \"b\"\n").unwrap_err();
+        assert!(shared.contains("the targets `a` and `b` would share the records"), "{shared}");
+        let unknown = read("[defaults]\ntarget = \"prod\"\n").unwrap_err();
+        assert!(unknown.contains("elkbake.toml:2:10: there is no target `prod`"), "{unknown}");
     }
 
     #[test]

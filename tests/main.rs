@@ -12,6 +12,8 @@
     reason = "a test that fails may panic, and a test sets up the world that the program may not look at"
 )]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod bad_input;
 mod check;
 mod command_line;

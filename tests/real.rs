@@ -3,9 +3,46 @@
 //! They fail where the program is not installed, so that nobody takes a test that did not run for one that
 //! passed. `PEERS=0` says that this is known: then they say what did not run.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod registry;
 
-use std::path::PathBuf;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server on a port of its own; it ends when this is dropped.
+pub struct Server(pub Child, pub u16);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a server on a free port, which `prepare` puts into its arguments, and waits until it listens.
+pub fn serve(program: &Path, prepare: impl Fn(&mut Command, u16)) -> Server {
+    // The port may be taken by somebody else between the two lines: then another is tried.
+    for _ in 0..10 {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(program);
+        prepare(&mut command, port);
+        let mut server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), port);
+        // moto needs up to ten seconds on a busy machine.
+        for _ in 0..1500 {
+            if server.0.try_wait().unwrap().is_some() {
+                break;
+            }
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return server;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    panic!("{} does not start", program.display());
+}
 
 /// The path of a program, or `None` when `PEERS=0` says that it may be missing.
 ///
@@ -16,9 +53,11 @@ pub fn program(names: &[&str], package: &str) -> Option<PathBuf> {
         eprintln!("PEERS=0: did not run what needs {}", names[0]);
         return None;
     }
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        names.iter().find_map(|name| std::env::split_paths(&folders).map(|f| f.join(name)).find(|p| p.is_file()));
+    // `make test` puts what Debian does not have there.
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&path).chain([ours]).collect();
+    let found = names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|p| p.is_file()));
     let Some(program) = found else {
         panic!("{} is not installed: install the package `{package}`, or set PEERS=0 to go without", names[0]);
     };

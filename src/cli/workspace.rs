@@ -37,8 +37,6 @@ pub(super) struct Loaded {
 
 const PROJECT_FILE: &str = "elkbake.toml";
 const RECIPES: &str = "recipes";
-/// What deploy tools read of the default target.
-const MANIFEST: &str = "bake-manifest.json";
 
 impl Workspace {
     /// Finds the project: the folder that was named, or the nearest upwards that holds `elkbake.toml`, or else
@@ -136,7 +134,7 @@ impl Workspace {
 
     /// What was recorded of the default target, if anything was.
     pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
-        let file = Path::new(MANIFEST);
+        let file = self.project.manifest();
         match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
             Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
             Ok(None) => Ok(None),

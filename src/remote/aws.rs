@@ -49,7 +49,7 @@ async fn lookup(base: &AmiBase, architecture: Architecture, region: &Region) -> 
             .filters(filter("state", "available")),
         (None, None, None) => {
             let message = format!("the recipe's [base] says nothing for {architecture}");
-            return Err(PortError::NotFound { subject: "the base AMI".to_owned(), message });
+            return Err(PortError::Cloud { subject: "the base AMI".to_owned(), message });
         }
     };
     let subject = format!("the base AMI in {region}");
@@ -68,7 +68,7 @@ async fn parameter_value(config: &SdkConfig, parameter: &str, region: &Region) -
     let asked = aws_sdk_ssm::Client::new(config).get_parameter().name(parameter).send().await;
     let answer = match asked {
         Err(error) if error.code() == Some("ParameterNotFound") => {
-            return Err(PortError::NotFound { subject, message: String::new() });
+            return Err(PortError::Cloud { subject, message: "there is no such parameter".to_owned() });
         }
         asked => asked.map_err(|error| refusal(&subject, "ssm:GetParameter", &error))?,
     };
@@ -117,10 +117,8 @@ where
                 said.unwrap_or("no reason given")
             )
         }
-        (Some("InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" | "InvalidAMIID.Unavailable"), said) => {
-            return PortError::NotFound { subject: subject.to_owned(), message: said.unwrap_or_default().to_owned() };
-        }
         (Some(code), said) => format!("AWS says {code}: {}", said.unwrap_or("no reason given")),
+        // The SDK's chain of causes says that no credentials were found only at its end.
         (None, _) => DisplayErrorContext(error).to_string(),
     };
     PortError::Cloud { subject: subject.to_owned(), message }

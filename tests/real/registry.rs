@@ -1,7 +1,6 @@
 //! Reading from the registry that others run: `docker-registry` of the CNCF distribution project.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -15,48 +14,18 @@ use elkbake::remote::config::WireConfig;
 use elkbake::store::Store;
 use serde_json::json;
 
-use super::program;
-
-/// Ends the registry when the test ends.
-struct Server(Child, u16);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use super::{Server, program};
 
 fn serve(program: &Path, folder: &Path) -> Server {
-    // The port may be taken by somebody else between the two lines: then another is tried.
-    for _ in 0..10 {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    super::serve(program, |command, port| {
         let config = folder.join("config.yml");
         let text = format!(
             "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
             folder.join("storage").display()
         );
         std::fs::write(&config, text).unwrap();
-        let mut child = Command::new(program)
-            .arg("serve")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        for _ in 0..500 {
-            if child.try_wait().unwrap().is_some() {
-                break;
-            }
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Server(child, port);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    panic!("{} does not start", program.display());
+        command.arg("serve").arg(&config);
+    })
 }
 
 /// An OCI layout of one image with one layer.

@@ -33,6 +33,17 @@ fn refusal(media_type: &str, value: &Value) -> String {
 }
 
 #[test]
+fn a_manifest_is_read_as_the_rust_library_of_the_standard_reads_them() {
+    let ours = |descriptor: &Descriptor| (descriptor.digest.to_string(), descriptor.size);
+    let theirs = |descriptor: &oci_spec::image::Descriptor| (descriptor.digest().to_string(), descriptor.size());
+    let bytes = manifest().to_string();
+    let Document::Manifest(read) = document(OCI_MANIFEST, bytes.as_bytes()).unwrap() else { panic!("no manifest") };
+    let known = oci_spec::image::ImageManifest::from_reader(bytes.as_bytes()).unwrap();
+    assert_eq!(ours(&read.config), theirs(known.config()));
+    assert_eq!(read.layers.iter().map(ours).collect::<Vec<_>>(), known.layers().iter().map(theirs).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_manifest_tells_its_configuration_and_layers() {
     let Document::Manifest(read) =
         read("application/vnd.oci.image.manifest.v1+json; charset=utf-8", &manifest()).unwrap()

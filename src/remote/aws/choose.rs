@@ -28,7 +28,10 @@ pub(super) fn choose(
         // The date is ISO 8601 in UTC, so text order is time order; the id makes ties stable.
         .max_by(|a, b| (&a.facts.created, &a.facts.id).cmp(&(&b.facts.created, &b.facts.id)));
     let Some(newest) = newest else {
-        return Err(PortError::NotFound { subject: said(base, architecture, region), message: String::new() });
+        return Err(PortError::Cloud {
+            subject: said(base, architecture, region),
+            message: "there is none".to_owned(),
+        });
     };
     let facts = newest.facts;
     let wrong = |message: String| {
