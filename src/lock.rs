@@ -143,11 +143,19 @@ impl Read for Known {
         match said {
             Some((format, number)) if number > i64::from(FORMAT) => {
                 let message = format!("written by a newer elkbake (format {number}, this one knows {FORMAT})");
-                reader.wrong(format, message, Some("update elkbake, or remove this file and run `elkbake lock` to write it anew".to_owned()))
+                reader.wrong(
+                    format,
+                    message,
+                    Some("update elkbake, or remove this file and run `elkbake lock` to write it anew".to_owned()),
+                )
             }
             Some((format, number)) if number < 1 => {
                 let message = format!("there is no format {number} of locks");
-                reader.wrong(format, message, Some("remove this file and run `elkbake lock` to write it anew".to_owned()))
+                reader.wrong(
+                    format,
+                    message,
+                    Some("remove this file and run `elkbake lock` to write it anew".to_owned()),
+                )
             }
             _ => Lock::read(value, reader).map(Self),
         }
@@ -185,7 +193,13 @@ mod tests {
                 error.to_string().starts_with("recipes/a.lock:1:10: written by a newer elkbake (format "),
                 "{error}"
             );
-            assert!(error.problems[0].help.as_ref().unwrap().starts_with("update elkbake, or remove this file and run `elkbake lock`"));
+            assert!(
+                error.problems[0]
+                    .help
+                    .as_ref()
+                    .unwrap()
+                    .starts_with("update elkbake, or remove this file and run `elkbake lock`")
+            );
         }
     }
 

@@ -174,7 +174,7 @@ fn what_a_bad_lock_advises_helps() {
 #[test]
 fn a_lock_that_is_none() {
     for (lock, place) in [
-        (&b"\xff"[..], "recipes/app.lock:1:1"),
+        (&b"format = \xff"[..], "recipes/app.lock:1:10"),
         (b"", "recipes/app.lock"),
         (b"format = 1\n<<<<<<< HEAD\n", "recipes/app.lock:2:1"),
         (b"format = 1\n[base]\nfrom = 1\n", "recipes/app.lock:3:8"),

@@ -54,7 +54,9 @@ fn plain(registry: &Registry) -> Kitchen {
 
 /// A recipe of no product.
 fn generic(from: &str) -> String {
-    format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{from}\"\nplatforms = [\"linux/amd64\"]\n")
+    format!(
+        "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{from}\"\nplatforms = [\"linux/amd64\"]\n"
+    )
 }
 
 /// What lies in `recipes/`.
@@ -125,7 +127,8 @@ fn a_tag_that_moves_does_not_move_the_pin_until_it_is_asked_to() {
     kitchen.run(&["lock"]).success().says("unchanged");
     assert!(kitchen.read("recipes/app.lock").contains(&old.digest.to_string()));
 
-    let told = format!("base: {host}/elk/base:1 {} -> {host}/elk/base:1 {}", old.digest, new.digest, host = registry.host());
+    let told =
+        format!("base: {host}/elk/base:1 {} -> {host}/elk/base:1 {}", old.digest, new.digest, host = registry.host());
     kitchen.run(&["lock", "--update=base"]).success().says("recipes/app.lock changed").says(&told);
     assert!(kitchen.read("recipes/app.lock").contains(&new.digest.to_string()));
     registry.image("elk/base", "1", &["linux/amd64"]);
@@ -148,7 +151,11 @@ fn only_the_named_input_moves() {
 #[test]
 fn an_input_that_no_recipe_has_cannot_move() {
     let (_registry, _, kitchen) = market();
-    kitchen.run(&["lock", "--update=nosuch"]).code(2).complains("--update=nosuch").complains("hint: inputs are called base");
+    kitchen
+        .run(&["lock", "--update=nosuch"])
+        .code(2)
+        .complains("--update=nosuch")
+        .complains("hint: inputs are called base");
     assert!(!kitchen.has("recipes/es.lock"));
 }
 
@@ -160,7 +167,10 @@ fn check_writes_nothing_and_tells_what_is_missing_or_stale() {
     kitchen.run(&["lock"]).success();
     kitchen.run(&["lock", "--check"]).success().says("unchanged");
     let (lock, text) = (kitchen.read("recipes/es.lock"), kitchen.read("recipes/es.toml"));
-    kitchen.write("recipes/es.toml", text.replace("far.zip", "further.zip").replace("elasticsearch:8.19.3", "elasticsearch:9"));
+    kitchen.write(
+        "recipes/es.toml",
+        text.replace("far.zip", "further.zip").replace("elasticsearch:8.19.3", "elasticsearch:9"),
+    );
     registry.forget();
     let ran = kitchen.run(&["lock", "--check"]).code(1).says("recipes/es.lock stale");
     let ran = ran.says("base: the recipe asks for").says("plugin far: the recipe asks for");
@@ -176,7 +186,10 @@ fn what_became_of_locks_is_told_to_programs() {
     let missing = state(&["lock", "--check", "--json"], 1);
     assert_eq!(missing["state"], "missing");
     let made = state(&["lock", "--json"], 0);
-    assert_eq!((&made["recipe"], &made["lock"], &made["state"]), (&"es".into(), &"recipes/es.lock".into(), &"made".into()));
+    assert_eq!(
+        (&made["recipe"], &made["lock"], &made["state"]),
+        (&"es".into(), &"recipes/es.lock".into(), &"made".into())
+    );
     kitchen.write("recipes/es.toml", kitchen.read("recipes/es.toml").replace("name = \"agent\"", "name = \"scout\""));
     let stale = state(&["lock", "--check", "--json"], 1);
     assert_eq!(stale["state"], "stale");

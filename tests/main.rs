@@ -18,6 +18,7 @@ mod command_line;
 mod floors;
 mod kitchen;
 mod lock;
+mod plan;
 mod real;
 mod recipes;
 mod reproducible;

@@ -102,9 +102,9 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
         }
     }
     if args.json {
-        print_json(&outcomes, ui)?
+        print_json(&outcomes, ui)?;
     } else {
-        print_text(&outcomes, ui)?
+        print_text(&outcomes, ui)?;
     }
     let differs = outcomes.iter().any(|outcome| matches!(outcome.did, Did::Missing | Did::IsStale));
     Ok(ui.failures(&failures, if differs { Exit::CheckFailed } else { Exit::Done }))

@@ -147,8 +147,12 @@ error: this has to be a table, it is an array
 
     #[test]
     fn a_password_in_a_url_is_not_shown() {
-        let shown = plain("[[archive]]\nname = \"a\"\ninto = \"/opt\"\nurl = \"https://me:hunter2@a.example/b@c\" # by @me\n");
-        assert!(shown.contains("url = \"https://**********@a.example/b@c\" # by @me") && !shown.contains("hunter2"), "{shown}");
+        let shown =
+            plain("[[archive]]\nname = \"a\"\ninto = \"/opt\"\nurl = \"https://me:hunter2@a.example/b@c\" # by @me\n");
+        assert!(
+            shown.contains("url = \"https://**********@a.example/b@c\" # by @me") && !shown.contains("hunter2"),
+            "{shown}"
+        );
         assert_eq!(without_credentials("a://ä:ö@b, c://d e@f"), "a://*****@b, c://d e@f");
     }
 

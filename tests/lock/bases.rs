@@ -78,10 +78,14 @@ fn an_oci_layout_is_pinned_by_its_manifest() {
 fn what_docker_saved_is_pinned_by_its_bytes() {
     let layer = tarball(&[("etc/kitchen", b"salt")]);
     let manifest = json!([{ "Config": "config.json", "RepoTags": ["a:1"], "Layers": ["1/layer.tar"] }]).to_string();
-    let archive = tarball(&[("1/layer.tar", &layer), ("config.json", &config(&layer)), ("manifest.json", manifest.as_bytes())]);
+    let archive =
+        tarball(&[("1/layer.tar", &layer), ("config.json", &config(&layer)), ("manifest.json", manifest.as_bytes())]);
     let kitchen = Kitchen::new().recipe("app", &generic("docker-archive:base.tar")).file("base.tar", &archive);
     let lock = locked(&kitchen);
-    assert!(lock.contains(&Digest::of(&archive).to_string()) && lock.contains(&Digest::of(&layer).to_string()), "{lock}");
+    assert!(
+        lock.contains(&Digest::of(&archive).to_string()) && lock.contains(&Digest::of(&layer).to_string()),
+        "{lock}"
+    );
 }
 
 #[test]

@@ -37,9 +37,13 @@ fn a_wrong_checksum_is_told_with_both() {
 fn all_inputs_that_are_wrong_are_told_in_one_run() {
     let (registry, _, kitchen) = market();
     let text = recipe(&registry, "").replace("far.zip", "none.zip").replace("agent.tar.gz", "none.tar.gz");
-    kitchen.write("recipes/es.toml", text.replace("elasticsearch:8.19.3", "none:8.19.3").replace("local.zip", "none.zip"));
+    kitchen
+        .write("recipes/es.toml", text.replace("elasticsearch:8.19.3", "none:8.19.3").replace("local.zip", "none.zip"));
     let ran = kitchen.run(&["lock"]).code(4);
-    ran.complains("\n  base: ").complains("\n  plugin local: ").complains("\n  plugin far: ").complains("\n  archive agent: ");
+    ran.complains("\n  base: ")
+        .complains("\n  plugin local: ")
+        .complains("\n  plugin far: ")
+        .complains("\n  archive agent: ");
     assert_eq!(recipes(&kitchen), ["es.toml"]);
 }
 
@@ -92,7 +96,11 @@ fn whoever_kills_it_gets_the_rest_the_next_time() {
     let path = registry.file("big.bin", &bytes);
     registry.fault(&path, 1, Fault::Cut(2_500_000));
     registry.fault(&path, 1, Fault::Stall);
-    let text = format!("{}[[archive]]\nname = \"big\"\nurl = \"{}\"\ninto = \"/opt/big\"\nunpack = false\n", generic("scratch"), registry.url(&path));
+    let text = format!(
+        "{}[[archive]]\nname = \"big\"\nurl = \"{}\"\ninto = \"/opt/big\"\nunpack = false\n",
+        generic("scratch"),
+        registry.url(&path)
+    );
     let kitchen = Kitchen::new().recipe("app", &text);
     let mut child = start(&kitchen, &["lock"]);
     until_asked(&registry, &path, 2);

@@ -33,7 +33,10 @@ fn a_mirror_is_asked_and_the_lock_keeps_the_name() {
     let ran = kitchen.run(&["lock"]).success();
     assert!(ran.stderr.contains("docker.elastic.co is fetched from the mirror"), "{}", ran.stderr);
     let lock = kitchen.read("recipes/app.lock");
-    assert!(lock.contains("from = \"docker.elastic.co/elk/base:1\"") && lock.contains(&image.digest.to_string()), "{lock}");
+    assert!(
+        lock.contains("from = \"docker.elastic.co/elk/base:1\"") && lock.contains(&image.digest.to_string()),
+        "{lock}"
+    );
     assert!(lock.contains("url = \"https://artifacts.example.com/agent.tar.gz\""), "{lock}");
     assert!(!lock.contains(&registry.host()), "{lock}");
 }
