@@ -67,7 +67,8 @@ fuzz:
 	tools/need.sh c++ cargo-fuzz
 	cp Cargo.lock fuzz/Cargo.lock
 	set -e; for target in $(FUZZ_TARGETS); do \
-	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --target-dir target/fuzz $$target -- \
+	    mkdir -p fuzz/corpus/$$target; \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target $(wildcard recipes) -- \
 	        -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5; \
 	done
 

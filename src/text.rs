@@ -13,6 +13,11 @@ mod problem;
 mod read;
 mod strict;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;

@@ -22,6 +22,7 @@ mod plan;
 mod real;
 mod recipes;
 mod reproducible;
+mod schema;
 mod store;
 mod store_crash;
 mod wire;

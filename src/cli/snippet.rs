@@ -15,8 +15,8 @@ const NARROWEST: usize = 40;
 pub(super) fn render(error: &TextError, color: bool, width: usize) -> String {
     let width = width.max(NARROWEST);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(width);
-    let rendered = error.problems.iter().map(|problem| renderer.render(&[group(error, problem, width)]));
-    rendered.collect::<Vec<_>>().join("\n\n")
+    let told = error.problems.iter().map(|problem| renderer.render(&[group(error, problem, width)]));
+    told.collect::<Vec<_>>().join("\n\n")
 }
 
 fn group<'e>(error: &'e TextError, problem: &'e Problem, width: usize) -> Group<'e> {
@@ -73,6 +73,8 @@ fn within(text: &str, line: &Range<usize>, span: &Range<usize>, longest: usize) 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::{recipe, text};
@@ -196,5 +198,15 @@ error: this file has more than 1048576 bytes, and longer texts are not read
         let error = recipe::parse(Path::new("a.toml"), "x = 1").unwrap_err();
         assert!(render(&error, true, 80).contains("\u{1b}["));
         assert!(!render(&error, false, 0).contains('\u{1b}'));
+    }
+
+    proptest! {
+        #[test]
+        fn any_place_in_any_text_can_be_shown(text: String, from in 0usize..100, long in 0usize..100, width in 0usize..200) {
+            let (from, to) = (text.floor_char_boundary(from), text.floor_char_boundary(from + long));
+            let problem = Problem { span: from..to.max(from), message: "wrong".to_owned(), help: None };
+            let error = TextError { path: PathBuf::from("a.toml"), text, problems: vec![problem] };
+            prop_assert!(render(&error, false, width).starts_with("error: wrong\n"));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Plan, Work};
+use super::planned::{Plan, Work};
 use crate::lock::{Input, Lock, Stale, stale};
 use crate::name::{NameError, Platform, RecipeName};
 use crate::recipe::{From, ImageRecipe, Product, Recipe, Version};

@@ -1,15 +1,8 @@
-//! The layers of an image, from the bottom up.
+//! What is planned of an image: its layers on each platform, from the bottom up.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::key::{KEY_FORMAT, digest_of, of_files};
-use super::{Misfit, Plan, PlanError, Work};
 use crate::digest::Digest;
-use crate::lock::{Lock, LockedFile, LockedLayer, LockedPlatform};
-use crate::name::{Platform, RecipeName, Repository};
-use crate::recipe::{From, ImageRecipe, Product, Recipe, Version};
-use crate::text::Document;
-use crate::tree::Tree;
+use crate::name::{Platform, Repository};
+use crate::recipe::{From, Product, Version};
 
 /// What a bake makes of an image recipe.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -70,115 +63,4 @@ pub enum LayerKind {
     Run(String),
     /// The recipe's own files.
     Files,
-}
-
-pub(super) fn plan(
-    name: &RecipeName,
-    image: &ImageRecipe,
-    recipe: &Document<Recipe>,
-    lock: &Lock,
-    files: (&Tree, &BTreeMap<String, Digest>),
-    parent: Option<&Plan>,
-) -> Result<ImagePlan, PlanError> {
-    let repository = match &image.repository {
-        Some(repository) => repository.clone(),
-        None => name.as_str().parse().map_err(|e| PlanError::new(name, recipe, "repository", Misfit::Name(e)))?,
-    };
-    let stack = Stack { image, recipe, lock, parent, files: files.0, files_input: of_files(files.1) };
-    let platforms = image.platforms.iter();
-    let platforms = platforms.map(|on| PlatformPlan { platform: on.clone(), layers: stack.layers(on) }).collect();
-    Ok(ImagePlan {
-        product: image.product,
-        version: image.version.clone(),
-        repository,
-        from: image.from.clone(),
-        platforms,
-    })
-}
-
-/// What the layers of all platforms are made from.
-struct Stack<'p> {
-    image: &'p ImageRecipe,
-    recipe: &'p Document<Recipe>,
-    lock: &'p Lock,
-    parent: Option<&'p Plan>,
-    files: &'p Tree,
-    files_input: Digest,
-}
-
-impl Stack<'_> {
-    fn layers(&self, platform: &Platform) -> Vec<PlannedLayer> {
-        let (base, mut layers) = self.base(platform);
-        let layer = |what, input, source_size| PlannedLayer { what, input, digest: None, size: None, source_size };
-        if !self.image.remove.is_empty() {
-            let paths = self.image.remove.iter().map(ToString::to_string);
-            let input = self.input(&base, "remove", &digest_of(paths).to_string(), None);
-            layers.push(layer(LayerKind::Remove, input, None));
-        }
-        for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| wanted(&a.platforms, platform)) {
-            let file = locked(&self.lock.archive, &archive.name, platform);
-            let input = self.input(&base, "archive", self.said("archive", i), file);
-            layers.push(layer(LayerKind::Archive(archive.name.clone()), input, file.map(|file| file.size)));
-        }
-        for (i, plugin) in self.image.plugin.iter().enumerate().filter(|(_, p)| wanted(&p.platforms, platform)) {
-            let file = locked(&self.lock.plugin, &plugin.name, platform);
-            let said = format!("{} {} {}", self.image.product, self.image.version, self.said("plugin", i));
-            let input = self.input(&base, "plugin", &said, file);
-            layers.push(layer(LayerKind::Plugin(plugin.name.clone()), input, file.map(|file| file.size)));
-        }
-        for (i, run) in self.image.run.iter().enumerate() {
-            // A command sees all that lies below it.
-            let below = digest_of(layers.iter().map(|layer| layer.input.to_string())).to_string();
-            let input = self.input(&below, "run", self.said("run", i), None);
-            layers.push(layer(LayerKind::Run(run.name.clone()), input, None));
-        }
-        if !self.files.is_empty() {
-            let input = self.input(&base, "files", &self.files_input.to_string(), None);
-            layers.push(layer(LayerKind::Files, input, Some(self.files.size())));
-        }
-        layers
-    }
-
-    /// A name for what the base is on a platform, and its layers.
-    fn base(&self, platform: &Platform) -> (String, Vec<PlannedLayer>) {
-        if let Some((plan, Work::Image(work))) = self.parent.map(|plan| (plan, plan.work())) {
-            let on = work.platforms.iter().find(|on| on.platform == *platform);
-            let layers = on.into_iter().flat_map(|on| &on.layers);
-            let layers = layers.map(|layer| PlannedLayer { what: LayerKind::Base, ..layer.clone() }).collect();
-            return (plan.key().to_string(), layers);
-        }
-        let on = self.lock.base.iter().flat_map(|base| &base.platform).find(|on| on.name == *platform);
-        on.map_or_else(|| ("scratch".to_owned(), Vec::new()), |on| (on.manifest.to_string(), base_layers(on)))
-    }
-
-    /// What the recipe says of an item, in its only spelling.
-    fn said(&self, array: &str, i: usize) -> &str {
-        self.recipe.canonical.get(&format!("{array}.{i}")).map_or("", String::as_str)
-    }
-
-    /// The base has its say in every layer: a layer keeps out what the base has already, and takes the modes of
-    /// folders from it.
-    fn input(&self, base: &str, kind: &str, said: &str, file: Option<&LockedFile>) -> Digest {
-        let bytes = file.map_or_else(String::new, |file| file.sha256.to_string());
-        digest_of([&KEY_FORMAT.to_string(), self.image.compression.as_str(), base, kind, said, &bytes])
-    }
-}
-
-fn base_layers(on: &LockedPlatform) -> Vec<PlannedLayer> {
-    let layer = |locked: &LockedLayer| PlannedLayer {
-        what: LayerKind::Base,
-        input: locked.digest,
-        digest: Some(locked.digest),
-        size: Some(locked.size),
-        source_size: Some(locked.size),
-    };
-    on.layer.iter().map(layer).collect()
-}
-
-fn wanted(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
-    only.is_empty() || only.contains(platform)
-}
-
-fn locked<'l>(files: &'l [LockedFile], name: &str, platform: &Platform) -> Option<&'l LockedFile> {
-    files.iter().find(|file| file.name == name && file.is_for(platform))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Plan;
+use super::planned::Plan;
 use crate::digest::{Digest, Hasher};
 use crate::lock::Lock;
 use crate::recipe::Recipe;

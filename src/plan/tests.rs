@@ -1,11 +1,15 @@
 mod key;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::lock;
-use crate::recipe;
-use crate::tree::{Entry, Mode, Node, Owner};
+use crate::digest::Digest;
+use crate::lock::{self, Lock};
+use crate::name::RecipeName;
+use crate::recipe::{self, Recipe};
+use crate::text::Document;
+use crate::tree::{Entry, Mode, Node, Owner, Tree};
 
 const RECIPE: &str = r#"
 kind = "image"

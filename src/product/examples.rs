@@ -169,7 +169,7 @@ fn elasticsearch() -> Vec<Example> {
             es_of("8.3.0").with("config.env.ES_SETTING_DISCOVERY_EC2_ENDPOINT = \"a\""),
         ),
         ("ES030", lock_memory(), lock_memory().with("runtime.ulimits.memlock = { soft = -1, hard = -1 }")),
-        ("ES031", es().replace("hard = 65536", "hard = 4096"), es().replace("hard = 65536", "hard = -1")),
+        ("ES031", es().replace("65536", "4096"), es().replace("hard = 65536", "hard = -1")),
         ("ES032", es().replace("nofile", "nproc"), es()),
     ]
 }

@@ -136,7 +136,7 @@ table! {
     /// The image to start from: exactly one of `ssm`, `name` and `id`.
     #[checked(check)]
     pub struct AmiBase {
-        /// For each processor the public SSM parameter that holds the newest id.
+        /// Public SSM parameters that hold the newest id, one for each of the recipe's architectures.
         pub ssm: BTreeMap<Architecture, String> as BTreeMap<Architecture, Text<Parameter>>,
         /// A pattern of names, `*` and `?` allowed; the newest that matches. Needs `owner`.
         pub name: Option<String>,

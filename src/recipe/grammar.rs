@@ -9,7 +9,7 @@ macro_rules! grammar {
         $name:ident = $kind:literal, $pattern:literal, $rule:literal, $holds:expr;
     )*) => {$(
         $(#[doc = $about])*
-        pub enum $name {}
+        pub(super) enum $name {}
 
         impl Grammar for $name {
             const KIND: &'static str = $kind;

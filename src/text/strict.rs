@@ -162,8 +162,8 @@ impl<A: Plain<B>, B> Plain<Option<B>> for Option<A> {
     }
 }
 
-impl<A: Plain<B>, B: Ord> Plain<BTreeSet<B>> for BTreeSet<A> {
-    fn plain(self) -> BTreeSet<B> {
+impl<T: Plain<U>, U: Ord> Plain<BTreeSet<U>> for BTreeSet<T> {
+    fn plain(self) -> BTreeSet<U> {
         self.into_iter().map(Plain::plain).collect()
     }
 }

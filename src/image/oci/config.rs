@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::document::{LONGEST_CONFIG, OciError, limit, shorten};
 use super::raw::json;
-use super::{LONGEST_CONFIG, OciError, limit};
 use crate::digest::Digest;
 use crate::name::Platform;
 use crate::recipe::{Product, Version};
@@ -83,9 +83,9 @@ impl Config {
     #[must_use]
     pub fn platform(&self) -> super::IndexPlatform {
         super::IndexPlatform {
-            os: super::shorten(&self.os),
-            architecture: super::shorten(&self.architecture),
-            variant: self.variant.as_deref().map(super::shorten),
+            os: shorten(&self.os),
+            architecture: shorten(&self.architecture),
+            variant: self.variant.as_deref().map(shorten),
         }
     }
 

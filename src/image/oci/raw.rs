@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use super::document::{
     CONFIG_TYPES, Descriptor, INDEX_TYPES, Index, IndexEntry, IndexPlatform, LAYER_TYPES, MANIFEST_TYPES, MOST_ENTRIES,
     MOST_LAYERS, Manifest, OciError, shorten,
 };

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::document::{CONFIG_TYPES, INDEX_TYPES, LAYER_TYPES, MANIFEST_TYPES, MOST_LAYERS};
 use super::*;
+use crate::digest::Digest;
 use crate::recipe::Product;
 
 const OCI_INDEX: &str = INDEX_TYPES[0];
