@@ -11,13 +11,8 @@ pub(super) struct Global {
     /// The project's folder, instead of the nearest one upwards
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub(super) project: Option<PathBuf>,
-    /// The store's folder, instead of the one in the user's cache; the variable is read with the others
-    #[arg(
-        long,
-        value_name = "DIR",
-        global = true,
-        help = "The store's folder, instead of the one in the user's cache [env: ELKBAKE_STORE]"
-    )]
+    /// The store's folder, instead of `ELKBAKE_STORE` or the one in the user's cache
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) store: Option<PathBuf>,
     /// How to tell what is going on, on standard error
     #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t = LogFormat::Text)]

@@ -37,11 +37,11 @@ pub(super) fn choose(
     if newest.architecture != architecture.as_str() {
         return wrong(format!("it is for {}, the recipe bakes for {architecture}", newest.architecture));
     }
-    if let Some(owner) = base.owner.as_deref().filter(|owner| *owner != "self") {
-        if owner != facts.owner && Some(owner) != newest.owner_alias.as_deref() {
-            let alias = newest.owner_alias.map_or_else(String::new, |alias| format!(" ({alias})"));
-            return wrong(format!("account {}{alias} owns it, the recipe says {owner}", facts.owner));
-        }
+    let is_owner =
+        |owner: &str| owner == "self" || owner == facts.owner || Some(owner) == newest.owner_alias.as_deref();
+    if let Some(owner) = base.owner.as_deref().filter(|owner| !is_owner(owner)) {
+        let alias = newest.owner_alias.map_or_else(String::new, |alias| format!(" ({alias})"));
+        return wrong(format!("account {}{alias} owns it, the recipe says {owner}", facts.owner));
     }
     if newest.state != "available" {
         return wrong(format!("it is {}, so nothing can be started from it", newest.state));

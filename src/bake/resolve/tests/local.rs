@@ -89,9 +89,9 @@ fn a_file_of_the_project_that_changed_moves_its_pin_without_the_world() {
     fake.project_file("root.tar", tarball(&[("a", b"2")]));
     assert_ne!(fake.offline(&recipe("rootfs:root.tar"), Some(&first)).unwrap().base, first.base);
 
-    fake.project_file("x.zip", b"1".to_vec());
+    fake.project_file("x.zip", b"1");
     let first = fake.offline(&with_file("x.zip"), None).unwrap();
-    fake.project_file("x.zip", b"2".to_vec());
+    fake.project_file("x.zip", b"2");
     assert_ne!(fake.offline(&with_file("x.zip"), Some(&first)).unwrap(), first);
 }
 
