@@ -3,6 +3,7 @@
 mod outcome;
 mod print;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::{Loaded, Workspace};
 use super::world::World;
+use crate::bake::port::PortError;
 use crate::lock::{Lock, moved};
 use crate::name::RecipeName;
 use crate::parallel;
@@ -79,6 +81,9 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
             Err(failure) => failures.push(failure),
         }
     }
+    if desk.world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
     ui.result(&print::all(&printed, args.json))?;
     Ok(ui.failures(&failures, Exit::Done))
 }
@@ -86,26 +91,23 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
 impl Desk<'_> {
     fn planned(&self, name: &RecipeName) -> Result<Planned, Failure> {
         let family = self.family(name)?;
-        let own = &family[name];
-        let line = lineage(name, &own.recipe, |other| family.get(other).map(|loaded| &loaded.recipe))
+        let line = lineage(name, &family[name].recipe, |other| family.get(other).map(|loaded| &loaded.recipe))
             .map_err(|error| self.misfit(&error, &family))?;
-        let mut parent: Option<Plan> = None;
+        let (mut parent, mut own_lock): (Option<Plan>, _) = (None, None);
         for name in line.iter().chain([name]) {
             let loaded = &family[name];
-            let made;
             let lock = match &loaded.lock {
-                Some(lock) => lock,
-                None => {
-                    made = lock::make_missing(self.workspace, &self.world, loaded, self.ui)?;
-                    &made
-                }
+                Some(lock) => Cow::Borrowed(lock),
+                None => Cow::Owned(lock::make_missing(self.workspace, &self.world, loaded, self.ui)?),
             };
-            let plan = Plan::new(name, &loaded.recipe, lock, &loaded.local.tree, parent.as_ref());
+            let plan = Plan::new(name, &loaded.recipe, &lock, &loaded.local.tree, parent.as_ref());
             parent = Some(plan.map_err(|error| self.misfit(&error, &family))?);
+            own_lock = Some(lock);
         }
-        let plan = parent.ok_or_else(|| Failure::input(format!("{name} makes nothing")))?;
-        let why = self.args.why.then(|| self.why(&plan, own));
-        Ok(Planned { at_hand: self.world.at_hand(&plan, own.lock.as_ref().map(|lock| &lock.value))?, plan, why })
+        let nothing = || Failure::input(format!("{name} makes nothing"));
+        let (plan, lock) = parent.zip(own_lock).ok_or_else(nothing)?;
+        let why = self.args.why.then(|| self.why(&plan, &lock.value));
+        Ok(Planned { at_hand: self.world.at_hand(&plan, &lock.value)?, plan, why })
     }
 
     /// A recipe with all those that it builds on, as far as they are there.
@@ -123,9 +125,9 @@ impl Desk<'_> {
         Ok(family)
     }
 
-    fn why(&self, plan: &Plan, own: &Loaded) -> Why {
-        if let (Some(path), Some(other), Some(lock)) = (&self.args.against, &self.against, &own.lock) {
-            return Why::SinceLock { lock: path.clone(), moved: moved(&other.value, &lock.value) };
+    fn why(&self, plan: &Plan, lock: &Lock) -> Why {
+        if let (Some(path), Some(other)) = (&self.args.against, &self.against) {
+            return Why::SinceLock { lock: path.clone(), moved: moved(&other.value, lock) };
         }
         match self.manifest.as_ref().and_then(|manifest| manifest.recipes.get(plan.name())) {
             None => Why::NoRecord,

@@ -31,8 +31,8 @@ pub(super) struct World<'w> {
     store_if_there: OnceLock<Option<Store>>,
 }
 
-/// What the store holds of what a plan needs.
-#[derive(Default, serde::Serialize)]
+/// What is here of what a plan needs.
+#[derive(serde::Serialize)]
 pub(super) struct AtHand {
     /// Whether the result itself is there.
     pub(super) result: bool,
@@ -84,15 +84,17 @@ impl<'w> World<'w> {
         self.opened.get_or_init(|| self.open_now()).as_ref().map_err(Clone::clone)
     }
 
-    /// What the store holds of what a plan needs. A store that is not there holds nothing, and is not made for that.
-    pub(super) fn at_hand(&self, plan: &Plan, lock: Option<&Lock>) -> Result<AtHand, Failure> {
+    /// What is here of what a plan needs: files of the project, and what the store holds. A store that is not there
+    /// holds nothing, and is not made for that.
+    pub(super) fn at_hand(&self, plan: &Plan, lock: &Lock) -> Result<AtHand, Failure> {
         let store = self.store_if_there.get_or_init(|| store::open_if_there(self.global, self.surroundings));
-        let Some(store) = store else {
-            return Ok(AtHand::default());
+        let is_stored = |digest| store.as_ref().is_some_and(|store| store.size(digest).is_some());
+        let files = lock.plugin.iter().chain(&lock.archive);
+        let here = files.filter(|file| file.url.is_none() || is_stored(&file.sha256)).map(|file| file.name.clone());
+        let result = match store {
+            Some(store) => store.result::<serde_json::Value>(&plan.key())?.is_some(),
+            None => false,
         };
-        let files = lock.into_iter().flat_map(|lock| lock.plugin.iter().chain(&lock.archive));
-        let here = files.filter(|file| store.size(&file.sha256).is_some()).map(|file| file.name.clone());
-        let result = store.result::<serde_json::Value>(&plan.key())?.is_some();
         Ok(AtHand { result, inputs: here.collect() })
     }
 

@@ -84,12 +84,14 @@ fn a_web_page() {
 #[test]
 fn the_wrong_digest() {
     let stall = Stall::open();
-    let config = format!("/v2/elk/base/blobs/{}", stall.image.configs[0]);
+    let image = stall.registry.image("elk/base", "2", &["linux/amd64"]);
+    stall.kitchen.write("recipes/app.toml", stall.kitchen.read("recipes/app.toml").replace("base:1", "base:2"));
+    let config = format!("/v2/elk/base/blobs/{}", image.configs[0]);
     stall.registry.fault(&config, 9, Fault::Corrupt);
-    stall.refuses("base", 4).complains("base: ").complains(&stall.image.configs[0].to_string());
-    let manifest = format!("/v2/elk/base/manifests/{}", stall.image.manifests[0]);
+    stall.refuses("base", 4).complains("base: ").complains(&image.configs[0].to_string());
+    let manifest = format!("/v2/elk/base/manifests/{}", image.manifests[0]);
     stall.registry.fault(&manifest, 9, Fault::Corrupt);
-    stall.refuses("base", 4).complains("base: ").complains(&stall.image.manifests[0].to_string());
+    stall.refuses("base", 4).complains("base: ").complains(&image.manifests[0].to_string());
 }
 
 #[test]
@@ -103,12 +105,18 @@ fn half_a_body_comes_to_its_end_in_the_next_request() {
 }
 
 #[test]
-fn less_than_is_known_to_be_right() {
+fn half_a_manifest_is_asked_for_again() {
     let stall = Stall::open();
-    let config = format!("/v2/elk/base/blobs/{}", stall.image.configs[0]);
-    stall.registry.fault(&config, 9, Fault::Headers(vec![("Content-Encoding".to_owned(), String::new())]));
+    stall.registry.fault(MANIFEST, 1, Fault::Cut(10));
+    stall.kitchen.run(&["lock", "--update=base"]).success().says(&stall.image.digest.to_string());
+}
+
+#[test]
+fn a_refusal_for_good_is_not_tried_again() {
+    let stall = Stall::open();
     stall.registry.fault(MANIFEST, 9, Fault::Status(400, None));
     stall.refuses("base", 4).complains("base: ").complains("400");
+    assert_eq!(stall.registry.requests_to(MANIFEST).len(), 1);
 }
 
 #[test]
@@ -155,7 +163,7 @@ fn a_circle_of_redirects() {
 fn a_manifest_of_10_gb() {
     let stall = Stall::open();
     stall.registry.fault(MANIFEST, 9, Fault::Endless);
-    stall.refuses("base", 4).complains("base: ").complains("bytes");
+    stall.refuses("base", 4).complains("base: ").complains("longer than 4 MiB");
     assert!(stall.registry.sent(MANIFEST) < 100_000_000, "most of it is not read");
 }
 
@@ -174,11 +182,11 @@ fn a_thing_that_is_not_there() {
     stall.refuses("agent", 4).complains("archive agent").complains("not found");
     let index = "application/vnd.oci.image.index.v1+json";
     for (manifest, told) in [
-        (&b"[]"[..], "cannot be read"),
-        (b"{\"schemaVersion\":2", "cannot be read"),
+        (&b"[]"[..], "it is no manifest"),
+        (b"{\"schemaVersion\":2", "it is no manifest"),
         (b"{\"schemaVersion\":1,\"manifests\":[]}", "base: "),
         (b"{\"schemaVersion\":2,\"manifests\":[]}", "is not made for linux/amd64"),
-        (b"\xff\x00", "cannot be read"),
+        (b"\xff\x00", "it is no manifest"),
     ] {
         stall.registry.manifest("elk/base", Some("1"), index, manifest);
         let before = stall.things();

@@ -110,8 +110,9 @@ fn whoever_kills_it_gets_the_rest_the_next_time() {
     registry.forget();
     kitchen.run(&["lock"]).success();
     assert!(kitchen.read("recipes/app.lock").contains(&Digest::of(&bytes).to_string()));
-    let again = registry.sent(&path);
-    assert!(0 < again && again < bytes.len() as u64 / 2, "{again} bytes came again");
+    let again = registry.requests_to(&path);
+    assert!(again.len() == 1 && again[0].header("range").is_some(), "{again:?}");
+    assert!(0 < again[0].sent && again[0].sent < bytes.len() as u64, "{} bytes came again", again[0].sent);
 }
 
 #[test]
