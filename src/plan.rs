@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod host;
 mod image;
+mod input;
 mod key;
 mod lineage;
 mod make;
@@ -17,7 +18,7 @@ pub use change::{Change, Kind, compare};
 pub use check::{Misfit, PlanError};
 pub use host::{HostBase, HostPlan, PlannedVolume};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-pub use key::{KEY_FORMAT, inputs};
+pub use key::KEY_FORMAT;
 pub use lineage::{lineage, parent_of};
 pub use planned::{Plan, Work};
 

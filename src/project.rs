@@ -92,7 +92,8 @@ impl Project {
         let mut seen = BTreeMap::new();
         for (name, target) in &self.target {
             if let Some(other) = seen.insert(target.manifest(), name) {
-                let message = format!("the targets `{other}` and `{name}` would share the records in {}", target.manifest());
+                let message =
+                    format!("the targets `{other}` and `{name}` would share the records in {}", target.manifest());
                 reader.mistake(&format!("target.{name}"), message, "give each its own `manifest = \"…\"`");
             }
         }
@@ -142,7 +143,8 @@ mod tests {
     #[test]
     fn records_are_kept_apart_by_target() {
         assert_eq!(Project::default().manifest(), Path::new("bake-manifest.json"));
-        let two = "[target.a]\noci = \"a\"\nmanifest = \"a.json\"\n[target.b]\noci = \"b\"\n[defaults]\ntarget = \"a\"\n";
+        let two =
+            "[target.a]\noci = \"a\"\nmanifest = \"a.json\"\n[target.b]\noci = \"b\"\n[defaults]\ntarget = \"a\"\n";
         assert_eq!(read(two).unwrap().manifest(), Path::new("a.json"));
         let shared = read("[target.a]\noci = \"a\"\n[target.b]\noci = \"b\"\n").unwrap_err();
         assert!(shared.contains("the targets `a` and `b` would share the records"), "{shared}");

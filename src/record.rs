@@ -174,12 +174,10 @@ table! {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Nothing that long is read.
-    #[error("{} has {size} bytes; manifests of up to {LONGEST_MANIFEST} bytes are read", path.display())]
+    #[error("{} has more than {LONGEST_MANIFEST} bytes; manifests of up to {LONGEST_MANIFEST} bytes are read", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
-        /// How long it is.
-        size: usize,
     },
     /// It was written by a newer elkbake.
     #[error("{} has format {found}, this elkbake reads up to {FORMAT}: use the one that wrote it, or a newer one", path.display())]
@@ -212,7 +210,7 @@ struct Head {
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Manifest, RecordError> {
     let path = path.to_owned();
     if bytes.len() > LONGEST_MANIFEST {
-        return Err(RecordError::TooLong { path, size: bytes.len() });
+        return Err(RecordError::TooLong { path });
     }
     let wrong = |error: &serde_json::Error| RecordError::Wrong { path: path.clone(), message: error.to_string() };
     let head: Head = serde_json::from_slice(bytes).map_err(|error| wrong(&error))?;

@@ -165,12 +165,14 @@ fn print_text(outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
         text += &format!("  why: {}\n  fix: {}\n", finding.why, finding.fix);
     }
     let counts = counts(outcome);
-    let recipes = match outcome.recipes.len() {
-        1 => "1 recipe".to_owned(),
-        many => format!("{many} recipes"),
+    let read = outcome.recipes.len() - outcome.broken.len();
+    let recipes = if read == 1 { "1 recipe".to_owned() } else { format!("{read} recipes") };
+    let unread = match outcome.broken.len() {
+        0 => String::new(),
+        broken => format!(", {broken} could not be read"),
     };
     let (errors, warnings, advice) = (counts["error"], counts["warning"], counts["advice"]);
-    text += &format!("{recipes} checked: {errors} errors, {warnings} warnings, {advice} pieces of advice\n");
+    text += &format!("{recipes} checked: {errors} errors, {warnings} warnings, {advice} pieces of advice{unread}\n");
     ui.result(&text)
 }
 

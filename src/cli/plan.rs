@@ -6,6 +6,7 @@ mod print;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 
@@ -61,6 +62,7 @@ struct Desk<'d> {
     world: World<'d>,
     manifest: Option<Manifest>,
     against: Option<Document<Lock>>,
+    locking: Mutex<()>,
     ui: &'d Ui,
 }
 
@@ -70,7 +72,7 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
     let manifest = if args.why && against.is_none() { workspace.manifest(ui)? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let desk = Desk { args, workspace: &workspace, world, manifest, against, ui };
+    let desk = Desk { args, workspace: &workspace, world, manifest, against, locking: Mutex::default(), ui };
     let mut printed = Vec::new();
     let mut failures = Vec::new();
     // What is printed is kept, not what it is printed from: ten thousand plans are large, their texts are not.
@@ -98,7 +100,7 @@ impl Desk<'_> {
             let loaded = &family[name];
             let lock = match &loaded.lock {
                 Some(lock) => Cow::Borrowed(lock),
-                None => Cow::Owned(lock::make_missing(self.workspace, &self.world, loaded, self.ui)?),
+                None => Cow::Owned(self.lock_of(loaded)?),
             };
             let plan = Plan::new(name, &loaded.recipe, &lock, &loaded.local.tree, parent.as_ref());
             parent = Some(plan.map_err(|error| self.misfit(&error, &family))?);
@@ -108,6 +110,17 @@ impl Desk<'_> {
         let (plan, lock) = parent.zip(own_lock).ok_or_else(nothing)?;
         let why = self.args.why.then(|| self.why(&plan, &lock.value));
         Ok(Planned { at_hand: self.world.at_hand(&plan, &lock.value)?, plan, why })
+    }
+
+    /// Makes the lock of a recipe that had none when it was read. Several recipes may build on it: one makes the lock,
+    /// the others find it.
+    fn lock_of(&self, loaded: &Loaded) -> Result<Document<Lock>, Failure> {
+        let _one_at_a_time = self.locking.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = self.workspace.load(&loaded.name).map_err(|error| error.into_failure(self.ui))?;
+        match again.lock {
+            Some(lock) => Ok(lock),
+            None => lock::make_missing(self.workspace, &self.world, loaded, self.ui),
+        }
     }
 
     /// A recipe with all those that it builds on, as far as they are there.

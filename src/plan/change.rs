@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::key::{FORMAT, ORDER};
+use super::input::{FORMAT, ORDER};
 use crate::digest::Digest;
 
 crate::text::word! {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::input::{FILE, FORMAT, ORDER, RECIPE};
 use super::planned::Plan;
 use crate::digest::{Digest, Hasher};
 use crate::lock::Lock;
@@ -17,23 +18,9 @@ use crate::tree::{Entry, Node, Tree};
 /// count inputs needs a new one, which changes every key.
 pub const KEY_FORMAT: u32 = 1;
 
-/// The name of [`KEY_FORMAT`] among the inputs.
-pub(super) const FORMAT: &str = "format";
-
-/// What begins the name of the order of an array of tables.
-pub(super) const ORDER: &str = "order ";
-
-/// What begins the name of a file of the recipe's own.
-const FILE: &str = "file ";
-
-/// What begins the name of what the recipe says.
-const RECIPE: &str = "recipe";
-
 /// Every input of a key, by name, with its digest. The first word of a name says where it is from: `recipe`, `lock`,
-/// `file`, `parent`. [`Plan::new`] counts the same, and refuses what does not fit together; this one serves to
-/// compare with a lock that the recipe has left behind.
-#[must_use]
-pub fn inputs(
+/// `file`, `parent`.
+pub(super) fn inputs(
     recipe: &Document<Recipe>,
     lock: &Document<Lock>,
     files: &Tree,
