@@ -106,7 +106,25 @@ impl From<ResolveError> for Failure {
                 *stopped.or(exits.first()).unwrap_or(&Exit::BadInput)
             }
         };
-        Self::new(exit, error)
+        let hint = match &error {
+            ResolveError::Inputs { faults, .. } => faults.iter().find_map(|one| hint_of(&one.fault)),
+            ResolveError::UnknownInput { .. } => None,
+        };
+        Self { hint: hint.map(str::to_owned), ..Self::new(exit, error) }
+    }
+}
+
+/// What to do about what could not be had, where that is not said already.
+fn hint_of(fault: &Fault) -> Option<&'static str> {
+    match fault {
+        Fault::Port(PortError::Offline { .. }) => Some("run `elkbake lock` once where the network may be used"),
+        Fault::Port(PortError::Unreachable { .. }) => {
+            Some("where the internet is out of reach, `[mirror]` in elkbake.toml says what stands for a host")
+        }
+        Fault::Port(PortError::Denied { .. }) => {
+            Some("for a registry `docker login HOST` writes down who you are, for downloads `~/.netrc` says it")
+        }
+        _ => None,
     }
 }
 

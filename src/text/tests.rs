@@ -127,12 +127,12 @@ fn a_text_that_is_nested_deeply_is_refused_and_overflows_nothing() {
 #[test]
 fn a_flood_of_mistakes_is_cut() {
     let mut text = String::new();
-    for i in 0..50_000 {
+    for i in 0..5_000 {
         writeln!(text, "k{i} = 1").unwrap();
     }
     let error = sample(&text).unwrap_err();
     assert_eq!(error.problems.len(), 101);
-    assert_eq!(error.problems.last().unwrap().message, "49901 more mistakes follow");
+    assert_eq!(error.problems.last().unwrap().message, "4901 more mistakes follow");
     let error = sample(&format!("{} = 1\nname = \"\"\n", "x".repeat(1_000_000))).unwrap_err();
     assert!(error.to_string().len() < 1000);
     let error = recipe::parse(Path::new("r"), &format!("kind = \"{}\"", "x".repeat(1_000_000))).unwrap_err();
