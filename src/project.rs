@@ -83,11 +83,10 @@ impl Project {
     }
 
     fn check(&self, reader: &mut Reader) {
-        if let Some(name) = &self.defaults.target {
-            if name.as_str() != LOCAL && !self.target.contains_key(name) {
-                let help = format!("add `[target.{name}]`, or name one that is there");
-                reader.mistake("defaults.target", format!("there is no target `{name}`"), &help);
-            }
+        let unknown = |name: &&RecipeName| name.as_str() != LOCAL && !self.target.contains_key(*name);
+        if let Some(name) = self.defaults.target.as_ref().filter(unknown) {
+            let help = format!("add `[target.{name}]`, or name one that is there");
+            reader.mistake("defaults.target", format!("there is no target `{name}`"), &help);
         }
         let mut seen = BTreeMap::new();
         for (name, target) in &self.target {

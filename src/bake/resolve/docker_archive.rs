@@ -143,7 +143,7 @@ impl Archive {
                 return Err(self.file.wrong("it changed while it was read"));
             }
             let subject = format!("{} ({})", self.file.shown.display(), shorten(&name));
-            configs.insert(name, (digest, oci::config(&bytes).map_err(Fault::oci(&subject))?));
+            configs.insert(name, (digest, oci::config(&bytes).map_err(Fault::in_file(&subject))?));
         }
         Ok(configs)
     }

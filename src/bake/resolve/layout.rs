@@ -36,7 +36,7 @@ pub(super) fn resolve(
     }
     let index_file = folder.join("index.json")?;
     let bytes = index_file.read(oci::LONGEST_MANIFEST)?;
-    let index = oci::layout_index(&bytes).map_err(Fault::oci(&index_file.shown.display()))?;
+    let index = oci::layout_index(&bytes).map_err(Fault::in_file(&index_file.shown.display()))?;
     let layout = Layout { folder };
     // A layout of one image is pinned by that image, as if it were pulled: other annotations do not move it.
     let (digest, document) = match &index.entries[..] {
@@ -70,12 +70,12 @@ impl Documents for Layout {
 
     fn document(&self, at: &Descriptor) -> Result<Document, Fault> {
         let bytes = self.read(at, oci::LONGEST_MANIFEST)?;
-        oci::document(&at.media_type, &bytes).map_err(Fault::oci(&format!("{} ({})", self.subject(), at.digest)))
+        oci::document(&at.media_type, &bytes).map_err(Fault::in_file(&format!("{} ({})", self.subject(), at.digest)))
     }
 
     fn config(&self, at: &Descriptor) -> Result<Config, Fault> {
         let bytes = self.read(at, oci::LONGEST_CONFIG)?;
-        oci::config(&bytes).map_err(Fault::oci(&format!("{} ({})", self.subject(), at.digest)))
+        oci::config(&bytes).map_err(Fault::in_file(&format!("{} ({})", self.subject(), at.digest)))
     }
 
     /// By size: the digest of a whole layer is checked when its bytes are used.
