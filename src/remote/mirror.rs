@@ -1,7 +1,5 @@
 //! Where things are fetched from instead. The digest stays the authority, so a mirror needs no trust.
 
-use std::collections::BTreeSet;
-
 use crate::name::{Reference, Registry};
 use crate::recipe::Url;
 
@@ -51,6 +49,9 @@ pub struct Mirrored<T> {
     pub there: T,
     /// The rule, for people: `A is fetched from the mirror B`.
     pub rule: String,
+    /// Whether the rule says that this mirror is spoken to by plain HTTP. It says so of itself only: the same host
+    /// named in a recipe is another matter.
+    pub plain: bool,
 }
 
 /// A rule leads to something that cannot be asked for.
@@ -97,7 +98,7 @@ impl Mirrors {
             repository: repository.parse().map_err(|_| unusable())?,
             ..reference.clone()
         };
-        Ok(Some(Mirrored { there, rule: rule.told() }))
+        Ok(Some(Mirrored { there, rule: rule.told(), plain: rule.to.scheme.as_deref() == Some("http") }))
     }
 
     /// Where a download is fetched from, if not from where it says.
@@ -110,14 +111,7 @@ impl Mirrors {
         let scheme = rule.to.scheme.as_deref().unwrap_or(scheme);
         let text = format!("{scheme}://{}{rest}", rule.to.rest);
         let there = text.parse().map_err(|_| Unusable(text))?;
-        Ok(Some(Mirrored { there, rule: rule.told() }))
-    }
-
-    /// The registries that a rule with `http://` leads to: they are spoken to by plain HTTP.
-    #[must_use]
-    pub fn plain_registries(&self) -> BTreeSet<Registry> {
-        let plain = self.0.iter().filter(|rule| rule.to.scheme.as_deref() == Some("http"));
-        plain.filter_map(|rule| rule.to.host().parse().ok()).collect()
+        Ok(Some(Mirrored { there, rule: rule.told(), plain: rule.to.scheme.as_deref() == Some("http") }))
     }
 
     fn find<'t>(&self, scheme: Option<&str>, place: &'t str) -> Option<(&Rule, &'t str)> {
@@ -235,9 +229,12 @@ mod tests {
 
     #[test]
     fn a_mirror_by_plain_http_is_known_as_such() {
-        let plain = mirrors(&[("a.b", "http://mirror:81/x"), ("c.d", "https://other"), ("e.f", "third")]);
-        let plain: Vec<_> = plain.plain_registries().into_iter().map(|host| host.to_string()).collect();
-        assert_eq!(plain, ["mirror:81"]);
+        let mirrors =
+            mirrors(&[("a.b", "http://mirror:81/x"), ("c.d", "https://other"), ("https://e.f", "http://c.d")]);
+        let plain = |text: &str| mirrors.reference(&text.parse().unwrap()).unwrap().map(|to| to.plain);
+        assert_eq!((plain("a.b/c"), plain("c.d/c")), (Some(true), Some(false)));
+        // What is said of downloads, and of the mirror's own host in a recipe, is another matter.
+        assert_eq!((plain("e.f/c"), plain("mirror:81/c")), (None, None));
     }
 
     #[test]

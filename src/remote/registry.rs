@@ -85,14 +85,14 @@ impl Wire {
         let mirrored = self.config.mirrors.reference(reference);
         let mirrored =
             mirrored.map_err(|error| PortError::Wrong { subject: subject.clone(), message: error.to_string() })?;
-        let (subject, there) = match mirrored {
-            None => (subject, reference.clone()),
+        let (subject, there, plain) = match mirrored {
+            None => (subject, reference.clone(), false),
             Some(mirrored) => {
                 self.tell_of_mirror(&mirrored.rule, tell);
-                (format!("{subject} (by way of the mirror {})", mirrored.there), mirrored.there)
+                (format!("{subject} (by way of the mirror {})", mirrored.there), mirrored.there, mirrored.plain)
             }
         };
-        let plain = self.is_plain(&there.registry);
+        let plain = plain || self.is_plain(&there.registry);
         Ok(Door { subject, registry: there.registry, repository: there.repository, plain })
     }
 

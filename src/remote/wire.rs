@@ -53,13 +53,12 @@ impl Wire {
     ///
     /// # Errors
     /// When a proxy is no proxy, or when the system refuses threads.
-    pub fn new(mut config: WireConfig) -> Result<Self, WireError> {
+    pub fn new(config: WireConfig) -> Result<Self, WireError> {
         let ways = Ways::new(&config.proxies).map_err(|(variable, why)| WireError::Proxy { variable, why })?;
         // Two threads drive the sockets; hashing and writing is done by the threads that wait.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("wire").enable_all().build();
         let runtime = runtime.map_err(|error| WireError::Start(error.to_string()))?;
         let http = Http::new(ways, config.timing, config.extra_ca.clone()).map_err(WireError::Start)?;
-        config.insecure.append(&mut config.mirrors.plain_registries());
         Ok(Self {
             http,
             auth: Auth::new(&config),
