@@ -170,10 +170,13 @@ impl Download<'_> {
                 return Err(Failure::again("it has another length than before"));
             }
             StatusCode::PARTIAL_CONTENT => {
-                let differs = |new: String| partial.validator().is_some_and(|old| old != new);
-                let is_other = !self.goal.is_fixed() && validator(reply).is_some_and(differs);
+                let differs = |new: String| partial.validator().is_none_or(|old| old != new);
+                // Bytes that nobody vouches for are joined only where the server says that they belong together, and
+                // how many there are in all.
+                let is_other = !self.goal.is_fixed() && validator(reply).is_none_or(differs);
+                let is_open = !self.goal.is_fixed() && matches!(range, Some((_, None)));
                 match range {
-                    Some((Some(begin), total)) if have > 0 && begin == have && !is_other => {
+                    Some((Some(begin), total)) if have > 0 && begin == have && !is_other && !is_open => {
                         self.pieces = true;
                         total.or_else(|| length.map(|length| have + length))
                     }
