@@ -59,3 +59,16 @@ fn without_credentials_it_says_so() {
         .complains("credentials");
     assert!(cloud.asked().is_empty());
 }
+
+#[test]
+fn only_the_service_knows_who_self_is() {
+    let cloud = Cloud::saying(403, error("UnauthorizedOperation", "no"));
+    Kitchen::new()
+        .recipe("host", &BY_ID.replace("id =", "owner = \"self\", id ="))
+        .env("AWS_ENDPOINT_URL", &cloud.url())
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b")
+        .run(&["lock"])
+        .code(5);
+    assert!(cloud.asked()[0].contains("Owner.1=self"), "{:?}", cloud.asked());
+}

@@ -52,6 +52,9 @@ async fn lookup(base: &AmiBase, architecture: Architecture, region: &Region) -> 
             return Err(PortError::Cloud { subject: "the base AMI".to_owned(), message });
         }
     };
+    // Only the service knows who `self` is.
+    let request =
+        if base.owner.as_deref() == Some("self") { request.set_owners(Some(vec!["self".to_owned()])) } else { request };
     let subject = format!("the base AMI in {region}");
     let answer = request.send().await.map_err(|error| refusal(&subject, "ec2:DescribeImages", &error))?;
     let candidates = answer.images.unwrap_or_default().into_iter().filter_map(candidate).collect();
