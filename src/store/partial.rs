@@ -175,16 +175,12 @@ impl Partial<'_> {
             self.discard();
             return Err(mismatch.into());
         }
-        match self.store.place(&got, size)? {
-            Some(to) => {
-                self.cut()?;
-                disk::move_to_place(&self.file, &self.data, &to, self.store.now)?;
-                self.over = true;
-                // Left behind, it would fit no bytes and be thrown away with them.
-                let _ = disk::drop_file(&self.note);
-            }
-            None => self.discard(),
-        }
+        let to = self.store.place(&got)?;
+        self.cut()?;
+        disk::move_to_place(&self.file, &self.data, &to, self.store.now)?;
+        self.over = true;
+        // Left behind, it would fit no bytes and be thrown away with them.
+        let _ = disk::drop_file(&self.note);
         Ok((got, size))
     }
 
