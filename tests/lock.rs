@@ -233,3 +233,25 @@ fn layers_are_not_fetched() {
     kitchen.run(&["lock"]).success();
     assert!(registry.requests_to(&image.blob_path(0)).is_empty());
 }
+
+#[test]
+fn what_two_runs_move_at_one_time_is_moved_by_both() {
+    let (registry, _, kitchen) = market();
+    kitchen.run(&["lock"]).success();
+    let before = kitchen.read("recipes/es.lock");
+    registry.image("elasticsearch", "8.19.3", &["linux/arm64", "linux/amd64"]);
+    registry.file("far.zip", b"from farther away");
+    // The first run waits a second for its manifest, and the second comes and goes meanwhile.
+    registry.fault("/v2/elasticsearch/manifests/8.19.3", 1, Fault::Status(429, Some("1".to_owned())));
+    let mut slow = kitchen.command(&["lock", "--update=base"]).spawn().unwrap();
+    while registry.requests_to("/v2/elasticsearch/manifests/8.19.3").len() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    kitchen.run(&["lock", "--update=far"]).success();
+    let between = kitchen.read("recipes/es.lock");
+    assert!(slow.wait().unwrap().success());
+    let after = kitchen.read("recipes/es.lock");
+    let far = elkbake::digest::Digest::of(b"from farther away").to_string();
+    assert!(!before.contains(&far) && between.contains(&far) && after.contains(&far), "{after}");
+    assert_ne!(after, between, "the base moved too");
+}

@@ -168,3 +168,14 @@ fn one_bad_recipe_does_not_hide_another() {
     let kitchen = Kitchen::new().recipe("a", "kind = \"image\"").recipe("b", SCRATCH);
     kitchen.run(&["plan"]).code(3).says("b 1-").complains("recipes/a.toml");
 }
+
+#[test]
+fn a_file_of_the_project_that_is_not_the_pinned_one_is_told() {
+    let recipe = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n[[archive]]\nname = \"tool\"\npath = \"tool.tar\"\ninto = \"/opt\"\n";
+    let kitchen = Kitchen::new().recipe("app", recipe).file("tool.tar", "one");
+    kitchen.run(&["plan"]).success();
+    kitchen.write("tool.tar", "another");
+    kitchen.run(&["plan"]).code(3).complains("tool.tar is not the file that the lock pins").complains("elkbake lock");
+    kitchen.run(&["lock"]).success().says("changed");
+    kitchen.run(&["plan"]).success();
+}

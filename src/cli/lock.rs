@@ -177,6 +177,9 @@ pub(super) fn make_missing(
     lock::parse(&file, &text).map_err(|error| ui.text_failure(&error))
 }
 
+/// Somebody else who writes this lock at the same time may do so this often before we give up.
+const TRIES: usize = 5;
+
 fn make(
     workspace: &Workspace,
     world: &World<'_>,
@@ -186,21 +189,34 @@ fn make(
 ) -> Result<(Did, Vec<Moved>, String), Failure> {
     let tell = |event: Event<'_>| ui.event(event);
     let opened = world.open()?;
-    let earlier = loaded.lock.as_ref().map(|lock| &lock.value);
-    let new = resolve::resolve(&loaded.name, &loaded.recipe.value, earlier, update, &opened.ports(workspace, &tell))?;
-    // Whoever asked to stop wants nothing written any more.
-    if world.interrupt.requested() {
-        return Err(PortError::Interrupted.into());
+    let (mut earlier, mut earlier_text) = (loaded.lock.clone(), loaded.lock_text.clone());
+    for _ in 0..TRIES {
+        let old = earlier.as_ref().map(|lock| &lock.value);
+        let new = resolve::resolve(&loaded.name, &loaded.recipe.value, old, update, &opened.ports(workspace, &tell))?;
+        // Whoever asked to stop wants nothing written any more.
+        if world.interrupt.requested() {
+            return Err(PortError::Interrupted.into());
+        }
+        let text = new.write().map_err(Failure::input)?;
+        let _alone = workspace.writing()?;
+        let now_text = workspace.lock_text(&loaded.name).map_err(|error| error.into_failure(ui))?;
+        if now_text != earlier_text {
+            // Another run has written it meanwhile: what it pinned counts, and ours comes on top.
+            let parse = |text: &String| lock::parse(&lock_file(&loaded.name), text);
+            earlier = now_text.as_ref().map(parse).transpose().map_err(|error| ui.text_failure(&error))?;
+            earlier_text = now_text;
+            continue;
+        }
+        let written = resolve::save(&workspace.root.join(lock_file(&loaded.name)), &text).map_err(Failure::input)?;
+        let did = match (written, old) {
+            (false, _) => Did::Nothing,
+            (true, None) => Did::Made,
+            (true, Some(_)) => Did::Changed,
+        };
+        let moved = old.map(|old| lock::moved(old, &new)).unwrap_or_default();
+        return Ok((did, moved, text));
     }
-    let text = new.write().map_err(Failure::input)?;
-    let written = resolve::save(&workspace.root.join(lock_file(&loaded.name)), &text).map_err(Failure::input)?;
-    let did = match (written, earlier) {
-        (false, _) => Did::Nothing,
-        (true, None) => Did::Made,
-        (true, Some(_)) => Did::Changed,
-    };
-    let moved = earlier.map(|old| lock::moved(old, &new)).unwrap_or_default();
-    Ok((did, moved, text))
+    Err(Failure::input(format!("{} is written by others all the time", lock_file(&loaded.name).display())))
 }
 
 fn print_text(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {

@@ -102,6 +102,7 @@ impl Desk<'_> {
                 Some(lock) => Cow::Borrowed(lock),
                 None => Cow::Owned(self.lock_of(loaded)?),
             };
+            self.workspace.pinned_files(loaded, &lock.value)?;
             let plan = Plan::new(name, &loaded.recipe, &lock, &loaded.local.tree, parent.as_ref());
             parent = Some(plan.map_err(|error| self.misfit(&error, &family))?);
             own_lock = Some(lock);

@@ -32,6 +32,8 @@ pub(super) struct Loaded {
     pub(super) text: String,
     pub(super) recipe: Document<Recipe>,
     pub(super) lock: Option<Document<Lock>>,
+    /// The text that `lock` was read from.
+    pub(super) lock_text: Option<String>,
     pub(super) local: Local,
 }
 
@@ -147,13 +149,53 @@ impl Workspace {
         let file = recipe_file(name);
         let text = read_text(&self.root, &file)?.ok_or_else(|| LoadError::missing(&file))?;
         let recipe = recipe::parse(&file, &text)?;
-        let lock_file = lock_file(name);
-        let lock = match read_text(&self.root, &lock_file)? {
-            Some(text) => Some(lock::parse(&lock_file, &text)?),
-            None => None,
-        };
+        let lock_text = self.lock_text(name)?;
+        let lock = lock_text.as_ref().map(|text| lock::parse(&lock_file(name), text)).transpose()?;
         let local = local::read(&self.root, &recipe.value.folder(name), file_rules(&recipe.value))?;
-        Ok(Loaded { name: name.clone(), file, text, recipe, lock, local })
+        Ok(Loaded { name: name.clone(), file, text, recipe, lock, lock_text, local })
+    }
+
+    /// What the lock of a recipe says now, if there is one.
+    pub(super) fn lock_text(&self, name: &RecipeName) -> Result<Option<String>, LoadError> {
+        read_text(&self.root, &lock_file(name))
+    }
+
+    /// Keeps other runs from writing locks until the guard is dropped. Held for the moment of comparing and writing
+    /// only, so nobody waits for a download.
+    pub(super) fn writing(&self) -> Result<fs::File, Failure> {
+        let folder = self.root.join(RECIPES);
+        let failed = |error: &io::Error| Failure::file("cannot lock", &folder, error);
+        let guard = fs::File::open(&folder).map_err(|error| failed(&error))?;
+        loop {
+            match guard.lock() {
+                Ok(()) => return Ok(guard),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A file system without locks is no reason to write no lock: the last writer wins there.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(guard),
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+    }
+
+    /// Refuses to go on when a file of the project is not the one that the lock pins. Sizes are compared only: plans
+    /// are instant, and `lock --check` reads the bytes.
+    pub(super) fn pinned_files(&self, loaded: &Loaded, lock: &Lock) -> Result<(), Failure> {
+        let Recipe::Image(image) = &loaded.recipe.value else {
+            return Ok(());
+        };
+        let plugins =
+            image.plugin.iter().filter_map(|plugin| Some((&plugin.name, plugin.path.as_ref()?, &lock.plugin)));
+        let archives = image.archive.iter().filter_map(|one| Some((&one.name, one.path.as_ref()?, &lock.archive)));
+        for (name, path, locked) in plugins.chain(archives) {
+            let size = fs::metadata(path.below(&self.root)).map(|meta| meta.len());
+            let wanted = format!("path:{path}");
+            let pinned = locked.iter().filter(|one| one.name == *name && one.want.split(' ').next() == Some(&wanted));
+            if pinned.into_iter().any(|one| size.as_ref().ok() != Some(&one.size)) {
+                let message = format!("recipe {}: {path} is not the file that the lock pins for {name}", loaded.name);
+                return Err(Failure::input(message).hint("run `elkbake lock`"));
+            }
+        }
+        Ok(())
     }
 }
 
