@@ -142,10 +142,19 @@ fn of_image(image: &ImageRecipe) -> Vec<Want> {
     });
     let archives = image.archive.iter().map(|archive| Want {
         input: Input::Archive(archive.name.clone()),
-        text: text(Source::of_archive(archive), archive.checksum.as_ref()),
+        text: of_archive(archive),
         platforms: some_or_all(&archive.platforms),
     });
     std::iter::once(base).chain(plugins).chain(archives).collect()
+}
+
+/// Whether it is unpacked decides what a Maven artifact ends with, and so which file it is.
+fn of_archive(archive: &Archive) -> String {
+    let text = text(Source::of_archive(archive), archive.checksum.as_ref());
+    match &archive.maven {
+        Some(coordinates) if !archive.unpack && !coordinates.contains('@') => format!("{text} as it is"),
+        _ => text,
+    }
 }
 
 /// The checksum belongs to the request: one that is added later has to be held against the bytes.

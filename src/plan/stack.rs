@@ -7,7 +7,7 @@ use super::image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
 use super::key::{KEY_FORMAT, digest_of, of_files};
 use super::planned::{Plan, Work};
 use crate::digest::Digest;
-use crate::lock::{Lock, LockedFile, LockedLayer, LockedPlatform};
+use crate::lock::{Input, Lock, LockedFile, LockedLayer, LockedPlatform, Want, wants};
 use crate::name::{Platform, RecipeName};
 use crate::recipe::{ImageRecipe, Recipe};
 use crate::text::Document;
@@ -25,7 +25,8 @@ pub(super) fn plan(
         Some(repository) => repository.clone(),
         None => name.as_str().parse().map_err(|e| PlanError::new(name, recipe, "repository", Misfit::Name(e)))?,
     };
-    let stack = Stack { image, recipe, lock, parent, files: files.0, files_input: of_files(files.1) };
+    let wants = wants(&recipe.value);
+    let stack = Stack { wants, image, recipe, lock, parent, files: files.0, files_input: of_files(files.1) };
     let platforms = image.platforms.iter();
     let platforms = platforms.map(|on| PlatformPlan { platform: on.clone(), layers: stack.layers(on) }).collect();
     Ok(ImagePlan {
@@ -39,6 +40,7 @@ pub(super) fn plan(
 
 /// What the layers of all platforms are made from.
 struct Stack<'p> {
+    wants: Vec<Want>,
     image: &'p ImageRecipe,
     recipe: &'p Document<Recipe>,
     lock: &'p Lock,
@@ -57,19 +59,20 @@ impl Stack<'_> {
             layers.push(layer(LayerKind::Remove, input, None));
         }
         for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| wanted(&a.platforms, platform)) {
-            let file = locked(&self.lock.archive, &archive.name, platform);
+            let file = self.locked(&Input::Archive(archive.name.clone()), &self.lock.archive, platform);
             let input = self.input(&base, "archive", self.said("archive", i), file);
             layers.push(layer(LayerKind::Archive(archive.name.clone()), input, file.map(|file| file.size)));
         }
         for (i, plugin) in self.image.plugin.iter().enumerate().filter(|(_, p)| wanted(&p.platforms, platform)) {
-            let file = locked(&self.lock.plugin, &plugin.name, platform);
+            let file = self.locked(&Input::Plugin(plugin.name.clone()), &self.lock.plugin, platform);
             let said = format!("{} {} {}", self.image.product, self.image.version, self.said("plugin", i));
             let input = self.input(&base, "plugin", &said, file);
             layers.push(layer(LayerKind::Plugin(plugin.name.clone()), input, file.map(|file| file.size)));
         }
         for (i, run) in self.image.run.iter().enumerate() {
-            // A command sees all that lies below it.
-            let below = digest_of(layers.iter().map(|layer| layer.input.to_string())).to_string();
+            // A command sees all that lies below it, runs as the base's configuration says, and on one platform.
+            let below = layers.iter().map(|layer| layer.input.to_string());
+            let below = digest_of([base.clone(), platform.to_string()].into_iter().chain(below)).to_string();
             let input = self.input(&below, "run", self.said("run", i), None);
             layers.push(layer(LayerKind::Run(run.name.clone()), input, None));
         }
@@ -90,6 +93,12 @@ impl Stack<'_> {
         }
         let on = self.lock.base.iter().flat_map(|base| &base.platform).find(|on| on.name == *platform);
         on.map_or_else(|| ("scratch".to_owned(), Vec::new()), |on| (on.manifest.to_string(), base_layers(on)))
+    }
+
+    /// What the lock has for the entry of a name that asks for a platform: two entries may share the name.
+    fn locked<'l>(&self, input: &Input, files: &'l [LockedFile], platform: &Platform) -> Option<&'l LockedFile> {
+        let want = self.wants.iter().find(|want| want.input == *input && want.platforms.contains(platform))?;
+        files.iter().find(|file| file.name == input.name() && file.want == want.text && file.is_for(platform))
     }
 
     /// What the recipe says of an item, in its only spelling.
@@ -118,8 +127,4 @@ fn base_layers(on: &LockedPlatform) -> Vec<PlannedLayer> {
 
 fn wanted(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
     only.is_empty() || only.contains(platform)
-}
-
-fn locked<'l>(files: &'l [LockedFile], name: &str, platform: &Platform) -> Option<&'l LockedFile> {
-    files.iter().find(|file| file.name == name && file.is_for(platform))
 }

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::image::oci::{self, Config, Descriptor, Document};
 use crate::lock::{LockedBase, LockedPlatform, Want};
 use crate::name::{Platform, Reference};
-use crate::recipe::{From, ImageRecipe, Product};
+use crate::recipe::{From, ImageRecipe};
 
 pub(super) fn resolve(
     want: &Want,
@@ -40,15 +40,14 @@ fn find(
     platforms: &BTreeSet<Platform>,
     world: &World<'_>,
 ) -> Result<(Option<Digest>, Vec<LockedPlatform>), Fault> {
-    let product = image.product;
     let (digest, found) = match &image.from {
         From::Scratch | From::Recipe(_) => return Ok((None, Vec::new())),
         From::Registry(reference) => {
             let reference = pinned.map_or_else(|| reference.clone(), |digest| reference.at(digest));
-            Remote { reference, world }.resolve(platforms, product)?
+            Remote { reference, world }.resolve(platforms)?
         }
-        From::Oci(path) => layout::resolve(path, platforms, product, world)?,
-        From::DockerArchive(path) => docker_archive::resolve(path, platforms, product, world)?,
+        From::Oci(path) => layout::resolve(path, platforms, world)?,
+        From::DockerArchive(path) => docker_archive::resolve(path, platforms, world)?,
         From::Rootfs(path) => rootfs::resolve(path, platforms, world)?,
     };
     Ok((Some(digest), found))
@@ -61,14 +60,10 @@ struct Remote<'w> {
 }
 
 impl Remote<'_> {
-    fn resolve(
-        &self,
-        platforms: &BTreeSet<Platform>,
-        product: Product,
-    ) -> Result<(Digest, Vec<LockedPlatform>), Fault> {
+    fn resolve(&self, platforms: &BTreeSet<Platform>) -> Result<(Digest, Vec<LockedPlatform>), Fault> {
         let raw = self.get(&self.reference)?;
         let document = self.read(&raw)?;
-        Ok((raw.digest, pick(self, raw.digest, document, platforms, product)?))
+        Ok((raw.digest, pick(self, raw.digest, document, platforms)?))
     }
 
     fn get(&self, reference: &Reference) -> Result<RawManifest, Fault> {

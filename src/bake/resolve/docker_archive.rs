@@ -14,7 +14,7 @@ use crate::digest::{Digest, Hasher};
 use crate::image::oci::{self, Config, LAYER_TAR};
 use crate::lock::{LockedLayer, LockedPlatform};
 use crate::name::Platform;
-use crate::recipe::{Product, ProjectPath};
+use crate::recipe::ProjectPath;
 
 const MANIFEST: &str = "manifest.json";
 
@@ -50,7 +50,6 @@ struct Archive {
 pub(super) fn resolve(
     path: &ProjectPath,
     platforms: &BTreeSet<Platform>,
-    product: Product,
     world: &World<'_>,
 ) -> Result<(Digest, Vec<LockedPlatform>), Fault> {
     let file = Inside::of(world.project, Path::new(path.as_str()))?;
@@ -61,7 +60,7 @@ pub(super) fn resolve(
         match (fitting.next(), fitting.next()) {
             (Some((saved, digest, config)), None) => {
                 let layers = archive.layers(saved, config)?;
-                Ok(facts(wanted, archive.digest, Some(*digest), config, product, layers))
+                Ok(facts(wanted, archive.digest, Some(*digest), config, layers))
             }
             (Some(_), Some(_)) => {
                 Err(archive.file.wrong(format!("it holds several images for {wanted}; save just the one")))
@@ -87,11 +86,18 @@ impl Archive {
             if members.len() + links.len() > MOST_ENTRIES {
                 return Err(file.wrong(format!("it has more than {MOST_ENTRIES} entries")));
             }
-            if let Some(target) = entry.link_name_bytes() {
+            let kind = entry.header().entry_type();
+            // Two entries of one name are two images to two readers.
+            let twice = members.contains_key(&name) || links.contains_key(&name);
+            if twice && (kind.is_file() || kind.is_symlink() || kind.is_hard_link()) {
+                return Err(file.wrong(format!("it has two entries `{}`", shorten(&name))));
+            }
+            if kind.is_symlink() || kind.is_hard_link() {
+                let target = entry.link_name_bytes().unwrap_or_default();
                 links.insert(name, String::from_utf8_lossy(&target).into_owned());
                 continue;
             }
-            if !entry.header().entry_type().is_file() {
+            if !kind.is_file() {
                 continue;
             }
             if name == MANIFEST {
@@ -102,9 +108,7 @@ impl Archive {
                 continue;
             }
             let member = member(&mut entry).map_err(file.io())?;
-            if members.insert(name.clone(), member).is_some() {
-                return Err(file.wrong(format!("it has two entries `{}`", shorten(&name))));
-            }
+            members.insert(name, member);
         }
         let mut hashing = reader.into_inner();
         // Behind the end of a tarball may come padding, which counts for the file's digest.

@@ -76,10 +76,15 @@ impl Request<'_> {
         let called = |file: &&LockedFile| self.want.text == file.want && self.want.input.name() == file.name;
         let (mut kept, mut missing) = (Vec::new(), BTreeSet::new());
         for platform in &self.want.platforms {
-            match self.earlier.iter().filter(called).find(|file| file.is_for(platform)) {
-                Some(file) if kept.contains(file) => {}
-                Some(file) => kept.push(file.clone()),
-                None => drop(missing.insert(platform.clone())),
+            let Some(file) = self.earlier.iter().filter(called).find(|file| file.is_for(platform)) else {
+                missing.insert(platform.clone());
+                continue;
+            };
+            // What stood for all platforms stands for this one only, now that another entry shares the name.
+            let only = file.platform.clone().or_else(|| (!self.everywhere).then(|| platform.clone()));
+            let file = LockedFile { platform: only, ..file.clone() };
+            if !kept.contains(&file) {
+                kept.push(file);
             }
         }
         (kept, missing)

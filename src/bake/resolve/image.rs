@@ -7,7 +7,6 @@ use crate::digest::Digest;
 use crate::image::oci::{self, Config, Descriptor, Document, IndexPlatform, Manifest};
 use crate::lock::{LockedLayer, LockedPlatform};
 use crate::name::Platform;
-use crate::recipe::Product;
 
 /// Indexes in indexes: builders nest one level at most.
 const DEEPEST: usize = 3;
@@ -44,11 +43,10 @@ pub(super) fn pick(
     top: Digest,
     document: Document,
     platforms: &BTreeSet<Platform>,
-    product: Product,
 ) -> Result<Vec<LockedPlatform>, Fault> {
     let mut search = Search { from, looked: 0, found: Vec::new() };
     search.add(top, document, 0)?;
-    platforms.iter().map(|platform| search.locked(platform, product)).collect()
+    platforms.iter().map(|platform| search.locked(platform)).collect()
 }
 
 struct Search<'d> {
@@ -85,7 +83,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn locked(&self, wanted: &Platform, product: Product) -> Result<LockedPlatform, Fault> {
+    fn locked(&self, wanted: &Platform) -> Result<LockedPlatform, Fault> {
         let fits = |c: &&Candidate| {
             c.platform.os == Platform::OS && wanted.accepts(&c.platform.architecture, c.platform.variant.as_deref())
         };
@@ -115,7 +113,7 @@ impl Search<'_> {
             return Err(Fault::wrong(&subject, message));
         }
         manifest.layers.iter().try_for_each(|layer| self.from.check_layer(layer))?;
-        Ok(facts(wanted, candidate.digest, Some(manifest.config.digest), config, product, layer_list(manifest)))
+        Ok(facts(wanted, candidate.digest, Some(manifest.config.digest), config, layer_list(manifest)))
     }
 
     fn read(&self, at: &Descriptor) -> Result<(Manifest, Config), Fault> {
@@ -140,7 +138,6 @@ pub(super) fn facts(
     manifest: Digest,
     config_digest: Option<Digest>,
     config: &oci::Config,
-    product: Product,
     layer: Vec<LockedLayer>,
 ) -> LockedPlatform {
     LockedPlatform {
@@ -149,7 +146,7 @@ pub(super) fn facts(
         config: config_digest,
         created: config.created.clone(),
         user: config.user.clone(),
-        product_version: config.product_version(product).map(|version| version.to_string()),
+        product_version: config.product_version().map(|version| version.to_string()),
         java_version: config.java_version().map(str::to_owned),
         layer,
     }

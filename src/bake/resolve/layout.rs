@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::image::oci::{self, Config, Descriptor, Document};
 use crate::lock::LockedPlatform;
 use crate::name::Platform;
-use crate::recipe::{Product, ProjectPath};
+use crate::recipe::ProjectPath;
 
 /// The only version of layouts that there is.
 const VERSION: &str = "1.0.0";
@@ -25,7 +25,6 @@ struct Mark {
 pub(super) fn resolve(
     path: &ProjectPath,
     platforms: &BTreeSet<Platform>,
-    product: Product,
     world: &World<'_>,
 ) -> Result<(Digest, Vec<LockedPlatform>), Fault> {
     let folder = Inside::of(world.project, Path::new(path.as_str()))?;
@@ -43,7 +42,7 @@ pub(super) fn resolve(
         [one] => (one.descriptor.digest, layout.document(&one.descriptor)?),
         _ => (Digest::of(&bytes), Document::Index(index)),
     };
-    Ok((digest, pick(&layout, digest, document, platforms, product)?))
+    Ok((digest, pick(&layout, digest, document, platforms)?))
 }
 
 struct Layout {

@@ -95,21 +95,24 @@ impl Config {
         self.os == Platform::OS && platform.accepts(&self.architecture, self.variant.as_deref())
     }
 
-    /// The version of `product` that the labels state.
+    /// The version that the labels state of the product in the image.
     ///
     /// Labels are inherited: on an image that was built on Ubuntu, `org.opencontainers.image.version` is Ubuntu's
-    /// unless somebody replaced it. So a version counts only beside a name that is the product's; the older
+    /// unless somebody replaced it. So a version counts only beside the name of a product that we know; the older
     /// `org.label-schema.version` also where no name stands beside it.
     #[must_use]
-    pub fn product_version(&self, product: Product) -> Option<Version> {
+    pub fn product_version(&self) -> Option<Version> {
         let label = |name: &str| self.labels.get(name).map(String::as_str);
-        let same = |name: &str| plain(name) == plain(product.as_str());
+        let known = |name: &str| {
+            let products = Product::ALL.iter().filter(|product| **product != Product::Generic);
+            products.into_iter().any(|product| plain(name) == plain(product.as_str()))
+        };
         let older = match label("org.label-schema.name") {
-            Some(name) if !same(name) => None,
+            Some(name) if !known(name) => None,
             _ => label("org.label-schema.version"),
         };
         let newer = match label("org.opencontainers.image.title") {
-            Some(name) if same(name) => label("org.opencontainers.image.version"),
+            Some(name) if known(name) => label("org.opencontainers.image.version"),
             _ => None,
         };
         older.and_then(version).or_else(|| newer.and_then(version))

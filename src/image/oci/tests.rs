@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use super::document::{CONFIG_TYPES, INDEX_TYPES, LAYER_TYPES, MANIFEST_TYPES, MOST_LAYERS};
 use super::*;
 use crate::digest::Digest;
-use crate::recipe::Product;
 
 const OCI_INDEX: &str = INDEX_TYPES[0];
 const OCI_MANIFEST: &str = MANIFEST_TYPES[0];
@@ -143,7 +142,7 @@ fn a_configuration_tells_platform_user_and_layers() {
 fn the_version_is_the_products_and_not_that_of_the_distribution_below() {
     let version = |labels: Value| {
         let read = config_with(&labels, &Value::Null);
-        read.product_version(Product::Elasticsearch).map(|version| version.to_string())
+        read.product_version().map(|version| version.to_string())
     };
     assert_eq!(version(json!({ "org.label-schema.version": "8.19.3" })).as_deref(), Some("8.19.3"));
     let elastic = json!({ "org.label-schema.name": "Elasticsearch", "org.label-schema.version": "9.0.0-beta1",

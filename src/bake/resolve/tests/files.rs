@@ -164,6 +164,39 @@ fn two_archives_of_one_name_share_the_platforms() {
 }
 
 #[test]
+fn what_stood_for_all_platforms_stands_for_its_own_when_another_joins_it() {
+    let mut fake = Fake::new();
+    for name in ["x", "y"] {
+        fake.files.insert(format!("https://example.com/{name}.tar"), name.into());
+    }
+    let archive = |name: &str, platforms: &str| {
+        format!("[[archive]]\nname = \"a\"\nurl = \"https://example.com/{name}.tar\"\ninto = \"/opt\"\n{platforms}\n")
+    };
+    let first = fake.first(&recipe(&archive("x", "")));
+    assert_eq!(first.archive[0].platform, None);
+    let both = archive("x", "platforms = [\"linux/amd64\"]") + &archive("y", "platforms = [\"linux/arm64\"]");
+    let second = fake.lock(&recipe(&both), Some(&first), &Update::Nothing).unwrap();
+    let found: Vec<_> =
+        second.archive.iter().map(|file| (file.platform.clone().unwrap().to_string(), file.sha256)).collect();
+    assert_eq!(found, [("linux/amd64".into(), Digest::of(b"x")), ("linux/arm64".into(), Digest::of(b"y"))]);
+}
+
+#[test]
+fn a_maven_artifact_that_is_not_unpacked_is_another_file() {
+    let mut fake = Fake::new();
+    for kind in ["zip", "jar"] {
+        fake.files.insert(format!("https://maven.example/org/example/x/1/x-1.{kind}"), kind.into());
+    }
+    let archive = |unpack: &str| {
+        recipe(&format!("[[archive]]\nname = \"a\"\nmaven = \"org.example:x:1\"\ninto = \"/opt/x\"\n{unpack}\n"))
+    };
+    let first = fake.first(&archive(""));
+    assert_eq!(first.archive[0].sha256, Digest::of(b"zip"));
+    let second = fake.lock(&archive("unpack = false"), Some(&first), &Update::Nothing).unwrap();
+    assert_eq!(second.archive[0].sha256, Digest::of(b"jar"));
+}
+
+#[test]
 fn all_that_is_wrong_is_told_at_once() {
     let fake = Fake::new();
     let text = recipe(&format!("{PLUGIN}[[archive]]\nname = \"x\"\npath = \"none.tar\"\ninto = \"/opt\"\n"))
