@@ -1,6 +1,7 @@
 //! Bytes into the store, over as many requests as it takes: what has come once is not asked for again.
 
 use std::future::Future;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{
@@ -44,6 +45,24 @@ pub(super) trait Source {
     fn open(&self, headers: HeaderMap) -> impl Future<Output = Result<Reply, Failure>>;
 }
 
+/// How often to look whether another run has finished with the same download.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Waits for the partial file without standing in the way of who wants to stop.
+async fn alone<'s>(goal: &Goal<'_>, store: &'s Store, tell: Listener<'_>) -> Result<Partial<'s>, PortError> {
+    let mut told = false;
+    loop {
+        if let Some(partial) = store.try_partial(goal.partial)? {
+            return Ok(partial);
+        }
+        if !told {
+            tell(Event::Note(&format!("{}: another run fetches it already; waiting for that", goal.subject)));
+            told = true;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 /// Gets all of it, checks it and makes it a blob.
 pub(super) async fn into_store(
     goal: &Goal<'_>,
@@ -53,7 +72,7 @@ pub(super) async fn into_store(
 ) -> Result<(Digest, u64), PortError> {
     let mut fresh = false;
     loop {
-        let mut partial = store.partial(goal.partial)?;
+        let mut partial = alone(goal, store, tell).await?;
         // Somebody else may have fetched it while we waited for the partial file.
         if let Some(digest) = goal.expected
             && let Some(size) = store.size(&digest)

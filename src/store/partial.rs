@@ -6,7 +6,7 @@
 //! nothing else would notice. So nothing here needs a sync before the end.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -57,11 +57,40 @@ impl Store {
     /// # Errors
     /// When the store may not be changed, its disk is full, or it cannot be locked.
     pub fn partial(&self, name: &str) -> Result<Partial<'_>, StoreError> {
-        let data = self.home.join("partial").join(Digest::of(name.as_bytes()).hex());
+        let data = self.partial_path(name);
+        let file = loop {
+            let file = open(&data)?;
+            folder::wait(|| file.lock()).map_err(StoreError::changing("cannot lock", &data))?;
+            if is_still_there(&file, &data)? {
+                break file;
+            }
+        };
+        self.resumed(data, file)
+    }
+
+    /// The same for who has something better to do than to wait: `None` while another has it open.
+    ///
+    /// # Errors
+    /// When the store may not be changed, its disk is full, or it cannot be locked.
+    pub fn try_partial(&self, name: &str) -> Result<Option<Partial<'_>>, StoreError> {
+        let data = self.partial_path(name);
+        let file = open(&data)?;
+        match file.try_lock() {
+            Ok(()) if is_still_there(&file, &data)? => self.resumed(data, file).map(Some),
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(StoreError::changing("cannot lock", &data)(error)),
+        }
+    }
+
+    fn partial_path(&self, name: &str) -> PathBuf {
+        self.home.join("partial").join(Digest::of(name.as_bytes()).hex())
+    }
+
+    fn resumed(&self, data: PathBuf, file: File) -> Result<Partial<'_>, StoreError> {
         let mut partial = Partial {
             store: self,
             note: data.with_extension("json"),
-            file: lock(&data)?,
+            file,
             data,
             validator: None,
             hasher: Hasher::default(),
@@ -73,17 +102,14 @@ impl Store {
     }
 }
 
-/// Opens and locks the file at a path.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let failed = |error| StoreError::changing("cannot lock", path)(error);
-    loop {
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        folder::wait(|| file.lock()).map_err(failed)?;
-        // Whoever held the lock before may have made a blob of this very file, or dropped it.
-        if disk::is_at(&file, path).map_err(failed)? {
-            return Ok(file);
-        }
-    }
+fn open(path: &Path) -> Result<File, StoreError> {
+    let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    opened.map_err(StoreError::changing("cannot lock", path))
+}
+
+/// Whoever held the lock before may have made a blob of this very file, or dropped it.
+fn is_still_there(file: &File, path: &Path) -> Result<bool, StoreError> {
+    disk::is_at(file, path).map_err(StoreError::changing("cannot lock", path))
 }
 
 impl Partial<'_> {

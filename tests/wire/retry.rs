@@ -1,9 +1,10 @@
 //! When a request is tried again, and when it is given up.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use elkbake::bake::interrupt::Interrupt;
 use elkbake::remote::config::{Timing, WireConfig};
+use elkbake::store::Store;
 
 use super::bench::{Bench, config, error};
 use crate::kitchen::registry::{Fault, Registry};
@@ -116,4 +117,32 @@ fn the_wait_that_a_server_asks_for_is_told() {
     server.fault(&path, 1, Fault::Status(503, Some("Sun, 06 Nov 1994 08:49:38 GMT".to_owned())));
     assert!(bench.fetch(&server.url(&path), None).is_ok());
     assert!(bench.notes().contains("try 2 of 5 in 1 s, as the server asks"), "{}", bench.notes());
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_another_run_that_fetches_the_same() {
+    let registry = Registry::start();
+    registry.file("a.tar", &[7; 5000]);
+    registry.fault("/files/a.tar", 1, Fault::Stall);
+    let url = registry.url("/files/a.tar");
+    let (first_interrupt, second_interrupt) = (Interrupt::default(), Interrupt::default());
+    let first = Bench::with(WireConfig { interrupt: first_interrupt.clone(), ..config() });
+    let mut second = Bench::with(WireConfig { interrupt: second_interrupt.clone(), ..config() });
+    // Another run on the same store.
+    second.store = Store::open(&first.folder.path().join("store"), SystemTime::UNIX_EPOCH).unwrap();
+    std::thread::scope(|scope| {
+        let stalled = scope.spawn(|| first.fetch(&url, None).unwrap_err().to_string());
+        while registry.requests_to("/files/a.tar").is_empty() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let waiting = scope.spawn(|| second.fetch(&url, None).unwrap_err().to_string());
+        while !second.notes().contains("another run fetches it already") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        second_interrupt.request();
+        assert_eq!(waiting.join().unwrap(), "interrupted");
+        first_interrupt.request();
+        assert_eq!(stalled.join().unwrap(), "interrupted");
+    });
+    assert_eq!(registry.requests_to("/files/a.tar").len(), 1);
 }
