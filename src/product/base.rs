@@ -46,8 +46,10 @@ fn check_version(scene: &Scene<'_>, image: &ImageRecipe, reference: &Reference, 
         let message = format!("the base is {tag}, the recipe says {}", image.version);
         return found.add(&BASE_VERSION, scene.key("version"), message);
     }
-    let platforms = scene.subject.lock.and_then(|lock| lock.base.as_ref()).map_or(&[][..], |base| &base.platform[..]);
-    for platform in platforms {
+    // A lock of another base says nothing about this one: it is stale, and `plan` and `lock` say so.
+    let locked =
+        scene.subject.lock.and_then(|lock| lock.base.as_ref()).filter(|base| base.from == image.from.to_string());
+    for platform in locked.map_or(&[][..], |base| &base.platform[..]) {
         let inside = platform.product_version.as_ref().filter(|inside| inside.as_str() != image.version.as_str());
         if let (Some(inside), true) = (inside, image.product != Product::Generic) {
             let message = format!("the base for {} holds {inside}, the recipe says {}", platform.name, image.version);

@@ -331,11 +331,13 @@ fn a_secret_that_two_rules_see_is_named_once() {
 #[test]
 fn a_lock_that_tells_the_bases_version_is_believed() {
     let lock = format!(
-        "format = 1\n[base]\nfrom = \"x\"\n[[base.platform]]\nname = \"linux/amd64\"\nmanifest = \"{DIGEST}\"\nproduct_version = \"8.19.2\""
+        "format = 1\n[base]\nfrom = \"example.com/es@{DIGEST}\"\n[[base.platform]]\nname = \"linux/amd64\"\nmanifest = \"{DIGEST}\"\nproduct_version = \"8.19.2\""
     );
     let fixture = es().replace("docker.elastic.co/x/elasticsearch:8.19.3", "example.com/es");
     assert_eq!(fixture.clone().lock(&lock).codes(), ["GEN009 recipes/test.toml:3"]);
-    assert_eq!(fixture.lock(&lock.replace("8.19.2", "8.19.3")).codes(), [""; 0]);
+    assert_eq!(fixture.clone().lock(&lock.replace("8.19.2", "8.19.3")).codes(), [""; 0]);
+    let of_another = lock.replace("example.com/es@", "example.com/other@");
+    assert_eq!(fixture.lock(&of_another).codes(), [""; 0]);
 }
 
 #[test]

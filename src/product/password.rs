@@ -182,8 +182,16 @@ fn is_secret_name(name: &str) -> bool {
 /// Whether a value is the secret itself and not a reference to where it comes from.
 fn is_literal(value: &str) -> bool {
     let value = value.trim();
-    let said = !value.is_empty() && !matches!(value, "true" | "false" | "null" | "~" | "none" | "{}" | "[]");
-    said && !literal_part(value).is_empty()
+    let said = !matches!(value, "" | "true" | "false" | "yes" | "no" | "0" | "1" | "null" | "~" | "none");
+    // A mapping's own keys are looked at by themselves; a path says where the secret is.
+    let is_other = value.starts_with(['{', '[']) || is_path(value);
+    said && !is_other && !literal_part(value).is_empty()
+}
+
+/// Whether a value is an absolute path of several parts. A password may well begin with a slash, but not so.
+fn is_path(value: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    value.strip_prefix('/').is_some_and(|rest| rest.contains('/') && rest.split('/').all(part))
 }
 
 /// What of a value is no reference: the default of `${NAME:default}`, or all of a plain one.
@@ -261,6 +269,10 @@ mod tests {
             "{{ pw }}",
             "arn:aws:ssm:eu-west-1:1:parameter/x",
             "true",
+            "yes",
+            "1",
+            "{ \"type\": \"keyword\" }",
+            "/run/secrets/db",
             "u:${P}",
         ] {
             assert!(!is_literal(value), "{value}");
