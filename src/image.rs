@@ -1,3 +1,6 @@
-//! Container images as bytes: what registries and layouts hold, read strictly.
+//! Container images as bytes: what registries and layouts hold, read strictly; layers, and what they hold.
 
+pub mod below;
+pub mod layer;
+pub mod listing;
 pub mod oci;

@@ -13,7 +13,9 @@
 //! | ROAD | [`bake`] | the order of the steps, what they tell on the way, and the ports through which they reach the world |
 //! | HANDS | [`store`] | blobs by digest and results by key, on disk |
 //! | | [`local`] | a recipe's own files, read from the checkout |
-//! | | [`image`] | OCI documents, read strictly |
+//! | | [`image`] | OCI documents, layers as bytes, what a layer holds and what lies below one |
+//! | | [`unpack`] | zip, tar and gem files from anywhere, read with suspicion |
+//! | | [`contents`] | where the bytes of a tree's files can be read |
 //! | | [`product`] | what each program demands of its files: rules, as findings |
 //! | | [`ami`] | the same for hosts |
 //! | PAPER | [`plan`] | recipe, lock and files make a plan with key and tag; what does not fit together is refused |
@@ -45,6 +47,7 @@
 pub mod ami;
 pub mod bake;
 pub mod cli;
+pub mod contents;
 pub mod digest;
 pub mod finding;
 pub mod image;
@@ -61,3 +64,4 @@ pub mod remote;
 pub mod store;
 pub mod text;
 pub mod tree;
+pub mod unpack;

@@ -14,6 +14,7 @@ mod examples;
 pub(crate) mod fixture;
 mod heap;
 mod password;
+mod plugin;
 mod removed;
 pub mod rule;
 pub(crate) mod rules;
@@ -27,6 +28,7 @@ use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
+pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;
 pub use subject::Subject;

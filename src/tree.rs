@@ -142,6 +142,26 @@ impl Tree {
         self.0.iter()
     }
 
+    /// Takes an entry out. What lies below it stays.
+    pub fn remove(&mut self, path: &ImagePath) -> Option<Entry> {
+        self.0.remove(path)
+    }
+
+    /// The entries of a folder and of all below it, itself included.
+    pub fn within<'t>(&'t self, folder: &'t ImagePath) -> impl Iterator<Item = (&'t ImagePath, &'t Entry)> {
+        self.0.range(folder..).take_while(move |(path, _)| path.is_within(folder))
+    }
+
+    /// The names directly in a folder, sorted; a name counts that only leads to something further down.
+    pub fn names<'t>(&'t self, folder: &'t ImagePath) -> impl Iterator<Item = &'t str> {
+        let depth = folder.components().count();
+        let mut last = None;
+        self.within(folder).filter_map(move |(path, _)| {
+            let name = path.components().nth(depth)?;
+            (last.replace(name) != Some(name)).then_some(name)
+        })
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -164,6 +184,20 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_a_folder() {
+        let mut tree = Tree::default();
+        let folder = || Entry { mode: Mode::new(0o755), owner: Owner::default(), node: Node::Folder };
+        for path in ["/a", "/a-b/x/y", "/a/b", "/a/c/d", "/a/c/e", "/ab"] {
+            tree.insert(path.parse().unwrap(), folder());
+        }
+        let names = |path: &str| tree.names(&path.parse().unwrap()).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(names("/"), ["a", "a-b", "ab"]);
+        assert_eq!(names("/a"), ["b", "c"]);
+        assert_eq!(names("/a/b"), [""; 0]);
+        assert_eq!(tree.within(&"/a".parse().unwrap()).count(), 4);
+    }
 
     #[test]
     fn modes() {

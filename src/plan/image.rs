@@ -48,7 +48,7 @@ pub struct PlannedLayer {
 }
 
 /// What is in a layer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "what", content = "name", rename_all = "lowercase")]
 pub enum LayerKind {
     /// A layer of the base, taken as it is.

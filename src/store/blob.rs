@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
@@ -37,6 +37,32 @@ impl Store {
     pub fn read(&self, digest: &Digest) -> Result<Option<Verifying<File>>, StoreError> {
         let Some((file, size)) = self.open_blob(digest)? else { return Ok(None) };
         Ok(Some(Verifying::new(file, *digest, Some(size))))
+    }
+
+    /// A blob that is read at random, its bytes verified before. One with wrong bytes is dropped and as good as absent.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn file(&self, digest: &Digest) -> Result<Option<File>, StoreError> {
+        let Some((mut file, size)) = self.open_blob(digest)? else { return Ok(None) };
+        match io::copy(&mut Verifying::new(&file, *digest, Some(size)), &mut io::sink()).and_then(|_| file.rewind()) {
+            Ok(()) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                // Where it cannot be dropped, whoever puts it again is told why; until then it is absent.
+                let _ = disk::drop_open(&file, &self.blob_path(digest));
+                Ok(None)
+            }
+            Err(error) => Err(StoreError::reading(&self.blob_path(digest))(error)),
+        }
+    }
+
+    /// A file without a name, for bytes that are needed for a while only.
+    ///
+    /// # Errors
+    /// When the store may not be changed, or its disk is full.
+    pub fn scratch(&self) -> Result<File, StoreError> {
+        let tmp = self.tmp();
+        tempfile::tempfile_in(&tmp).map_err(StoreError::changing("cannot write in", &tmp))
     }
 
     /// All bytes of a blob, verified, and marks it as used. A blob with wrong bytes is dropped and as good as absent.
@@ -183,6 +209,20 @@ mod tests {
 
     fn empty_tmp(store: &Store) -> bool {
         fs::read_dir(store.tmp()).unwrap().next().is_none()
+    }
+
+    #[test]
+    fn a_blob_that_is_read_at_random_is_verified_before() {
+        let (_root, store) = new();
+        let (digest, _) = store.put(&mut &b"blob"[..], None).unwrap();
+        let mut text = String::new();
+        store.file(&digest).unwrap().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "blob");
+        let path = store.blob_path(&digest);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "blub").unwrap();
+        assert!(store.file(&digest).unwrap().is_none());
+        assert!(!path.exists(), "wrong bytes are dropped");
     }
 
     #[test]

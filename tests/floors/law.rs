@@ -8,7 +8,7 @@ use super::house::{House, Import, Source};
 const FLOORS: [(&str, &[&str]); 5] = [
     ("STREET", &["main", "cli", "remote"]),
     ("ROAD", &["bake"]),
-    ("HANDS", &["image", "ami", "attest", "product", "store", "local"]),
+    ("HANDS", &["image", "ami", "attest", "product", "store", "local", "contents", "unpack"]),
     ("PAPER", &["plan", "lock", "recipe", "record", "export", "project"]),
     ("GROUND", &["tree", "name", "digest", "text", "finding", "parallel"]),
 ];

@@ -74,7 +74,7 @@ pub enum OciError {
 }
 
 /// Points to bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Descriptor {
     /// Which bytes.
     pub digest: Digest,

@@ -1,0 +1,194 @@
+//! What a layer does to the files below it, without their bytes.
+//!
+//! Kept in the store for each layer that was read or written, as lines of text: whoever asks what an image holds does
+//! not unpack it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::digest::Digest;
+use crate::name::ImagePath;
+use crate::tree::{Entry, Mode, Node, Owner, Tree};
+
+/// The first line of the text form; another form gets another number.
+const HEAD: &str = "elkbake listing 1";
+
+/// What a layer does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// What it puts where. Hard links are files with the content of what they link to.
+    pub tree: Tree,
+    /// Paths below that it removes.
+    pub removed: BTreeSet<ImagePath>,
+    /// Folders whose content below it removes.
+    pub cleared: BTreeSet<ImagePath>,
+    /// Devices and pipes, which bases may have.
+    pub special: BTreeMap<ImagePath, Special>,
+}
+
+/// A device or a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Special {
+    /// Its permissions.
+    pub mode: Mode,
+    /// Its owner.
+    pub owner: Owner,
+    /// `b`, `c` or `p`, as `ls -l` shows it.
+    pub kind: char,
+}
+
+/// A listing that cannot be read: another elkbake's, or damaged. It can always be made again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {0} of a layer's listing cannot be read")]
+pub struct ListingError(usize);
+
+impl Listing {
+    /// The text form.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{HEAD}\n");
+        let mut line = |parts: std::fmt::Arguments<'_>| {
+            // Writing to a String cannot fail.
+            let _ = text.write_fmt(parts);
+            text.push('\n');
+        };
+        for (path, Entry { mode, owner, node }) in self.tree.iter() {
+            let path = escape(path.as_str());
+            match node {
+                Node::Folder => line(format_args!("d\t{mode}\t{owner}\t{path}")),
+                Node::File { digest, size } => {
+                    line(format_args!("f\t{mode}\t{owner}\t{path}\t{size}\t{}", digest.hex()));
+                }
+                Node::Link(target) => line(format_args!("l\t{mode}\t{owner}\t{path}\t{}", escape(target))),
+            }
+        }
+        for (path, Special { mode, owner, kind }) in &self.special {
+            line(format_args!("{kind}\t{mode}\t{owner}\t{}", escape(path.as_str())));
+        }
+        self.removed.iter().for_each(|path| line(format_args!("w\t{}", escape(path.as_str()))));
+        self.cleared.iter().for_each(|path| line(format_args!("o\t{}", escape(path.as_str()))));
+        text
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// The first line that is no such text.
+    pub fn parse(text: &str) -> Result<Self, ListingError> {
+        let mut listing = Self::default();
+        let mut lines = text.lines().enumerate();
+        if lines.next() != Some((0, HEAD)) {
+            return Err(ListingError(1));
+        }
+        for (i, line) in lines {
+            listing.add(line).ok_or(ListingError(i + 1))?;
+        }
+        Ok(listing)
+    }
+
+    fn add(&mut self, line: &str) -> Option<()> {
+        let mut fields = line.split('\t');
+        let kind = fields.next()?;
+        if matches!(kind, "w" | "o") {
+            let path = unescape(fields.next()?)?.parse().ok()?;
+            if kind == "w" { &mut self.removed } else { &mut self.cleared }.insert(path);
+            return fields.next().is_none().then_some(());
+        }
+        let (mode, owner) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let path = unescape(fields.next()?)?.parse().ok()?;
+        let node = match kind {
+            "d" => Node::Folder,
+            "f" => Node::File { size: fields.next()?.parse().ok()?, digest: Digest::from_hex(fields.next()?).ok()? },
+            "l" => Node::Link(unescape(fields.next()?)?),
+            "b" | "c" | "p" => {
+                self.special.insert(path, Special { mode, owner, kind: kind.chars().next()? });
+                return fields.next().is_none().then_some(());
+            }
+            _ => return None,
+        };
+        self.tree.insert(path, Entry { mode, owner, node });
+        fields.next().is_none().then_some(())
+    }
+}
+
+fn escape(text: &str) -> String {
+    if text.contains(['\\', '\t', '\n', '\r']) {
+        text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '\\' => match chars.next()? {
+                '\\' => '\\',
+                't' => '\t',
+                'n' => '\n',
+                'r' => '\r',
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listing(names: &[String]) -> Listing {
+        let mut listing = Listing::default();
+        for (i, name) in names.iter().enumerate() {
+            let Ok(path) = format!("/{name}").parse::<ImagePath>() else { continue };
+            let (mode, owner) = (Mode::new(0o640), Owner { uid: 1000, gid: 0 });
+            let node = match i % 6 {
+                0 => Node::Folder,
+                1 => Node::File { digest: Digest::of(name.as_bytes()), size: u64::MAX },
+                2 => Node::Link(format!("../{name}")),
+                3 => {
+                    listing.special.insert(path, Special { mode, owner, kind: 'c' });
+                    continue;
+                }
+                n => {
+                    if n == 4 { &mut listing.removed } else { &mut listing.cleared }.insert(path);
+                    continue;
+                }
+            };
+            listing.tree.insert(path, Entry { mode, owner, node });
+        }
+        listing
+    }
+
+    proptest! {
+        #[test]
+        fn a_listing_is_read_as_it_was_written(names: Vec<String>) {
+            let listing = listing(&names);
+            prop_assert_eq!(Listing::parse(&listing.to_text()).unwrap(), listing);
+        }
+
+        #[test]
+        fn no_text_breaks_the_reader(text: String) {
+            let _ = Listing::parse(&format!("{HEAD}\n{text}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_listing_is_refused_with_its_line() {
+        for (text, line) in [
+            ("", 1),
+            ("elkbake listing 2\n", 1),
+            ("elkbake listing 1\nd\t0755\t0:0\n", 2),
+            ("elkbake listing 1\nw\t/a\nd\t0755\t0:0\t/a\tmore\n", 3),
+            ("elkbake listing 1\nw\t/a\\q\n", 2),
+        ] {
+            assert_eq!(Listing::parse(text), Err(ListingError(line)), "{text}");
+        }
+    }
+}
