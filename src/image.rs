@@ -4,3 +4,4 @@ pub mod below;
 pub mod layer;
 pub mod listing;
 pub mod oci;
+pub mod settle;
