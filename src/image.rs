@@ -1,7 +1,9 @@
 //! Container images as bytes: what registries and layouts hold, read strictly; layers, and what they hold.
 
+pub mod assemble;
 pub mod below;
 pub mod layer;
 pub mod listing;
+pub mod moment;
 pub mod oci;
 pub mod settle;
