@@ -72,7 +72,8 @@ impl Stack<'_> {
         for (i, run) in self.image.run.iter().enumerate() {
             // A command sees all that lies below it, runs as the base's configuration says, and on one platform.
             let below = layers.iter().map(|layer| layer.input.to_string());
-            let below = digest_of([base.clone(), platform.to_string()].into_iter().chain(below)).to_string();
+            let config = self.parent.map_or_else(|| base.clone(), |parent| parent.key().to_string());
+            let below = digest_of([config, platform.to_string()].into_iter().chain(below)).to_string();
             let input = self.input(&below, "run", self.said("run", i), None);
             layers.push(layer(LayerKind::Run(run.name.clone()), input, None));
         }
@@ -85,11 +86,12 @@ impl Stack<'_> {
 
     /// A name for what the base is on a platform, and its layers.
     fn base(&self, platform: &Platform) -> (String, Vec<PlannedLayer>) {
-        if let Some((plan, Work::Image(work))) = self.parent.map(|plan| (plan, plan.work())) {
+        if let Some(Work::Image(work)) = self.parent.map(Plan::work) {
             let on = work.platforms.iter().find(|on| on.platform == *platform);
             let layers = on.into_iter().flat_map(|on| &on.layers);
-            let layers = layers.map(|layer| PlannedLayer { what: LayerKind::Base, ..layer.clone() }).collect();
-            return (plan.key().to_string(), layers);
+            let layers: Vec<_> = layers.map(|layer| PlannedLayer { what: LayerKind::Base, ..layer.clone() }).collect();
+            // By its layers, not by its key: what the parent says beside its files changes nobody's files.
+            return (digest_of(layers.iter().map(|layer| layer.input.to_string())).to_string(), layers);
         }
         let on = self.lock.base.iter().flat_map(|base| &base.platform).find(|on| on.name == *platform);
         on.map_or_else(|| ("scratch".to_owned(), Vec::new()), |on| (on.manifest.to_string(), base_layers(on)))
