@@ -6,4 +6,6 @@ pub mod layer;
 pub mod listing;
 pub mod moment;
 pub mod oci;
+pub mod scan;
 pub mod settle;
+pub mod stack;
