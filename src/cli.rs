@@ -9,6 +9,7 @@ mod failure;
 mod global;
 mod lock;
 mod plan;
+mod planner;
 mod progress;
 mod schema;
 mod shell;

@@ -7,7 +7,7 @@ mod file;
 mod image;
 mod layout;
 mod maven;
-mod project;
+pub(in crate::bake) mod project;
 mod published;
 mod rootfs;
 mod save;

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::failure::Failure;
+use super::global::Global;
+use crate::plan::Stamps;
+use crate::project::Project;
 
 /// What a run finds around it.
 pub(super) struct Surroundings {
@@ -47,6 +50,16 @@ impl Surroundings {
     /// The first of some variables that is set; curl's programs know proxies in lower and upper case.
     pub(super) fn first_of(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.variable(name)).map(str::to_owned)
+    }
+
+    /// What images say of when and from what they were made.
+    pub(super) fn stamps(&self, global: &Global, project: &Project) -> Result<Stamps, Failure> {
+        let epoch = self.variable("SOURCE_DATE_EPOCH").map(str::parse).transpose().map_err(|_| {
+            Failure::usage("SOURCE_DATE_EPOCH is no number of seconds since 1970")
+                .hint("`git log -1 --format=%ct` prints one; without the variable the newest input's time counts")
+        })?;
+        let source = project.defaults.source.as_ref().map(ToString::to_string);
+        Ok(Stamps { epoch, revision: global.revision.clone(), source })
     }
 
     /// The user's folder.

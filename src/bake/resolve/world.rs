@@ -32,16 +32,16 @@ pub struct World<'w> {
 }
 
 impl<'w> World<'w> {
-    pub(super) fn registry(&self, subject: &dyn ToString) -> Result<&'w dyn Registry, PortError> {
+    pub(in crate::bake) fn registry(&self, subject: &dyn ToString) -> Result<&'w dyn Registry, PortError> {
         self.registry.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
     }
 
-    pub(super) fn ami(&self, subject: &dyn ToString) -> Result<&'w dyn AmiLookup, PortError> {
+    pub(in crate::bake) fn ami(&self, subject: &dyn ToString) -> Result<&'w dyn AmiLookup, PortError> {
         self.ami.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
     }
 
     /// Downloads something, unless its bytes are known and here.
-    pub(super) fn download(
+    pub(in crate::bake) fn download(
         &self,
         name: String,
         url: &Url,
