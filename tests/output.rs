@@ -1,5 +1,6 @@
 //! Built images on their way to other programs.
 
+mod docker_archive;
 mod layout;
 
 use elkbake::bake::built::Built;
@@ -26,7 +27,7 @@ fn bake(bakery: &Bakery, platforms: &[&str], content: &str) -> Built {
     bakery.image(&platforms.iter().map(image).collect::<Vec<_>>())
 }
 
-fn write(bakery: &Bakery, built: &Built, tag: &str, to: &str) -> Result<(), OutputError> {
+pub fn write(bakery: &Bakery, built: &Built, tag: &str, to: &str) -> Result<(), OutputError> {
     let place: Place = to.parse().unwrap();
     let (repository, tag): (Repository, Tag) = ("elk/es".parse().unwrap(), tag.parse().unwrap());
     let interrupt = Interrupt::default();

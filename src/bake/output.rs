@@ -5,6 +5,7 @@
 
 mod aside;
 mod blobs;
+mod docker_archive;
 mod fault;
 mod image;
 mod layout;
@@ -43,5 +44,6 @@ pub fn write(image: &Image<'_>, to: &Place, desk: Desk<'_>) -> Result<(), Output
     let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
     match to {
         Place::Oci(path) => layout::write(image, path, &blobs),
+        Place::DockerArchive(path) => docker_archive::write(image, path, desk.host, &blobs),
     }
 }

@@ -1,7 +1,7 @@
 //! Files that are written aside and take their place whole.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,19 @@ impl Aside {
     /// What an error in writing means.
     pub(super) fn failed(&self, error: io::Error) -> OutputError {
         OutputError::io("cannot write", &self.to)(error)
+    }
+
+    /// How much has been written.
+    pub(super) fn position(&mut self) -> io::Result<u64> {
+        self.file.stream_position()
+    }
+
+    /// Writes something that was written before once more.
+    pub(super) fn rewrite(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = self.file.stream_position()?;
+        self.file.seek(SeekFrom::Start(at))?;
+        self.file.write_all(bytes)?;
+        self.file.seek(SeekFrom::Start(end)).map(drop)
     }
 
     /// Puts the file in its place, for good.

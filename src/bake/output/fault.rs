@@ -24,6 +24,14 @@ pub enum OutputError {
         /// What is wrong with it.
         message: String,
     },
+    /// A layer is what its digest says, and still cannot be read, or not to what the image says is in it.
+    #[error("the layer {digest} cannot be unpacked: {source}")]
+    Layer {
+        /// Which.
+        digest: Digest,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// What is at the place is not what could be added to or replaced.
     #[error("{}: {message}", path.display())]
     Taken {

@@ -86,8 +86,7 @@ impl<'p> Layout<'p> {
             return Ok(());
         }
         let mut aside = Aside::begin(self.path, &to)?;
-        let failed = |error| OutputError::io("cannot write", &to)(error);
-        blobs.copy(at, &mut aside, &failed)?;
+        blobs.copy(at, &mut aside)?;
         aside.finish()
     }
 

@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub enum Place {
     /// An OCI layout folder, which may hold other images already.
     Oci(PathBuf),
+    /// A file for `docker load`, of one platform.
+    DockerArchive(PathBuf),
 }
 
 /// A text that names no place.
@@ -22,6 +24,7 @@ impl Place {
     pub fn below(self, folder: &Path) -> Self {
         match self {
             Self::Oci(path) => Self::Oci(folder.join(path)),
+            Self::DockerArchive(path) => Self::DockerArchive(folder.join(path)),
         }
     }
 }
@@ -33,6 +36,7 @@ impl FromStr for Place {
         match text.split_once(':') {
             Some((_, "")) | None => Err(PlaceError(text.to_owned())),
             Some(("oci", path)) => Ok(Self::Oci(path.into())),
+            Some(("docker-archive", path)) => Ok(Self::DockerArchive(path.into())),
             Some(_) => Err(PlaceError(text.to_owned())),
         }
     }
@@ -42,6 +46,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Oci(path) => write!(f, "oci:{}", path.display()),
+            Self::DockerArchive(path) => write!(f, "docker-archive:{}", path.display()),
         }
     }
 }
