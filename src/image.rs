@@ -1,6 +1,10 @@
 //! Container images as bytes: what registries and layouts hold, read strictly; layers, and what they hold.
 
 pub mod below;
+pub mod compress;
+mod gzip;
 pub mod layer;
 pub mod listing;
 pub mod oci;
+pub mod tar;
+mod zstd;
