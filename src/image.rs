@@ -2,8 +2,12 @@
 
 pub mod assemble;
 pub mod below;
+pub mod compress;
+mod gzip;
 pub mod layer;
 pub mod listing;
 pub mod moment;
 pub mod oci;
 pub mod settle;
+pub mod tar;
+mod zstd;
