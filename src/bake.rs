@@ -3,5 +3,6 @@
 pub mod built;
 pub mod event;
 pub mod interrupt;
+pub mod output;
 pub mod port;
 pub mod resolve;

@@ -2,6 +2,8 @@
 
 pub mod assemble;
 pub mod below;
+pub mod compress;
+mod gzip;
 pub mod layer;
 pub mod listing;
 pub mod moment;
@@ -9,3 +11,5 @@ pub mod oci;
 pub mod scan;
 pub mod settle;
 pub mod stack;
+pub mod tar;
+mod zstd;
