@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod below;
+pub mod flat;
 pub mod layer;
 pub mod listing;
 pub mod moment;
