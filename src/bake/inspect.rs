@@ -19,6 +19,8 @@ use crate::tree::Node;
 pub struct Inspection {
     /// What was asked for.
     pub name: String,
+    /// Repository and tag, where elkbake built it.
+    pub reference: Option<String>,
     /// Its index or manifest; an archive has none.
     pub digest: Option<Digest>,
     /// The image on each platform.
@@ -111,9 +113,15 @@ pub struct Big {
 /// Looks at an image. `listings` are those of its layers, platform by platform, as far as they are known; `most` is how
 /// many of the biggest files are named.
 #[must_use]
-pub fn inspect(name: &str, found: &Found, listings: &[Vec<Option<Listing>>], most: usize) -> Inspection {
+pub fn inspect(
+    name: &str,
+    reference: Option<String>,
+    found: &Found,
+    listings: &[Vec<Option<Listing>>],
+    most: usize,
+) -> Inspection {
     let images = found.images.iter().zip(listings).map(|(image, listings)| one(image, listings, most));
-    Inspection { name: name.to_owned(), digest: found.digest, images: images.collect() }
+    Inspection { name: name.to_owned(), reference, digest: found.digest, images: images.collect() }
 }
 
 fn one(image: &FoundImage, listings: &[Option<Listing>], most: usize) -> Inspected {
@@ -125,7 +133,7 @@ fn one(image: &FoundImage, listings: &[Option<Listing>], most: usize) -> Inspect
         layers: image.layers.iter().zip(listings).map(|(layer, listing)| inspected(layer, listing.as_ref())).collect(),
         plugins: image.plugins.clone(),
         biggest: biggest(listings, most),
-        size: image.layers.iter().map(|layer| layer.descriptor.size).sum(),
+        size: image.layers.iter().map(|layer| layer.descriptor.size).fold(0, u64::saturating_add),
         complete: listings.iter().all(Option::is_some),
     }
 }
@@ -159,7 +167,7 @@ fn inspected(layer: &FoundLayer, listing: Option<&Listing>) -> InspectedLayer {
         media_type: layer.descriptor.media_type.clone(),
         diff_id: layer.diff_id,
         files: sizes.as_ref().map(Vec::len),
-        content: sizes.as_ref().map(|sizes| sizes.iter().sum()),
+        content: sizes.map(|sizes| sizes.into_iter().fold(0, u64::saturating_add)),
     }
 }
 
