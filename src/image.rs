@@ -2,9 +2,13 @@
 
 pub mod assemble;
 pub mod below;
+pub mod compress;
 pub mod flat;
+mod gzip;
 pub mod layer;
 pub mod listing;
 pub mod moment;
 pub mod oci;
 pub mod settle;
+pub mod tar;
+mod zstd;
