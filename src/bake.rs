@@ -2,6 +2,8 @@
 
 pub mod built;
 pub mod event;
+pub mod found;
+pub mod inspect;
 pub mod interrupt;
 pub mod output;
 pub mod port;

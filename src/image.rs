@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod below;
 pub mod compress;
+pub mod flat;
 mod gzip;
 pub mod layer;
 pub mod listing;

@@ -15,7 +15,7 @@ use super::blobs::Blobs;
 use super::fault::OutputError;
 use super::image::{Image, blob_name};
 use crate::digest::{Digest, Verifying};
-use crate::image::oci::{Descriptor, LONGEST_MANIFEST};
+use crate::image::oci::{Descriptor, LONGEST_MANIFEST, REF_NAME};
 
 /// The file that makes a folder a layout, and the only version of layouts that there is.
 const MARK: &str = "oci-layout";
@@ -23,9 +23,6 @@ const VERSION: &str = "1.0.0";
 
 const INDEX: &str = "index.json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-
-/// The annotation that names an image in a layout: its tag.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// How long to wait before asking again whether another run is done.
 const PAUSE: Duration = Duration::from_millis(50);
