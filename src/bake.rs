@@ -3,6 +3,9 @@
 pub mod build;
 pub mod built;
 pub mod event;
+pub mod found;
+pub mod inspect;
 pub mod interrupt;
+pub mod output;
 pub mod port;
 pub mod resolve;

@@ -8,7 +8,9 @@ mod build;
 mod check;
 mod failure;
 mod global;
+mod inspect;
 mod lock;
+mod plain;
 mod plan;
 mod planner;
 mod progress;
@@ -17,6 +19,7 @@ mod shell;
 mod size;
 mod snippet;
 mod store;
+mod subject;
 mod surroundings;
 mod ui;
 mod workspace;
@@ -57,6 +60,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Check(args) => check::check(args, global, ui, surroundings),
         Command::Lock(args) => lock::lock(args, global, ui, surroundings),
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
+        Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use super::fault::BuildFault;
 use crate::bake::base::Base;
+use crate::contents::Spool;
+use crate::digest::Digest;
 use crate::image::below::{Below, BelowError};
 use crate::image::layer::Layer;
 use crate::image::listing::Listing;
+use crate::image::scan::{self, Scan};
 use crate::name::ImagePath;
 use crate::store::Store;
 use crate::tree::{Entry, Node};
@@ -33,6 +36,23 @@ impl<'b> Overlay<'b> {
         let listing = std::str::from_utf8(&bytes).ok().and_then(|text| Listing::parse(text).ok()).ok_or_else(lost)?;
         self.layers.push((layer.clone(), listing));
         Ok(())
+    }
+
+    /// The bytes of a file of a layer, which is read once more for them: this is asked of a few small files only.
+    fn taken_out(
+        &self,
+        layer: &Layer,
+        path: &ImagePath,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, BelowError> {
+        let Some(blob) = self.store.read(&layer.digest)? else {
+            return Err(format!("layer {} is not in the store any more", layer.digest).into());
+        };
+        let wanted = |other: &ImagePath, _| other == path;
+        let scan = Scan { diff_id: Some(layer.diff_id), wanted: &wanted, whole: false };
+        let scanned = scan::scan(&scan, blob, Spool::new(self.store.scratch()?))?;
+        Ok(Some(scanned.contents.bytes(digest, limit)?))
     }
 
     /// The topmost layer that has a say about a path, and what it says.
@@ -88,10 +108,7 @@ impl Below for Overlay<'_> {
         match self.said(path) {
             None => self.base.bytes(path, limit),
             Some((layer, Some(Entry { node: Node::File { digest, .. }, .. }))) => {
-                if let Some(bytes) = self.store.bytes(digest, limit)? {
-                    return Ok(Some(bytes));
-                }
-                Ok(None)
+                self.taken_out(layer, path, digest, limit)
             }
             Some(_) => Ok(None),
         }
