@@ -7,12 +7,15 @@
 mod baked;
 mod base;
 mod discovery;
+pub mod elasticsearch;
 mod environment;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap;
+pub mod install;
+pub(crate) mod java_properties;
 pub mod kibana;
 mod password;
 mod plugin;
@@ -29,6 +32,7 @@ use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
+pub use install::{interest, plugin as install};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;

@@ -44,7 +44,10 @@ fn an_image_from_nothing_holds_the_recipes_files_and_says_what_the_recipe_says()
     let build = kitchen.build("app");
     let baked = kitchen.baked(&build, 0);
     let said: Vec<_> = baked.layers[0].iter().map(|(name, item)| format!("{name} {}", item.text())).collect();
-    assert_eq!(said, ["bin/ d 0755 0:0", "bin/app f 0755 0:0 #!", "etc/ d 0755 0:0", "etc/app.conf f 0640 1000:0 a = 1"]);
+    assert_eq!(
+        said,
+        ["bin/ d 0755 0:0", "bin/app f 0755 0:0 #!", "etc/ d 0755 0:0", "etc/app.conf f 0640 1000:0 a = 1"]
+    );
     assert_eq!(baked.config["config"]["Entrypoint"], json!(["/bin/app"]));
     assert_eq!(baked.config["config"]["User"], "1000");
     assert_eq!(baked.config["architecture"], "amd64");
@@ -121,5 +124,8 @@ fn commands_and_hosts_and_secrets_are_refused() {
     on_rootfs(run).run(&["build", "app"]).code(6).complains("the step `setup` is a command");
     let kitchen = Kitchen::new().recipe("app", &recipe("scratch", "")).file("images/app/key", "AKIAIOSFODNN7EXAMPLA");
     kitchen.run(&["build", "app"]).code(7).complains("images/app/key");
-    assert!(!kitchen.store().join("v1/index").exists() || kitchen.store().join("v1/index").read_dir().unwrap().next().is_none());
+    assert!(
+        !kitchen.store().join("v1/index").exists()
+            || kitchen.store().join("v1/index").read_dir().unwrap().next().is_none()
+    );
 }

@@ -174,7 +174,8 @@ fn built_by(kitchen: &Kitchen, script: &str) -> String {
 fn an_image_does_not_depend_on_folder_umask_user_locale_time_or_processors() {
     let recipe = RECIPE.to_owned() + "[[archive]]\nname = \"a\"\npath = \"a.tar\"\ninto = \"/srv\"\n";
     let archive = crate::kitchen::baked::tarball(&[("z", 0o644, "z"), ("b/", 0o711, ""), ("b/x", 0o600, "x")]);
-    let files = |files: &[(&str, &str)]| kitchen(&recipe, files).file("a.tar", &archive).file("images/app/big", large(1));
+    let files =
+        |files: &[(&str, &str)]| kitchen(&recipe, files).file("a.tar", &archive).file("images/app/big", large(1));
     let one = files(&FILES);
     let reversed: Vec<_> = FILES.iter().rev().copied().collect();
     let other = files(&reversed);

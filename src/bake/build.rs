@@ -4,6 +4,7 @@
 //! is missing is fetched, unpacked and written, on all platforms side by side.
 
 mod annotate;
+mod base;
 mod fault;
 mod image;
 mod layer;
@@ -13,4 +14,4 @@ mod source;
 
 pub use fault::{BuildError, BuildFault};
 pub use image::build;
-pub use order::Order;
+pub use order::{Order, Parent};

@@ -6,16 +6,16 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::check;
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use super::check;
 use super::planner::{Planned, Planner};
 use super::size::bytes;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::Workspace;
 use super::world::World;
-use crate::bake::build::{self, Order};
+use crate::bake::build::{self, Order, Parent};
 use crate::bake::built::{Built, BuiltImage};
 use crate::bake::event::Event;
 use crate::digest::Digest;
@@ -88,44 +88,50 @@ fn one(
     planner: &Planner<'_>,
     name: &RecipeName,
     was_named: bool,
-    built: &mut BTreeMap<Digest, Built>,
+    known: &mut BTreeMap<Digest, Built>,
 ) -> Result<Option<Done>, Failure> {
     let start = Instant::now();
     let line = planner.line(name)?;
-    let mut last: Option<Done> = None;
+    let mut parent: Option<Parent<'_>> = None;
+    let mut last = None;
     for planned in &line {
-        let Work::Image(work) = planned.plan.work() else {
+        let (Work::Image(work), Recipe::Image(image)) = (planned.plan.work(), &planned.loaded.recipe.value) else {
             let message = format!("recipe {name} makes a host's image");
-            return if was_named {
-                Err(Failure::input(message).hint("`elkbake build` makes container images"))
-            } else {
-                Ok(None)
-            };
+            let refusal = Failure::input(message).hint("`elkbake build` makes container images");
+            return if was_named { Err(refusal) } else { Ok(None) };
         };
-        let (image, was_there) = image(planner, planned, last.as_ref().map(|done| &done.built), built)?;
+        let order = Order {
+            plan: &planned.plan,
+            recipe: &planned.loaded.recipe,
+            image,
+            lock: &planned.lock.value,
+            local: &planned.loaded.local,
+            parent: parent.take(),
+            stamps: &planner.stamps,
+        };
+        let (built, was_there) = image_of(planner, planned, &order, known)?;
+        known.insert(built.key, built.clone());
         last = Some(Done {
             name: planned.loaded.name.clone(),
             tag: planned.plan.tag().to_string(),
             repository: work.repository.to_string(),
-            built: image,
+            built: built.clone(),
             was_there,
             seconds: start.elapsed().as_secs_f64(),
         });
+        parent = Some(Parent { built, order: Box::new(order) });
     }
     Ok(last)
 }
 
 /// Builds one recipe; tells whether it was there already.
-fn image(
+fn image_of(
     planner: &Planner<'_>,
     planned: &Planned,
-    parent: Option<&Built>,
-    built: &mut BTreeMap<Digest, Built>,
+    order: &Order<'_>,
+    known: &BTreeMap<Digest, Built>,
 ) -> Result<(Built, bool), Failure> {
-    let Recipe::Image(image) = &planned.loaded.recipe.value else {
-        return Err(Failure::input(format!("recipe {} makes no container image", planned.loaded.name)));
-    };
-    if let Some(built) = built.get(&planned.plan.key()) {
+    if let Some(built) = known.get(&planned.plan.key()) {
         return Ok((built.clone(), true));
     }
     let opened = planner.world.open()?;
@@ -135,18 +141,7 @@ fn image(
         return Ok((there, true));
     }
     check::refuse_secrets(planner.workspace, &planned.loaded)?;
-    let order = Order {
-        plan: &planned.plan,
-        recipe: &planned.loaded.recipe,
-        image,
-        lock: &planned.lock.value,
-        local: &planned.loaded.local,
-        parent,
-        stamps: &planner.stamps,
-    };
-    let made = build::build(order, &ports, &planner.world.interrupt)?;
-    built.insert(planned.plan.key(), made.clone());
-    Ok((made, false))
+    Ok((build::build(order, &ports)?, false))
 }
 
 fn text(done: &Done, ui: &Ui) -> String {

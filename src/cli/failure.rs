@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::bake::base::BaseError;
 use crate::bake::build::{BuildError, BuildFault};
 use crate::bake::port::PortError;
 
@@ -107,10 +106,8 @@ impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         let exit = match &error.fault {
             BuildFault::Port(port) => exit_of(port),
-            BuildFault::Base(base) => base.port().map_or(Exit::BadInput, exit_of),
             BuildFault::Settle(SettleError::Below(below)) | BuildFault::Install(InstallError::Below(below)) => {
-                let base = below.downcast_ref::<BaseError>();
-                base.and_then(BaseError::port).map_or(Exit::BadInput, exit_of)
+                below.downcast_ref::<Fault>().map_or(Exit::BadInput, of_fault)
             }
             BuildFault::Input(fault) => of_fault(fault),
             BuildFault::Run(_) => Exit::Docker,

@@ -22,11 +22,10 @@ use crate::name::ImagePath;
 
 use collect::Collector;
 use entries::Entries;
-use inflate::Inflated;
 use refusal::Refusal;
 use stream::Stream;
 
-pub use inflate::Packing;
+pub use inflate::{Inflated, Packing};
 
 /// Which files' bytes are wanted, by path and size.
 pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);

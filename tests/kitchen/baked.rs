@@ -26,9 +26,16 @@ pub struct Item {
 
 impl Item {
     pub fn text(&self) -> String {
-        format!("{} {:04o} {}:{} {}", self.kind, self.mode, self.owner.0, self.owner.1, String::from_utf8_lossy(&self.content))
-            .trim_end()
-            .to_owned()
+        format!(
+            "{} {:04o} {}:{} {}",
+            self.kind,
+            self.mode,
+            self.owner.0,
+            self.owner.1,
+            String::from_utf8_lossy(&self.content)
+        )
+        .trim_end()
+        .to_owned()
     }
 }
 

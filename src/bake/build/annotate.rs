@@ -20,8 +20,8 @@ pub(super) fn annotations(order: &Order<'_>, created: Moment) -> BTreeMap<String
         From::Registry(reference) => Some(reference.to_string()),
         _ => None,
     };
-    let base_digest = match order.parent {
-        Some(parent) => parent.top().map(|top| top.digest),
+    let base_digest = match &order.parent {
+        Some(parent) => parent.built.top().map(|top| top.digest),
         None => order.lock.base.as_ref().and_then(|base| base.digest),
     };
     // Not the recipe's name: two recipes that say the same make the same image.

@@ -1,6 +1,5 @@
 //! Why an image could not be built.
 
-use crate::bake::base::BaseError;
 use crate::bake::port::PortError;
 use crate::bake::resolve::Fault;
 use crate::image::layer::LayerError;
@@ -9,11 +8,10 @@ use crate::image::settle::SettleError;
 use crate::name::RecipeName;
 use crate::product::InstallError;
 use crate::store::StoreError;
-use crate::unpack::UnpackError;
 
 /// Why an image could not be built.
 #[derive(Debug, thiserror::Error)]
-#[error("recipe {recipe}{}: {fault}", at(.at))]
+#[error("recipe {recipe}{}: {fault}", place(.at))]
 pub struct BuildError {
     /// Which recipe.
     pub recipe: RecipeName,
@@ -23,8 +21,8 @@ pub struct BuildError {
     pub fault: BuildFault,
 }
 
-fn at(place: &str) -> String {
-    if place.is_empty() { String::new() } else { format!(", {place}") }
+fn place(at: &str) -> String {
+    if at.is_empty() { String::new() } else { format!(", {at}") }
 }
 
 /// What went wrong.
@@ -36,15 +34,9 @@ pub enum BuildFault {
     /// The store could not take or give something.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The base could not be had or read.
-    #[error(transparent)]
-    Base(#[from] BaseError),
-    /// A file of the project is not what the lock pins.
+    /// An input could not be had or read, or is not what the lock pins.
     #[error(transparent)]
     Input(#[from] Fault),
-    /// An archive was refused.
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -70,9 +62,10 @@ impl BuildFault {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Input(_) | Self::Store(StoreError::Mismatch(_)) => Some("run `elkbake lock`".to_owned()),
+            Self::Input(Fault::Wrong { .. }) | Self::Store(StoreError::Mismatch(_)) => {
+                Some("run `elkbake lock`".to_owned())
+            }
             Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
-            Self::Unpack(error) => error.help(),
             Self::Run(_) => Some(
                 "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \
                  without a container engine"

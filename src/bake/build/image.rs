@@ -1,12 +1,12 @@
 //! An image on all its platforms.
 
 use super::annotate::annotations;
+use super::base;
 use super::fault::{BuildError, BuildFault};
 use super::order::{Bench, Order};
 use super::overlay::Overlay;
 use crate::bake::base::Base;
 use crate::bake::built::{Built, BuiltImage, BuiltLayer};
-use crate::bake::interrupt::Interrupt;
 use crate::bake::port::PortError;
 use crate::bake::resolve::World;
 use crate::image::assemble::{self, Part, Parts, Written};
@@ -14,18 +14,17 @@ use crate::image::moment::Moment;
 use crate::image::oci::{self, Descriptor};
 use crate::parallel;
 use crate::plan::{LayerKind, PlatformPlan, Work};
-use crate::recipe::From;
 
 /// Builds an image, unless it was built before.
 ///
 /// # Errors
 /// Of the first platform that fails; what was made until then is kept in the store.
-pub fn build(order: Order<'_>, world: &World<'_>, interrupt: &Interrupt) -> Result<Built, BuildError> {
-    let bench = Bench { order, world, interrupt };
+pub fn build(order: &Order<'_>, world: &World<'_>) -> Result<Built, BuildError> {
+    let bench = Bench { order, world };
     let fail = |at: String| {
         move |fault: BuildFault| {
             // Whatever a step says that was told to stop: that is why.
-            let fault = if interrupt.requested() { PortError::Interrupted.into() } else { fault };
+            let fault = if world.interrupt.requested() { PortError::Interrupted.into() } else { fault };
             BuildError { recipe: order.plan.name().clone(), at, fault }
         }
     };
@@ -35,6 +34,9 @@ pub fn build(order: Order<'_>, world: &World<'_>, interrupt: &Interrupt) -> Resu
     let Work::Image(work) = order.plan.work() else {
         return Err(fail(String::new())(BuildFault::Misfit("it makes no container image".to_owned())));
     };
+    if let Some(run) = order.image.run.first() {
+        return Err(fail(String::new())(BuildFault::Run(run.name.clone())));
+    }
     let platforms = parallel::map(&work.platforms, |on| {
         bench.platform(on).map_err(|(at, fault)| fail(format!("{}{at}", on.platform))(fault))
     });
@@ -49,9 +51,9 @@ impl Bench<'_> {
     /// Builds the image on a platform. A fault comes with the layer it happened at.
     fn platform(&self, on: &PlatformPlan) -> Result<Dated, (String, BuildFault)> {
         let nowhere = |fault: BuildFault| (String::new(), fault);
-        let base = self.base(on).map_err(nowhere)?;
+        let base = base::of(self.order, &on.platform, self.world).map_err(nowhere)?;
         let mut overlay = Overlay::new(&base, self.world.store);
-        let mut layers: Vec<BuiltLayer> = base.layers().to_vec();
+        let mut layers = base.layers();
         let mut plugins = Vec::new();
         for planned in on.layers.iter().filter(|layer| layer.what != LayerKind::Base) {
             let at = |fault| (format!(" {}", planned.what), fault);
@@ -68,22 +70,6 @@ impl Bench<'_> {
         self.assemble(on, &base, layers, plugins).map_err(nowhere)
     }
 
-    fn base(&self, on: &PlatformPlan) -> Result<Base<'_>, BuildFault> {
-        let image = self.order.image;
-        if let Some(parent) = self.order.parent {
-            let of_parent = parent.platforms.iter().find(|built| built.platform == on.platform);
-            let lost = || BuildFault::Misfit(format!("the recipe below was not built for {}", on.platform));
-            return Ok(Base::built(of_parent.ok_or_else(lost)?, self.world)?);
-        }
-        if image.from == From::Scratch {
-            return Ok(Base::scratch(self.world));
-        }
-        let base = self.order.lock.base.as_ref();
-        let locked = base.and_then(|base| base.platform.iter().find(|locked| locked.name == on.platform));
-        let lost = || BuildFault::Misfit(format!("the lock has no base for {}", on.platform));
-        Ok(Base::locked(&image.from, locked.ok_or_else(lost)?, self.world)?)
-    }
-
     fn assemble(
         &self,
         on: &PlatformPlan,
@@ -94,11 +80,12 @@ impl Bench<'_> {
         let stated = base.config().map(oci::config).transpose()?.and_then(|config| config.created);
         let stated = stated.and_then(|created| Moment::parse(&created)).unwrap_or(Moment::NONE);
         let created = self.order.stamps.epoch.map_or(stated, Moment::from_epoch);
-        let annotations = annotations(&self.order, created);
+        let annotations = annotations(self.order, created);
+        let of_base = layers.iter().take_while(|layer| layer.what == LayerKind::Base).count();
         let part = |(i, layer): (usize, &BuiltLayer)| Part {
             descriptor: layer.descriptor.clone(),
             diff_id: layer.diff_id,
-            made_by: (i >= base.layers().len()).then(|| layer.what.to_string()),
+            made_by: (i >= of_base).then(|| layer.what.to_string()),
         };
         let parts: Vec<_> = layers.iter().enumerate().map(part).collect();
         let documents = assemble::image(Parts {
@@ -119,7 +106,7 @@ impl Bench<'_> {
         let platforms: Vec<_> = platforms.into_iter().map(|(image, _)| image).collect();
         let index = if platforms.len() > 1 {
             let images = platforms.iter().map(|image| (&image.platform, &image.manifest));
-            Some(self.keep(&assemble::index(images, &annotations(&self.order, newest)))?)
+            Some(self.keep(&assemble::index(images, &annotations(self.order, newest)))?)
         } else {
             None
         };

@@ -16,7 +16,6 @@ use crate::plan::{LayerKind, PlannedLayer};
 use crate::product::{self, Job, PluginFacts};
 use crate::recipe::{Archive, Plugin};
 use crate::tree::Tree;
-use crate::unpack::{self, Limits};
 
 /// What is kept under a layer's input.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -80,11 +79,11 @@ impl Bench<'_> {
             LayerKind::Files => Ok(self.files()),
             LayerKind::Archive(name) => {
                 let is_it = |a: &&Archive| a.name == *name && is_for(&a.platforms, platform);
-                self.archive(image.archive.iter().find(is_it).ok_or_else(lost)?, platform)
+                image.archive.iter().find(is_it).map(|_| Batch::default()).ok_or_else(lost)
             }
             LayerKind::Plugin(name) => {
                 let is_it = |p: &&Plugin| p.name == *name && is_for(&p.platforms, platform);
-                self.plugin(image.plugin.iter().find(is_it).ok_or_else(lost)?, platform, below)
+                image.plugin.iter().find(is_it).map(|_| Batch::default()).ok_or_else(lost)
             }
         }
     }
@@ -98,36 +97,6 @@ impl Bench<'_> {
             }
         }
         Batch { tree: local.tree.clone(), contents, owned: local.owned.clone(), ..Batch::default() }
-    }
-
-    fn archive(&self, archive: &Archive, platform: &Platform) -> Result<Batch, BuildFault> {
-        let locked = self.locked(&Input::Archive(archive.name.clone()), platform)?;
-        let file = self.open(locked, archive.path.as_ref())?;
-        if !archive.unpack {
-            let mut contents = Contents::default();
-            contents.add_part(locked.sha256, Arc::new(file), 0, locked.size);
-            return Ok(Batch { tree: unpack::place_file(archive, locked.sha256, locked.size), contents, ..Batch::default() });
-        }
-        let spool = self.world.store.scratch()?;
-        let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::default(), &|_| self.go_on())?;
-        let tree = unpack::place(archive, &unpacked.tree)?;
-        Ok(Batch { tree, contents: unpacked.contents, ..Batch::default() })
-    }
-
-    fn plugin(&self, plugin: &Plugin, platform: &Platform, below: &dyn Below) -> Result<Batch, BuildFault> {
-        let locked = self.locked(&Input::Plugin(plugin.name.clone()), platform)?;
-        let file = self.open(locked, plugin.path.as_ref())?;
-        let spool = self.world.store.scratch()?;
-        let package = unpack::unpack(&plugin.name, file, spool, &Limits::default(), &|_| self.go_on())?;
-        let (product, version) = (self.order.image.product, &self.order.image.version);
-        let job = Job { product, version, platform, name: &plugin.name, package: &package, below };
-        let installed = product::install(&job)?;
-        Ok(Batch {
-            tree: installed.tree,
-            contents: installed.contents,
-            plugin: Some(installed.facts),
-            ..Batch::default()
-        })
     }
 }
 

@@ -3,7 +3,6 @@
 use std::io;
 
 use crate::bake::built::Built;
-use crate::bake::interrupt::Interrupt;
 use crate::bake::resolve::World;
 use crate::local::Local;
 use crate::lock::Lock;
@@ -12,7 +11,7 @@ use crate::recipe::{ImageRecipe, Recipe};
 use crate::text::Document;
 
 /// One recipe that was planned, with all that its plan was made of.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Order<'a> {
     /// The plan.
     pub plan: &'a Plan,
@@ -25,22 +24,30 @@ pub struct Order<'a> {
     /// Its own files.
     pub local: &'a Local,
     /// The image that it builds on, where that is another recipe's.
-    pub parent: Option<&'a Built>,
+    pub parent: Option<Parent<'a>>,
     /// What is said from outside.
     pub stamps: &'a Stamps,
+}
+
+/// The image of another recipe, built before.
+#[derive(Clone)]
+pub struct Parent<'a> {
+    /// The image.
+    pub built: Built,
+    /// What it was built from: layers of its own base may have to be fetched.
+    pub order: Box<Order<'a>>,
 }
 
 /// What every step of a build is done with.
 #[derive(Clone, Copy)]
 pub(super) struct Bench<'a> {
-    pub(super) order: Order<'a>,
+    pub(super) order: &'a Order<'a>,
     pub(super) world: &'a World<'a>,
-    pub(super) interrupt: &'a Interrupt,
 }
 
 impl Bench<'_> {
     /// Fails once the person wants to stop.
     pub(super) fn go_on(&self) -> io::Result<()> {
-        if self.interrupt.requested() { Err(io::Error::other("interrupted")) } else { Ok(()) }
+        if self.world.interrupt.requested() { Err(io::Error::other("interrupted")) } else { Ok(()) }
     }
 }

@@ -5,10 +5,10 @@
 
 use std::io::{self, Read};
 
+use super::ScanError;
 use super::head::{BLOCK, Extension, Head, LONGEST_EXTENSION};
 use super::refusal::Refusal;
 use super::stream::Stream;
-use super::ScanError;
 
 /// The entries of a tar stream.
 pub(super) struct Entries<R> {

@@ -57,7 +57,8 @@ impl Extension {
             let (Some(record), Some(equals)) = (record, equals) else { return Err(broken()) };
             let (key, value) = (&record[..equals], &record[equals + 1..]);
             bytes = &bytes[length..];
-            let known = matches!(key, b"path" | b"linkpath" | b"size" | b"uid" | b"gid") || key.starts_with(b"GNU.sparse.");
+            let known =
+                matches!(key, b"path" | b"linkpath" | b"size" | b"uid" | b"gid") || key.starts_with(b"GNU.sparse.");
             if global && known {
                 // Some readers apply it to all entries, others to none.
                 let message = format!("a global header says `{}`, which readers do not agree about", shown(key));

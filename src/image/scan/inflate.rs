@@ -42,16 +42,23 @@ impl Packing {
 }
 
 /// The bytes inside.
-pub(super) enum Inflated<R: BufRead> {
+pub enum Inflated<R: BufRead> {
+    /// As they are.
     Plain(R),
+    /// From gzip, of any number of members.
     Gzip(Box<MultiGzDecoder<R>>),
+    /// From zstd, of any number of frames.
     Zstd(zstd::Decoder<'static, R>),
+    /// From xz, of any number of streams.
     Xz(Box<XzReader<R>>),
 }
 
 impl<R: BufRead> Inflated<R> {
     /// Looks at the first bytes; `None` where they are compressed in a way that is not read.
-    pub(super) fn new(mut from: R) -> io::Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn new(mut from: R) -> io::Result<Option<Self>> {
         Ok(Some(match Packing::of(from.fill_buf()?) {
             Packing::Plain => Self::Plain(from),
             Packing::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(from))),
@@ -66,7 +73,7 @@ impl<R: BufRead> Inflated<R> {
     }
 
     /// The compressed bytes, as far as they are not used up.
-    pub(super) fn into_inner(self) -> R {
+    pub fn into_inner(self) -> R {
         match self {
             Self::Plain(from) => from,
             Self::Gzip(decoder) => decoder.into_inner(),
