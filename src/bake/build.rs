@@ -13,5 +13,5 @@ mod overlay;
 mod source;
 
 pub use fault::{BuildError, BuildFault};
-pub use image::build;
+pub use image::{build, fetch_base};
 pub use order::{Order, Parent};

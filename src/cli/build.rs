@@ -18,8 +18,9 @@ use super::world::World;
 use crate::bake::build::{self, Order, Parent};
 use crate::bake::built::{Built, BuiltImage};
 use crate::bake::event::Event;
+use crate::bake::output::{self, Desk, Image, Place};
 use crate::digest::Digest;
-use crate::name::RecipeName;
+use crate::name::{Platform, RecipeName, Repository, Tag};
 use crate::plan::{LayerKind, Work};
 use crate::recipe::Recipe;
 
@@ -30,6 +31,8 @@ Examples:
   elkbake build elasticsearch                      # no Docker, no root, no credentials
   elkbake build                                    # all images of the project
   elkbake build --json | jq -r '.builds[].digest'  # for programs
+  elkbake build elasticsearch --output oci:images  # an OCI layout: skopeo, umoci and podman read it
+  elkbake build kibana --output docker-archive:kibana.tar && docker load -i kibana.tar
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
 
 The same recipe, lock and files make the same digest on every machine. What was built before is
@@ -37,6 +40,12 @@ not built again. A recipe without a lock is locked first; with --offline that is
 pub(super) struct BuildArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,
+    /// Also write the image to `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE`
+    #[arg(long, value_name = "PLACE")]
+    output: Vec<Place>,
+    /// Of an image for several platforms, write this one: `linux/arm64`
+    #[arg(long, value_name = "PLATFORM", requires = "output")]
+    platform: Option<Platform>,
     /// Open no socket; what is not at hand is an error
     #[arg(long)]
     offline: bool,
@@ -48,8 +57,8 @@ pub(super) struct BuildArgs {
 /// An image that is in the store now.
 struct Done {
     name: RecipeName,
-    tag: String,
-    repository: String,
+    tag: Tag,
+    repository: Repository,
     built: Built,
     was_there: bool,
     seconds: f64,
@@ -58,6 +67,11 @@ struct Done {
 pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
+    let single = |place: &&Place| !matches!(place, Place::Oci(_));
+    if let Some(place) = args.output.iter().find(single).filter(|_| recipes.len() > 1) {
+        let message = format!("--output {place} takes one image, and {} recipes are to be built", recipes.len());
+        return Err(Failure::usage(message).hint("name one recipe, or write to `oci:FOLDER`, which takes any number"));
+    }
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let mut built = BTreeMap::new();
@@ -65,7 +79,7 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
     let mut failures = Vec::new();
     for name in &recipes {
         // One after the other: each uses all processors already.
-        match one(&planner, name, !args.recipes.is_empty(), &mut built) {
+        match one(&planner, name, args, surroundings, &mut built) {
             Ok(Some(image)) => {
                 if !args.json {
                     ui.result(&text(&image, ui))?;
@@ -87,7 +101,8 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
 fn one(
     planner: &Planner<'_>,
     name: &RecipeName,
-    was_named: bool,
+    args: &BuildArgs,
+    surroundings: &Surroundings,
     known: &mut BTreeMap<Digest, Built>,
 ) -> Result<Option<Done>, Failure> {
     let start = Instant::now();
@@ -98,7 +113,7 @@ fn one(
         let (Work::Image(work), Recipe::Image(image)) = (planned.plan.work(), &planned.loaded.recipe.value) else {
             let message = format!("recipe {name} makes a host's image");
             let refusal = Failure::input(message).hint("`elkbake build` makes container images");
-            return if was_named { Err(refusal) } else { Ok(None) };
+            return if args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
         };
         let order = Order {
             plan: &planned.plan,
@@ -113,15 +128,46 @@ fn one(
         known.insert(built.key, built.clone());
         last = Some(Done {
             name: planned.loaded.name.clone(),
-            tag: planned.plan.tag().to_string(),
-            repository: work.repository.to_string(),
+            tag: planned.plan.tag().clone(),
+            repository: work.repository.clone(),
             built: built.clone(),
             was_there,
             seconds: start.elapsed().as_secs_f64(),
         });
         parent = Some(Parent { built, order: Box::new(order) });
     }
+    if let (Some(done), Some(Parent { order, .. })) = (&last, &parent) {
+        deliver(planner, done, order, args, surroundings)?;
+    }
     Ok(last)
+}
+
+/// Writes an image to the places that were named.
+fn deliver(
+    planner: &Planner<'_>,
+    done: &Done,
+    order: &Order<'_>,
+    args: &BuildArgs,
+    surroundings: &Surroundings,
+) -> Result<(), Failure> {
+    if args.output.is_empty() {
+        return Ok(());
+    }
+    let opened = planner.world.open()?;
+    let tell = |event: Event<'_>| planner.ui.event(event);
+    let ports = opened.ports(planner.workspace, &tell);
+    build::fetch_base(order, &ports, &done.built)?;
+    let host = surroundings.platform();
+    let desk = Desk { store: ports.store, interrupt: ports.interrupt, tell: ports.tell, host: &host };
+    let image = Image::new(&done.built, &done.repository, &done.tag);
+    let image = match &args.platform {
+        Some(platform) => image.on(platform)?,
+        None => image,
+    };
+    for place in &args.output {
+        output::write(&image, &place.clone().below(&surroundings.folder), desk)?;
+    }
+    Ok(())
 }
 
 /// Builds one recipe; tells whether it was there already.
@@ -148,7 +194,7 @@ fn text(done: &Done, ui: &Ui) -> String {
     let Done { name, tag, built, seconds, .. } = done;
     let digest = built.top().map(|top| top.digest.to_string()).unwrap_or_default();
     let did = if done.was_there { "was there".to_owned() } else { format!("built in {seconds:.1} s") };
-    let (name, tag) = (ui.paint(Paint::Bold, name.as_str()), ui.paint(Paint::Green, tag));
+    let (name, tag) = (ui.paint(Paint::Bold, name.as_str()), ui.paint(Paint::Green, tag.as_str()));
     let mut text = format!("{name} {tag} {digest} ({did})\n");
     for image in &built.platforms {
         let own: u64 = own_layers(image).map(|layer| layer.descriptor.size).sum();

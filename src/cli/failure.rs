@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::bake::build::{BuildError, BuildFault};
+use crate::bake::output::OutputError;
 use crate::bake::port::PortError;
 
 use crate::bake::resolve::{Fault, ResolveError};
@@ -115,6 +116,16 @@ impl From<BuildError> for Failure {
         };
         let hint = error.fault.help();
         Self { hint, ..Self::new(exit, error) }
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        let exit = match &error {
+            OutputError::Interrupted => Exit::Interrupted,
+            _ => Exit::BadInput,
+        };
+        Self::new(exit, error)
     }
 }
 

@@ -44,6 +44,23 @@ pub fn build(order: &Order<'_>, world: &World<'_>) -> Result<Built, BuildError> 
     bench.join(platforms).map_err(fail(String::new()))
 }
 
+/// Puts the layers that an image has from its base into the store, where they are not: for those who want all of it.
+///
+/// # Errors
+/// When they cannot be had.
+pub fn fetch_base(order: &Order<'_>, world: &World<'_>, built: &Built) -> Result<(), BuildError> {
+    let held = |layer: &BuiltLayer| world.store.size(&layer.descriptor.digest) == Some(layer.descriptor.size);
+    for image in built.platforms.iter().filter(|image| !image.layers.iter().all(held)) {
+        let fail = |fault: BuildFault| {
+            let fault = if world.interrupt.requested() { PortError::Interrupted.into() } else { fault };
+            BuildError { recipe: order.plan.name().clone(), at: image.platform.to_string(), fault }
+        };
+        let base = base::of(order, &image.platform, world).map_err(fail)?;
+        base.fetch_layers().map_err(|fault| fail(fault.into()))?;
+    }
+    Ok(())
+}
+
 /// An image on one platform, and when it counts as made.
 type Dated = (BuiltImage, Moment);
 
