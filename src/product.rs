@@ -13,6 +13,7 @@ mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap;
+pub mod logstash;
 mod password;
 mod plugin;
 mod removed;

@@ -161,7 +161,11 @@ fn a_layer_has_another_input_only_when_something_of_it_or_below_it_changed() {
     other.insert("/etc/es.yml".parse().unwrap(), file("a: 2"));
     assert_eq!(changed(RECIPE, &lock_text(), &other), [5]);
     assert_eq!(changed(&RECIPE.replace("memory = 4096", "memory = 1"), &lock_text(), &files()), [0; 0]);
-    assert_eq!(changed(&RECIPE.replace("LANG = \"C\"", "LANG = \"D\""), &lock_text(), &files()), [4, 5], "what lies above may build on it");
+    assert_eq!(
+        changed(&RECIPE.replace("LANG = \"C\"", "LANG = \"D\""), &lock_text(), &files()),
+        [4, 5],
+        "what lies above may build on it"
+    );
     let icu = lock_text().replace(&Digest::of(b"analysis-icu").hex(), &Digest::of(b"other").hex());
     assert_eq!(changed(RECIPE, &icu, &files()), [3, 4, 5]);
     let base = lock_text().replace(&Digest::of(b"arm64").hex(), &Digest::of(b"other").hex());
