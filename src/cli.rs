@@ -7,7 +7,9 @@ mod args;
 mod check;
 mod failure;
 mod global;
+mod inspect;
 mod lock;
+mod plain;
 mod plan;
 mod planner;
 mod progress;
@@ -16,6 +18,7 @@ mod shell;
 mod size;
 mod snippet;
 mod store;
+mod subject;
 mod surroundings;
 mod ui;
 mod workspace;
@@ -55,6 +58,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Check(args) => check::check(args, global, ui, surroundings),
         Command::Lock(args) => lock::lock(args, global, ui, surroundings),
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
+        Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

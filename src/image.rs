@@ -2,8 +2,15 @@
 
 pub mod assemble;
 pub mod below;
+pub mod compress;
+pub mod flat;
+mod gzip;
 pub mod layer;
 pub mod listing;
 pub mod moment;
 pub mod oci;
+pub mod scan;
 pub mod settle;
+pub mod stack;
+pub mod tar;
+mod zstd;

@@ -20,6 +20,7 @@ mod command_line;
 mod floors;
 mod kitchen;
 mod lock;
+mod output;
 mod plan;
 mod real;
 mod recipes;

@@ -114,6 +114,13 @@ impl From<ResolveError> for Failure {
     }
 }
 
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let hint = hint_of(&fault).map(str::to_owned);
+        Self { hint, ..Self::new(of_fault(&fault), fault) }
+    }
+}
+
 /// What to do about what could not be had, where that is not said already.
 fn hint_of(fault: &Fault) -> Option<&'static str> {
     match fault {

@@ -31,7 +31,7 @@ use lockfile::{LockedGem, Lockfile};
 use pack::PackedGem;
 use resolve::{Decided, Present};
 use specification::{GemPlatform, Specification};
-use version::Version;
+use version::{Requirement, Version};
 
 /// Where Logstash is in its image.
 const HOME: &str = "/usr/share/logstash";
@@ -54,6 +54,13 @@ const LOCKFILE: &str = "/Gemfile.lock";
 /// Says what is wrong with the metadata.
 pub fn gemspec(metadata: &str) -> Result<String, String> {
     Specification::read(metadata).map(|spec| ruby::gemspec(&spec))
+}
+
+/// Whether a version of a gem satisfies what another asks of it, such as `>= 1.2, < 3`; `None` where one of them is
+/// not written as RubyGems reads it.
+#[must_use]
+pub fn is_met(requirement: &str, version: &str) -> Option<bool> {
+    Some(Requirement::parse(requirement.split(','))?.is_met_by(&Version::parse(version)?))
 }
 
 /// Installs an offline pack, or one gem: then the package is a tree with nothing in it but the gem's file.
