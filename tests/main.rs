@@ -18,6 +18,7 @@ mod bad_input;
 mod check;
 mod command_line;
 mod floors;
+mod inspect;
 mod kitchen;
 mod lock;
 mod output;
