@@ -1,5 +1,6 @@
 //! The order of the steps, and the ports through which they reach the world.
 
+pub mod base;
 pub mod built;
 pub mod event;
 pub mod found;

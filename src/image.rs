@@ -9,6 +9,8 @@ pub mod layer;
 pub mod listing;
 pub mod moment;
 pub mod oci;
+pub mod scan;
 pub mod settle;
+pub mod stack;
 pub mod tar;
 mod zstd;

@@ -7,12 +7,16 @@
 mod baked;
 mod base;
 mod discovery;
+pub mod elasticsearch;
 mod environment;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap;
+pub mod install;
+pub(crate) mod java_properties;
+pub mod kibana;
 mod password;
 mod plugin;
 mod removed;

@@ -1,6 +1,6 @@
 //! From a recipe to its lock: every input is found, looked at and pinned; what was pinned before stays where it is.
 
-mod base;
+pub(in crate::bake) mod base;
 mod docker_archive;
 mod fault;
 mod file;

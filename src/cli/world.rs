@@ -44,6 +44,7 @@ pub(super) struct AtHand {
 pub(super) struct Opened {
     wire: Wire,
     store: Store,
+    interrupt: Interrupt,
 }
 
 impl Opened {
@@ -67,6 +68,7 @@ impl Opened {
             maven: workspace.project.defaults.maven.as_ref(),
             store: &self.store,
             tell,
+            interrupt: &self.interrupt,
         }
     }
 }
@@ -116,7 +118,7 @@ impl<'w> World<'w> {
     fn open_now(&self) -> Result<Opened, Failure> {
         let store = store::open(self.global, self.surroundings)?;
         let wire = Wire::new(self.wire_config()?).map_err(Failure::usage)?;
-        Ok(Opened { wire, store })
+        Ok(Opened { wire, store, interrupt: self.interrupt.clone() })
     }
 
     fn wire_config(&self) -> Result<WireConfig, Failure> {

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::bake::event::Listener;
+use crate::bake::interrupt::Interrupt;
 use crate::bake::port::{AmiLookup, Download, Fetch, PortError, Registry};
 use crate::digest::Digest;
 use crate::recipe::Url;
@@ -29,6 +30,8 @@ pub struct World<'w> {
     pub store: &'w Store,
     /// Who is told.
     pub tell: Listener<'w>,
+    /// Whether to stop.
+    pub interrupt: &'w Interrupt,
 }
 
 impl<'w> World<'w> {
