@@ -2,6 +2,7 @@
 
 use super::plugin::{InstallError, Installed, Job};
 use super::{elasticsearch, kibana};
+use crate::name::ImagePath;
 use crate::recipe::Product;
 
 /// Installs a plugin.
@@ -20,5 +21,15 @@ pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
                 "take it in as an `[[archive]]`, which is unpacked to where you say",
             ))
         }
+    }
+}
+
+/// Which files of a base an installer of the product asks for: they are kept when the base is read.
+#[must_use]
+pub fn interest(product: Product) -> &'static (dyn Fn(&ImagePath, u64) -> bool + Sync) {
+    match product {
+        Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size),
+        Product::Kibana => &|path, _| kibana::interest(path),
+        Product::Logstash | Product::Filebeat | Product::FluentBit | Product::Generic => &|_, _| false,
     }
 }
