@@ -72,7 +72,7 @@ impl<R: Read> Entries<R> {
 
     /// Passes over what is left of an entry.
     fn skip(&mut self) -> Result<(), ScanError> {
-        let mut left = self.rest + self.padding;
+        let mut left = self.rest.saturating_add(self.padding);
         (self.rest, self.padding) = (0, 0);
         while left > 0 {
             let most = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));

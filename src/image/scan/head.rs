@@ -114,9 +114,11 @@ impl Head {
     pub(super) fn new(block: &[u8; BLOCK], said: Extension) -> Result<Self, Refusal> {
         let mut header = tar::Header::new_old();
         header.as_mut_bytes().copy_from_slice(block);
+        let summed = sums_up(&header);
+        fill_blank(&mut header);
         let name = said.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let refuse = |message: &str| Refusal::of(&name, message);
-        if !sums_up(&header) {
+        if !summed {
             return Err(Refusal::new("it has a damaged entry, or is no tarball"));
         }
         let damaged = |_| refuse("its header is damaged");
@@ -146,6 +148,16 @@ impl Head {
         let number = |number: std::io::Result<Option<u32>>| number.ok().flatten().unwrap_or(0);
         let device = (number(header.device_major()), number(header.device_minor()));
         Ok(Self { name, link, size, mode, owner, kind, mtime, device, attributes: said.attributes })
+    }
+}
+
+/// To most readers a number that is left out is zero.
+fn fill_blank(header: &mut tar::Header) {
+    let old = header.as_old_mut();
+    for field in [&mut old.mode[..], &mut old.uid[..], &mut old.gid[..], &mut old.size[..]] {
+        if field.iter().all(|byte| matches!(byte, 0 | b' ')) {
+            field.fill(b'0');
+        }
     }
 }
 
