@@ -17,6 +17,7 @@ mod heap;
 pub mod install;
 pub(crate) mod java_properties;
 pub mod kibana;
+pub mod logstash;
 mod password;
 mod plugin;
 mod removed;

@@ -1,7 +1,7 @@
 //! Which product's installer a plugin is given to.
 
 use super::plugin::{InstallError, Installed, Job};
-use super::{elasticsearch, kibana};
+use super::{elasticsearch, kibana, logstash};
 use crate::name::ImagePath;
 use crate::recipe::Product;
 
@@ -13,7 +13,8 @@ pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
     match job.product {
         Product::Elasticsearch => elasticsearch::install(job),
         Product::Kibana => kibana::install(job),
-        Product::Logstash | Product::Filebeat | Product::FluentBit | Product::Generic => {
+        Product::Logstash => logstash::install(job),
+        Product::Filebeat | Product::FluentBit | Product::Generic => {
             let message = format!("{} has no plugins that can be installed", job.product);
             Err(InstallError::rule(
                 &job.name,
@@ -30,6 +31,7 @@ pub fn interest(product: Product) -> &'static (dyn Fn(&ImagePath, u64) -> bool +
     match product {
         Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size),
         Product::Kibana => &|path, _| kibana::interest(path),
-        Product::Logstash | Product::Filebeat | Product::FluentBit | Product::Generic => &|_, _| false,
+        Product::Logstash => &|path, size| logstash::interest(path, size),
+        Product::Filebeat | Product::FluentBit | Product::Generic => &|_, _| false,
     }
 }
