@@ -6,12 +6,12 @@
 //! and PAX names, hard links, devices, extended attributes, names that are no text.
 
 mod collect;
-mod entries;
-mod head;
+pub(super) mod entries;
+pub(super) mod head;
 mod inflate;
-mod place;
+pub(super) mod place;
 mod refusal;
-mod stream;
+pub(super) mod stream;
 
 use std::io::{self, BufReader, Read};
 
