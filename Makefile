@@ -59,7 +59,7 @@ run-tests:
 	tools/test.sh $(FEATURES)
 
 bench:
-	$(CARGO) bench --locked --no-default-features --bench plan
+	$(CARGO) bench --locked --no-default-features --bench plan --bench layer
 
 # Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
 # compilers, or for a stable one that is told to behave like one.
