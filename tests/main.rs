@@ -17,6 +17,7 @@ mod aws;
 mod bad_input;
 mod check;
 mod command_line;
+mod entrypoint;
 mod floors;
 mod kitchen;
 mod lock;
