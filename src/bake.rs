@@ -1,7 +1,12 @@
 //! The order of the steps, and the ports through which they reach the world.
 
+pub mod base;
+pub mod build;
 pub mod built;
 pub mod event;
+pub mod found;
+pub mod inspect;
 pub mod interrupt;
+pub mod output;
 pub mod port;
 pub mod resolve;

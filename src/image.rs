@@ -1,6 +1,16 @@
 //! Container images as bytes: what registries and layouts hold, read strictly; layers, and what they hold.
 
+pub mod assemble;
 pub mod below;
+pub mod compress;
+pub mod flatten;
+mod gzip;
 pub mod layer;
 pub mod listing;
+pub mod moment;
 pub mod oci;
+pub mod scan;
+pub mod settle;
+pub mod stack;
+pub mod tar;
+mod zstd;

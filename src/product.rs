@@ -17,6 +17,8 @@ pub(crate) mod fixture;
 mod heap;
 pub mod install;
 pub(crate) mod java_properties;
+pub mod kibana;
+pub mod logstash;
 mod password;
 mod plugin;
 mod removed;
@@ -33,6 +35,7 @@ use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
+pub use install::{interest, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;

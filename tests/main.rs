@@ -15,11 +15,14 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod bad_input;
+mod build;
 mod check;
 mod command_line;
 mod floors;
+mod inspect;
 mod kitchen;
 mod lock;
+mod output;
 mod plan;
 mod real;
 mod recipes;

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod logstash;
+pub mod output;
 pub mod registry;
 
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,9 @@
 //! Which product's installer a plugin is given to.
 
-use super::elasticsearch;
 use super::plugin::{InstallError, Installed, Job};
+use super::{elasticsearch, kibana, logstash};
+use crate::image::below::Below;
+use crate::name::ImagePath;
 use crate::recipe::Product;
 
 /// Installs a plugin.
@@ -11,7 +13,9 @@ use crate::recipe::Product;
 pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
     match job.product {
         Product::Elasticsearch => elasticsearch::install(job),
-        Product::Kibana | Product::Logstash | Product::Filebeat | Product::FluentBit | Product::Generic => {
+        Product::Kibana => kibana::install(job),
+        Product::Logstash => logstash::install(job),
+        Product::Filebeat | Product::FluentBit | Product::Generic => {
             let message = format!("{} has no plugins that can be installed", job.product);
             Err(InstallError::rule(
                 &job.name,
@@ -19,5 +23,27 @@ pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
                 "take it in as an `[[archive]]`, which is unpacked to where you say",
             ))
         }
+    }
+}
+
+/// Checks what only shows when all plugins of an image are known.
+///
+/// # Errors
+/// When the product would not start with these plugins on the image below; when that or their contents cannot be read.
+pub fn together(product: Product, installed: &[Installed], below: &dyn Below) -> Result<(), InstallError> {
+    match product {
+        Product::Elasticsearch => elasticsearch::together(installed, below),
+        _ => Ok(()),
+    }
+}
+
+/// Which files of a base an installer of the product asks for: they are kept when the base is read.
+#[must_use]
+pub fn interest(product: Product) -> &'static (dyn Fn(&ImagePath, u64) -> bool + Sync) {
+    match product {
+        Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size),
+        Product::Kibana => &|path, _| kibana::interest(path),
+        Product::Logstash => &|path, size| logstash::interest(path, size),
+        Product::Filebeat | Product::FluentBit | Product::Generic => &|_, _| false,
     }
 }

@@ -133,6 +133,7 @@ impl Fixture {
             name: &self.name,
             package: &whole.package,
             below: &self.below,
+            scratch: &tempfile::tempfile,
         };
         crate::product::install::plugin(&job)
     }

@@ -1,0 +1,180 @@
+//! Compression on many threads, whose bytes do not depend on how many there are.
+//!
+//! One thread feeds: it makes the bytes, hashes them and cuts them into blocks of one size, wherever its writes begin
+//! and end. Workers compress blocks, and one thread writes them in their order. The channels between them are bounded,
+//! so that memory does not grow with the stream, and whoever fails stops the others.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use flate2::Crc;
+
+use super::{gzip, zstd};
+use crate::digest::{Digest, Hasher};
+use crate::recipe::Compression;
+
+/// More threads than this have nothing to do: reading and hashing keep no more of them busy.
+const MOST_THREADS: usize = 16;
+
+/// Is told of so many more bytes, before they were compressed; its error stops the work.
+pub type Advance<'a> = &'a (dyn Fn(u64) -> io::Result<()> + Sync);
+
+/// What was compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// The digest of the bytes before they were compressed.
+    pub digest: Digest,
+    /// How many they were.
+    pub size: u64,
+}
+
+/// Compresses what `feed` writes, and writes it to `to`.
+///
+/// # Errors
+/// The outer one when the compressed bytes cannot be made or written; the inner one is the feed's. An error that
+/// `advance` returns comes out of the feed's writes.
+pub fn compress<E>(
+    how: Compression,
+    threads: usize,
+    to: &mut (dyn Write + Send),
+    advance: Advance<'_>,
+    feed: impl FnOnce(&mut Blocks<'_>) -> Result<(), E>,
+) -> io::Result<Result<Plain, E>> {
+    let threads = threads.clamp(1, MOST_THREADS);
+    let (jobs, queue) = sync_channel(threads);
+    // What workers and the writer have between them.
+    let (order, ordered) = sync_channel(threads + 2);
+    let queue = Mutex::new(queue);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| work(how, &queue));
+        }
+        let writer = scope.spawn(move || write(how, &ordered, to));
+        let mut blocks = Blocks::new(how, jobs, order, advance);
+        let plain = match feed(&mut blocks) {
+            Ok(()) => blocks.finish().map(Ok),
+            Err(error) => {
+                // Closes the channels, which ends the others.
+                drop(blocks);
+                Ok(Err(error))
+            }
+        };
+        // Whoever feeds sees only that nobody takes any more; the writer knows why.
+        match writer.join() {
+            Ok(written) => written.and(plain),
+            Err(_) => Err(io::Error::other("the thread that writes compressed bytes has failed")),
+        }
+    })
+}
+
+/// One block on its way to a worker.
+struct Job {
+    /// What deflate may look back at, and the block.
+    bytes: Vec<u8>,
+    /// Where the block begins in them.
+    start: usize,
+    last: bool,
+    to: Sender<io::Result<Made>>,
+}
+
+/// One block from a worker.
+struct Made {
+    bytes: Vec<u8>,
+    crc: Crc,
+    last: bool,
+}
+
+/// Cuts what is written to it into blocks.
+pub struct Blocks<'a> {
+    jobs: SyncSender<Job>,
+    order: SyncSender<Receiver<io::Result<Made>>>,
+    advance: Advance<'a>,
+    block: usize,
+    window: usize,
+    bytes: Vec<u8>,
+    start: usize,
+    hasher: Hasher,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(
+        how: Compression,
+        jobs: SyncSender<Job>,
+        order: SyncSender<Receiver<io::Result<Made>>>,
+        advance: Advance<'a>,
+    ) -> Self {
+        let (block, window) = match how {
+            Compression::Gzip => (gzip::BLOCK, gzip::WINDOW),
+            Compression::Zstd => (zstd::BLOCK, 0),
+        };
+        let bytes = Vec::with_capacity(block);
+        Self { jobs, order, advance, block, window, bytes, start: 0, hasher: Hasher::default() }
+    }
+
+    fn send(&mut self, last: bool) -> io::Result<()> {
+        let block = &self.bytes[self.start..];
+        self.hasher.update(block);
+        (self.advance)(block.len() as u64)?;
+        let before = self.bytes.len().saturating_sub(self.window);
+        let mut next = Vec::with_capacity(self.window + self.block);
+        next.extend_from_slice(&self.bytes[before..]);
+        let start = std::mem::replace(&mut self.start, next.len());
+        let (to, made) = channel();
+        let job = Job { bytes: std::mem::replace(&mut self.bytes, next), start, last, to };
+        let sent = self.order.send(made).is_ok() && self.jobs.send(job).is_ok();
+        if sent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn finish(mut self) -> io::Result<Plain> {
+        self.send(true)?;
+        let (digest, size) = self.hasher.finish();
+        Ok(Plain { digest, size })
+    }
+}
+
+impl Write for Blocks<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Only now: the last block is the one after which nothing comes.
+        if self.bytes.len() - self.start == self.block && !bytes.is_empty() {
+            self.send(false)?;
+        }
+        let n = bytes.len().min(self.block - (self.bytes.len() - self.start));
+        self.bytes.extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn work(how: Compression, queue: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { bytes, start, last, to }) = job else { return };
+        let (before, block) = bytes.split_at(start);
+        let made = match how {
+            Compression::Gzip => gzip::block(before, block, last),
+            Compression::Zstd => zstd::frame(block).map(|made| (made, Crc::new())),
+        };
+        // Where the writer has given up, nobody wants it.
+        let _ = to.send(made.map(|(bytes, crc)| Made { bytes, crc, last }));
+    }
+}
+
+fn write(how: Compression, ordered: &Receiver<Receiver<io::Result<Made>>>, to: &mut dyn Write) -> io::Result<()> {
+    let mut member = gzip::Member::default();
+    if how == Compression::Gzip {
+        to.write_all(gzip::HEADER)?;
+    }
+    for made in ordered {
+        let made = made.recv().map_err(|_| io::Error::other("a thread that compresses has failed"))??;
+        to.write_all(&made.bytes)?;
+        member.add(&made.crc);
+        if made.last && how == Compression::Gzip {
+            to.write_all(&member.trailer())?;
+        }
+    }
+    Ok(())
+}
