@@ -1,7 +1,7 @@
 //! Which product's installer a plugin is given to.
 
-use super::{elasticsearch, kibana};
 use super::plugin::{InstallError, Installed, Job};
+use super::{elasticsearch, kibana};
 use crate::recipe::Product;
 
 /// Installs a plugin.
