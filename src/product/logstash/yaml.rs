@@ -47,9 +47,6 @@ pub(super) fn read(text: &str) -> Result<Rc<Node>, YamlError> {
         }
         _ => reader.block(-1)?,
     };
-    if reader.lines.current().is_some_and(|line| line.indent == 0 && line.text.trim_end() == "...") {
-        reader.lines.advance();
-    }
     match reader.lines.current() {
         None => Ok(node),
         Some(_) => Err(reader.lines.wrong("there is something where nothing belongs")),
