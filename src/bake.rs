@@ -1,6 +1,7 @@
 //! The order of the steps, and the ports through which they reach the world.
 
 pub mod base;
+pub mod build;
 pub mod built;
 pub mod event;
 pub mod found;

@@ -4,6 +4,7 @@
 //! the outside world.
 
 mod args;
+mod build;
 mod check;
 mod failure;
 mod global;
@@ -55,6 +56,7 @@ pub fn run() -> ExitCode {
 fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let global = &args.global;
     match &args.command {
+        Command::Build(args) => build::build(args, global, ui, surroundings),
         Command::Check(args) => check::check(args, global, ui, surroundings),
         Command::Lock(args) => lock::lock(args, global, ui, surroundings),
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),

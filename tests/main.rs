@@ -15,6 +15,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod bad_input;
+mod build;
 mod check;
 mod command_line;
 mod floors;

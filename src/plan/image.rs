@@ -1,5 +1,7 @@
 //! What is planned of an image: its layers on each platform, from the bottom up.
 
+use std::fmt;
+
 use crate::digest::Digest;
 use crate::name::{Platform, Repository};
 use crate::recipe::{From, Product, Version};
@@ -63,4 +65,17 @@ pub enum LayerKind {
     Run(String),
     /// The recipe's own files.
     Files,
+}
+
+impl fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base => f.write_str("base"),
+            Self::Remove => f.write_str("remove"),
+            Self::Archive(name) => write!(f, "archive {name}"),
+            Self::Plugin(name) => write!(f, "plugin {name}"),
+            Self::Run(name) => write!(f, "run {name}"),
+            Self::Files => f.write_str("files"),
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use super::plugin::{InstallError, Installed, Job};
 use super::{elasticsearch, kibana, logstash};
+use crate::image::below::Below;
+use crate::name::ImagePath;
 use crate::recipe::Product;
 
 /// Installs a plugin.
@@ -21,5 +23,27 @@ pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
                 "take it in as an `[[archive]]`, which is unpacked to where you say",
             ))
         }
+    }
+}
+
+/// Checks what only shows when all plugins of an image are known.
+///
+/// # Errors
+/// When the product would not start with these plugins on the image below; when that or their contents cannot be read.
+pub fn together(product: Product, installed: &[Installed], below: &dyn Below) -> Result<(), InstallError> {
+    match product {
+        Product::Elasticsearch => elasticsearch::together(installed, below),
+        _ => Ok(()),
+    }
+}
+
+/// Which files of a base an installer of the product asks for: they are kept when the base is read.
+#[must_use]
+pub fn interest(product: Product) -> &'static (dyn Fn(&ImagePath, u64) -> bool + Sync) {
+    match product {
+        Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size),
+        Product::Kibana => &|path, _| kibana::interest(path),
+        Product::Logstash => &|path, size| logstash::interest(path, size),
+        Product::Filebeat | Product::FluentBit | Product::Generic => &|_, _| false,
     }
 }
