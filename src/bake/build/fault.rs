@@ -2,6 +2,7 @@
 
 use crate::bake::port::PortError;
 use crate::bake::resolve::Fault;
+use crate::image::jar::JarError;
 use crate::image::layer::LayerError;
 use crate::image::oci::OciError;
 use crate::image::settle::SettleError;
@@ -40,6 +41,9 @@ pub enum BuildFault {
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
+    /// Jars were not changed.
+    #[error(transparent)]
+    Jar(#[from] JarError),
     /// What is to be put there does not fit onto the image.
     #[error(transparent)]
     Settle(#[from] SettleError),
@@ -66,6 +70,7 @@ impl BuildFault {
                 Some("run `elkbake lock`".to_owned())
             }
             Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
+            Self::Jar(error) => error.help(),
             Self::Run(_) => Some(
                 "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \
                  without a container engine"
