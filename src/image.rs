@@ -3,7 +3,7 @@
 pub mod assemble;
 pub mod below;
 pub mod compress;
-pub mod flat;
+pub mod flatten;
 mod gzip;
 pub mod jar;
 pub mod layer;

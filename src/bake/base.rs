@@ -5,7 +5,9 @@
 //! What a layer holds is kept in the store under the layer's digest, so that each is read once.
 
 mod held;
+mod local;
 mod read;
+mod repack;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,11 +56,28 @@ impl<'w> Base<'w> {
         world: &World<'w>,
         interest: Wanted<'w>,
     ) -> Result<Self, Fault> {
+        let subject = from.to_string();
         let (config, layers) = match from {
-            From::Scratch => return Ok(Self::scratch(world)),
-            From::Registry(reference) => registry(reference, locked, world)?,
-            From::Recipe(_) | From::Oci(_) | From::DockerArchive(_) | From::Rootfs(_) => {
-                return Err(Fault::wrong(&from, "a recipe is built, and not looked up"));
+            From::Scratch => (None, Vec::new()),
+            From::Recipe(_) => return Err(Fault::wrong(&subject, "a recipe is built, and not looked up")),
+            From::Rootfs(path) => {
+                let at = locked.layer.first().map(descriptor).ok_or_else(|| Fault::wrong(&subject, NO_LAYER))?;
+                (None, vec![local::rootfs(path, at, &subject, interest, world)?])
+            }
+            From::Registry(reference) => {
+                let bytes = registry_config(reference, locked.manifest, config_of(locked, &subject)?, world)?;
+                let layers = registry(&reference.at(locked.manifest), pair(locked, &bytes, &subject)?, &subject);
+                (Some(bytes), layers)
+            }
+            From::Oci(path) => {
+                let bytes = local::layout_config(path, config_of(locked, &subject)?, world)?;
+                let layers = local::layout(path, pair(locked, &bytes, &subject)?, &subject, interest, world)?;
+                (Some(bytes), layers)
+            }
+            From::DockerArchive(path) => {
+                let bytes = local::archive_config(path, config_of(locked, &subject)?, world)?;
+                let layers = local::archive(path, pair(locked, &bytes, &subject)?, &subject, interest, world)?;
+                (Some(bytes), layers)
             }
         };
         Ok(Self::new(world, interest, config, layers))
@@ -196,47 +215,40 @@ impl Below for Base<'_> {
     }
 }
 
-/// A base in a registry: all but its configuration stays there.
-fn registry(
-    reference: &Reference,
-    locked: &LockedPlatform,
-    world: &World<'_>,
-) -> Result<(Option<Vec<u8>>, Vec<Held>), Fault> {
-    let subject = reference.to_string();
-    let reference = reference.at(locked.manifest);
-    let digest =
-        locked.config.ok_or_else(|| Fault::wrong(&subject, "its lock has no configuration: run `elkbake lock`"))?;
-    let bytes = match world.store.bytes(&digest, oci::LONGEST_CONFIG)? {
-        Some(bytes) => bytes,
-        None => {
-            let remote = Remote { reference: reference.clone(), world };
-            match remote.read(&remote.get(&reference)?)? {
-                Document::Manifest(manifest) if manifest.config.digest == digest => {
-                    remote.config_bytes(&manifest.config)?
-                }
-                _ => {
-                    return Err(Fault::wrong(
-                        &reference,
-                        format!("it has not the configuration {digest} that is locked"),
-                    ));
-                }
-            }
-        }
-    };
-    let config = oci::config(&bytes).map_err(Fault::oci(&subject))?;
-    let layers = pair(locked, &config.diff_ids, &subject)?;
-    let held = |(at, diff_id)| Held::new(at, diff_id, Origin::Registry(reference.clone()), &subject);
-    Ok((Some(bytes), layers.into_iter().map(held).collect()))
+const NO_LAYER: &str = "its lock has no layer: run `elkbake lock`";
+
+fn config_of(locked: &LockedPlatform, subject: &str) -> Result<Digest, Fault> {
+    locked.config.ok_or_else(|| Fault::wrong(&subject, "its lock has no configuration: run `elkbake lock`"))
+}
+
+/// The configuration of a base in a registry, from the store where it is there.
+fn registry_config(from: &Reference, manifest: Digest, digest: Digest, world: &World<'_>) -> Result<Vec<u8>, Fault> {
+    if let Some(bytes) = world.store.bytes(&digest, oci::LONGEST_CONFIG)? {
+        return Ok(bytes);
+    }
+    let reference = from.at(manifest);
+    let remote = Remote { reference: reference.clone(), world };
+    match remote.read(&remote.get(&reference)?)? {
+        Document::Manifest(manifest) if manifest.config.digest == digest => remote.config_bytes(&manifest.config),
+        _ => Err(Fault::wrong(&reference, format!("it has not the configuration {digest} that is locked"))),
+    }
+}
+
+/// The layers of a base in a registry, which stay there.
+fn registry(reference: &Reference, pairs: local::Pairs, subject: &str) -> Vec<Held> {
+    let held = |(at, diff_id)| Held::new(at, diff_id, Origin::Registry(reference.clone()), subject);
+    pairs.into_iter().map(held).collect()
 }
 
 /// The layers of a lock with the tar streams that a configuration says are in them.
-fn pair(locked: &LockedPlatform, diff_ids: &[Digest], subject: &str) -> Result<Vec<(Descriptor, Digest)>, Fault> {
+fn pair(locked: &LockedPlatform, config: &[u8], subject: &str) -> Result<local::Pairs, Fault> {
+    let diff_ids = oci::config(config).map_err(Fault::oci(&subject))?.diff_ids;
     let (layers, unpacked) = (locked.layer.len(), diff_ids.len());
     if layers != unpacked {
         let message = format!("its lock has {layers} layers, its configuration {unpacked}: run `elkbake lock`");
         return Err(Fault::wrong(&subject, message));
     }
-    Ok(locked.layer.iter().map(descriptor).zip(diff_ids.iter().copied()).collect())
+    Ok(locked.layer.iter().map(descriptor).zip(diff_ids).collect())
 }
 
 /// A layer as OCI manifests call it: Docker's names for the same bytes do not belong into one.

@@ -150,8 +150,9 @@ impl From<ResolveError> for Failure {
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let hint = hint_of(&fault).map(str::to_owned);
-        Self { hint, ..Self::new(of_fault(&fault), fault) }
+        // That advice is about locks.
+        let hint = hint_of(&fault).filter(|_| !matches!(fault, Fault::Port(PortError::Offline { .. })));
+        Self { hint: hint.map(str::to_owned), ..Self::new(of_fault(&fault), fault) }
     }
 }
 

@@ -92,7 +92,7 @@ impl<'o> Opener<'o> {
             }
             Subject::Oci { path, tag } => Place::Layout(Layout::new(self.folder.join(path), text.to_owned(), tag)),
             Subject::DockerArchive(path) => {
-                Place::Archive(DockerArchive::open(self.folder.join(path), text.to_owned())?)
+                Place::Archive(DockerArchive::open(&self.folder.join(path), text.to_owned())?)
             }
             Subject::Registry(reference) => Place::Registry { reference, opened: self.world.open()?, tell: self.tell },
         };

@@ -6,12 +6,12 @@
 //! and PAX names, hard links, devices, extended attributes, names that are no text.
 
 mod collect;
-mod entries;
-mod head;
+pub(super) mod entries;
+pub(super) mod head;
 mod inflate;
-mod place;
+pub(super) mod place;
 mod refusal;
-mod stream;
+pub(super) mod stream;
 
 use std::io::{self, BufReader, Read};
 
@@ -40,6 +40,8 @@ pub struct Scan<'a> {
     pub diff_id: Option<Digest>,
     /// Which files' bytes are kept.
     pub wanted: Wanted<'a>,
+    /// How it is compressed, where that is not to be seen from its first bytes.
+    pub packing: Option<Packing>,
     /// Whether this is a file system by itself, in which nothing lies in a folder that is not there.
     pub whole: bool,
 }
@@ -103,7 +105,7 @@ impl ScanError {
 /// Whatever is wrong with it; what went to the spool until then is nobody's.
 pub fn scan(what: &Scan<'_>, compressed: impl Read, spool: Spool) -> Result<Scanned, ScanError> {
     let compressed = BufReader::with_capacity(128 << 10, compressed);
-    let Some(inflated) = Inflated::new(compressed).map_err(ScanError::Read)? else {
+    let Some(inflated) = Inflated::packed(compressed, what.packing).map_err(ScanError::Read)? else {
         return Err(Refusal::new("it is compressed with bzip2, which is not read: use gzip, zstd or xz").into());
     };
     let mut entries = Entries::new(Stream::new(inflated));
@@ -133,4 +135,6 @@ fn drain(mut compressed: impl Read) -> Result<(), ScanError> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

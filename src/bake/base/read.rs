@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::held::{Held, Origin};
+use super::held::{CHANGED, Held, Origin};
 use crate::bake::event::Task;
 use crate::bake::port::PortError;
 use crate::bake::resolve::{Fault, World};
@@ -63,7 +63,7 @@ pub(super) fn fetch(layers: &[Held], world: &World<'_>) -> Result<(), Fault> {
 fn listing(held: &Held, wanted: Wanted<'_>, world: &World<'_>) -> Result<Listing, Fault> {
     match kept_listing(held, world)? {
         Some(listing) => Ok(listing),
-        None => read(held, Some(held.layer.diff_id), wanted, world),
+        None => Ok(read(held, Some(held.layer.diff_id), wanted, world)?.0),
     }
 }
 
@@ -89,8 +89,8 @@ pub(super) fn read(
     diff_id: Option<Digest>,
     wanted: Wanted<'_>,
     world: &World<'_>,
-) -> Result<Listing, Fault> {
-    let what = Scan { diff_id, wanted, whole: held.whole };
+) -> Result<(Listing, Known), Fault> {
+    let what = Scan { diff_id, wanted, whole: held.whole, packing: None };
     let first = attempt(held, &what, world)?;
     let scanned = match first {
         // A disk may have spoilt what was fetched long ago: once more, and no oftener.
@@ -102,8 +102,8 @@ pub(super) fn read(
     };
     let scanned = scanned.map_err(|error| refusal(held, &error, world))?;
     keep_contents(&scanned.listing, &scanned.contents, world)?;
-    Known::keep(held.layer.descriptor.digest, held.whole, &scanned, world)?;
-    Ok(scanned.listing)
+    let known = Known::keep(held.layer.descriptor.digest, held.whole, &scanned, world)?;
+    Ok((scanned.listing, known))
 }
 
 fn attempt(held: &Held, what: &Scan<'_>, world: &World<'_>) -> Result<Result<Scanned, ScanError>, Fault> {
@@ -120,9 +120,11 @@ pub(super) fn refusal(held: &Held, error: &ScanError, world: &World<'_>) -> Faul
     if world.interrupt.requested() {
         return PortError::Interrupted.into();
     }
-    if let Origin::Registry(_) = held.origin {
+    match held.origin {
         // Where it cannot be dropped, it lies there until the store is cleaned up.
-        let _ = world.store.drop_blob(&held.layer.descriptor.digest);
+        Origin::Registry(_) => drop(world.store.drop_blob(&held.layer.descriptor.digest)),
+        Origin::File { .. } if error.is_damage() => return held.wrong(CHANGED),
+        Origin::File { .. } | Origin::Store => {}
     }
     held.wrong(&error.to_string())
 }

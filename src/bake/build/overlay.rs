@@ -50,7 +50,7 @@ impl<'b> Overlay<'b> {
             return Err(format!("layer {} is not in the store any more", layer.digest).into());
         };
         let wanted = |other: &ImagePath, _| other == path;
-        let scan = Scan { diff_id: Some(layer.diff_id), wanted: &wanted, whole: false };
+        let scan = Scan { diff_id: Some(layer.diff_id), wanted: &wanted, whole: false, packing: None };
         let scanned = scan::scan(&scan, blob, Spool::new(self.store.scratch()?))?;
         Ok(Some(scanned.contents.bytes(digest, limit)?))
     }
