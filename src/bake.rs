@@ -7,6 +7,7 @@ pub mod event;
 pub mod found;
 pub mod inspect;
 pub mod interrupt;
+mod known;
 pub mod output;
 pub mod port;
 pub mod resolve;

@@ -10,6 +10,7 @@ mod failure;
 mod global;
 mod inspect;
 mod lock;
+mod order;
 mod plain;
 mod plan;
 mod planner;
