@@ -33,7 +33,7 @@ use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
-pub use install::{interest, plugin as install};
+pub use install::{interest, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;

@@ -2,6 +2,7 @@
 
 use super::plugin::{InstallError, Installed, Job};
 use super::{elasticsearch, kibana, logstash};
+use crate::image::below::Below;
 use crate::name::ImagePath;
 use crate::recipe::Product;
 
@@ -22,6 +23,17 @@ pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
                 "take it in as an `[[archive]]`, which is unpacked to where you say",
             ))
         }
+    }
+}
+
+/// Checks what only shows when all plugins of an image are known.
+///
+/// # Errors
+/// When the product would not start with these plugins on the image below; when that or their contents cannot be read.
+pub fn together(product: Product, installed: &[Installed], below: &dyn Below) -> Result<(), InstallError> {
+    match product {
+        Product::Elasticsearch => elasticsearch::together(installed, below),
+        _ => Ok(()),
     }
 }
 
