@@ -3,6 +3,7 @@
 pub mod base;
 pub mod build;
 pub mod built;
+pub mod diff;
 pub mod event;
 pub mod found;
 pub mod inspect;
