@@ -50,7 +50,7 @@ debian() {
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --extract-hook='cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"' \
         --extract-hook='cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"' \
-        "$SUITE" "$work/debian.tar"
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$SUITE" "$work/debian.tar"
     keep "$work/debian.tar" debian.tar
 }
 
