@@ -10,3 +10,4 @@ pub mod interrupt;
 pub mod output;
 pub mod port;
 pub mod resolve;
+pub mod survey;

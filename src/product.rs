@@ -8,12 +8,14 @@ mod baked;
 mod base;
 mod discovery;
 pub mod elasticsearch;
+mod elasticsearch_files;
 mod environment;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap;
+pub mod identity;
 pub mod install;
 pub(crate) mod java_properties;
 pub mod kibana;
@@ -28,12 +30,14 @@ pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod settings;
 pub mod subject;
+pub(crate) mod yaml;
 
 use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
-pub use install::{interest, plugin as install, together};
+pub use identity::{Identity, identify};
+pub use install::{interest, places, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;
@@ -57,6 +61,7 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     environment::check(&scene, image, &mut found);
     removed::check(&scene, image, &mut found);
     baked::check(&scene, image, &mut found);
+    elasticsearch_files::check(&scene, image, &mut found);
     Ok(found.finish())
 }
 
