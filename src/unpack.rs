@@ -22,9 +22,11 @@ mod tar;
 #[cfg(test)]
 mod tests;
 mod unpacked;
+mod zip;
 
 pub use archive::unpack;
 pub use error::UnpackError;
 pub use gem::{Gem, gem};
 pub use limits::Limits;
+pub use meter::Advance;
 pub use unpacked::Unpacked;
