@@ -7,6 +7,7 @@
 
 mod collect;
 pub(super) mod entries;
+mod error;
 pub(super) mod head;
 mod inflate;
 pub(super) mod place;
@@ -16,22 +17,17 @@ pub(super) mod stream;
 use std::io::{self, BufReader, Read};
 
 use crate::contents::{Contents, Spool};
-use crate::digest::{Digest, Mismatch};
+use crate::digest::Digest;
 use crate::image::listing::Listing;
-use crate::name::ImagePath;
 
 use collect::Collector;
 use entries::Entries;
 use refusal::Refusal;
 use stream::Stream;
 
+pub use collect::{NOTHING, Wanted};
+pub use error::ScanError;
 pub use inflate::{Inflated, Packing};
-
-/// Which files' bytes are wanted, by path and size.
-pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);
-
-/// Wants nothing.
-pub const NOTHING: Wanted<'static> = &|_, _| false;
 
 /// What a layer is held against.
 #[derive(Clone, Copy)]
@@ -59,43 +55,6 @@ pub struct Scanned {
     pub unnamed: u64,
     /// The bytes of the files that are wanted.
     pub contents: Contents,
-}
-
-/// Why a layer is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ScanError {
-    /// Its bytes cannot be read, are not those of its digest, or cannot be unpacked.
-    #[error("it cannot be read: {0}")]
-    Read(#[source] io::Error),
-    /// What is kept of it cannot be written.
-    #[error("what is kept of it cannot be written: {0}")]
-    Keep(#[source] io::Error),
-    /// It holds what no layer may hold, or is none.
-    #[error("{0}")]
-    Refused(String),
-    /// It is another tar stream than its image's configuration says.
-    #[error("its image's configuration says that it unpacks to {expected}, and it unpacks to {got}")]
-    DiffId {
-        /// What was promised.
-        expected: Digest,
-        /// What it is.
-        got: Digest,
-    },
-}
-
-impl From<Refusal> for ScanError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.into_message())
-    }
-}
-
-impl ScanError {
-    /// Whether the compressed bytes were not those that were promised, so that it may help to get them again.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        let Self::Read(error) = self else { return false };
-        error.get_ref().is_some_and(|inner| inner.downcast_ref::<Mismatch>().is_some())
-    }
 }
 
 /// Reads a layer to its end, plain or compressed with gzip, zstd or xz. `compressed` has to fail where its bytes are

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use super::error::ScanError;
 use super::head::Head;
 use super::place::{Place, link_target, place};
 use super::refusal::Refusal;
-use super::{ScanError, Wanted};
 use crate::contents::{Contents, Spool};
 use crate::digest::Hasher;
 use crate::image::listing::{Listing, Special};
@@ -27,6 +27,12 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 /// What begins the names of other things that an old engine kept for itself.
 const ENGINES_OWN: &str = ".wh..wh.";
+
+/// Which files' bytes are wanted, by path and size.
+pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);
+
+/// Wants nothing.
+pub const NOTHING: Wanted<'static> = &|_, _| false;
 
 pub(super) struct Collector<'a> {
     wanted: Wanted<'a>,

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use super::ScanError;
+use super::error::ScanError;
 use super::head::{BLOCK, Extension, Head, LONGEST_EXTENSION, extension_size};
 use super::refusal::Refusal;
 use super::stream::Stream;
