@@ -18,6 +18,8 @@ mod bad_input;
 mod build;
 mod check;
 mod command_line;
+mod diff;
+mod entrypoint;
 mod floors;
 mod inspect;
 mod kitchen;

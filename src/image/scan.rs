@@ -6,28 +6,31 @@
 //! and PAX names, hard links, devices, extended attributes, names that are no text.
 
 mod collect;
-pub(super) mod entries;
+mod entries;
 mod error;
-pub(super) mod head;
+mod head;
 mod inflate;
-pub(super) mod place;
+mod place;
 mod refusal;
-pub(super) mod stream;
+mod stream;
+mod walk;
 
-use std::io::{self, BufReader, Read};
+use std::io::Read;
 
 use crate::contents::{Contents, Spool};
 use crate::digest::Digest;
 use crate::image::listing::Listing;
 
 use collect::Collector;
-use entries::Entries;
-use refusal::Refusal;
-use stream::Stream;
 
-pub use collect::{NOTHING, Wanted};
+pub use collect::Wanted;
 pub use error::ScanError;
+pub(super) use head::Head;
 pub use inflate::{Inflated, Packing};
+pub(super) use walk::walk;
+
+/// Wants nothing.
+pub const NOTHING: Wanted<'static> = &|_, _| false;
 
 /// What a layer is held against.
 #[derive(Clone, Copy)]
@@ -63,34 +66,11 @@ pub struct Scanned {
 /// # Errors
 /// Whatever is wrong with it; what went to the spool until then is nobody's.
 pub fn scan(what: &Scan<'_>, compressed: impl Read, spool: Spool) -> Result<Scanned, ScanError> {
-    let compressed = BufReader::with_capacity(128 << 10, compressed);
-    let Some(inflated) = Inflated::packed(compressed, what.packing).map_err(ScanError::Read)? else {
-        return Err(Refusal::new("it is compressed with bzip2, which is not read: use gzip, zstd or xz").into());
-    };
-    let mut entries = Entries::new(Stream::new(inflated));
     let mut collector = Collector::new(what.wanted, what.whole, spool);
-    let read = (|| {
-        while let Some(head) = entries.next()? {
-            collector.add(&head, &mut entries)?;
-        }
-        Ok(())
-    })();
-    let ((diff_id, unpacked), inflated) = match read {
-        Ok(()) => entries.into_stream().finish(),
-        // What does not unpack may be what does not have its digest: then that is what is wrong.
-        Err(error) => return Err(drain(entries.into_stream().finish().1.into_inner()).err().unwrap_or(error)),
-    };
-    drain(inflated.into_inner())?;
-    if let Some(expected) = what.diff_id.filter(|expected| *expected != diff_id) {
-        return Err(ScanError::DiffId { expected, got: diff_id });
-    }
+    let (diff_id, unpacked) =
+        walk(compressed, what.packing, what.diff_id, &mut |head, mut bytes| collector.add(&head, &mut bytes))?;
     let (listing, unnamed, contents) = collector.finish()?;
     Ok(Scanned { listing, diff_id, unpacked, unnamed, contents })
-}
-
-/// Reads compressed bytes to their end, where it shows whether they are right.
-fn drain(mut compressed: impl Read) -> Result<(), ScanError> {
-    io::copy(&mut compressed, &mut io::sink()).map(drop).map_err(ScanError::Read)
 }
 
 #[cfg(test)]

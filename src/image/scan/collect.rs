@@ -13,6 +13,9 @@ use crate::image::listing::{Listing, Special};
 use crate::name::ImagePath;
 use crate::tree::{Entry, Node};
 
+/// Which files' bytes are wanted, by path and size.
+pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);
+
 /// More entries than any image has.
 const MOST_ENTRIES: u64 = 2_000_000;
 
@@ -27,12 +30,6 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 /// What begins the names of other things that an old engine kept for itself.
 const ENGINES_OWN: &str = ".wh..wh.";
-
-/// Which files' bytes are wanted, by path and size.
-pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);
-
-/// Wants nothing.
-pub const NOTHING: Wanted<'static> = &|_, _| false;
 
 pub(super) struct Collector<'a> {
     wanted: Wanted<'a>,

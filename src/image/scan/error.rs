@@ -1,4 +1,4 @@
-//! Why a layer could not be read, or was not taken.
+//! Why a layer is refused.
 
 use std::io;
 
