@@ -5,6 +5,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod jar;
 pub mod logstash;
 pub mod output;
 pub mod registry;
