@@ -8,6 +8,7 @@ mod baked;
 mod base;
 mod discovery;
 pub mod elasticsearch;
+mod elasticsearch_files;
 mod environment;
 #[cfg(test)]
 mod examples;
@@ -28,6 +29,7 @@ pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod settings;
 pub mod subject;
+pub(crate) mod yaml;
 
 use crate::finding::{Code, Finding};
 use crate::local::LocalError;
@@ -57,6 +59,7 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     environment::check(&scene, image, &mut found);
     removed::check(&scene, image, &mut found);
     baked::check(&scene, image, &mut found);
+    elasticsearch_files::check(&scene, image, &mut found);
     Ok(found.finish())
 }
 

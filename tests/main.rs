@@ -19,6 +19,7 @@ mod build;
 mod check;
 mod command_line;
 mod diff;
+mod entrypoint;
 mod floors;
 mod inspect;
 mod kitchen;

@@ -14,8 +14,14 @@ use super::{gzip, zstd};
 use crate::digest::{Digest, Hasher};
 use crate::recipe::Compression;
 
-/// More threads than this have nothing to do: reading and hashing keep no more of them busy.
-const MOST_THREADS: usize = 16;
+/// More threads than this have nothing to do, because reading and hashing keep no more of them busy; and each has a
+/// few blocks on its way, which is what the memory goes to.
+const fn most_threads(how: Compression) -> usize {
+    match how {
+        Compression::Gzip => 16,
+        Compression::Zstd => 8,
+    }
+}
 
 /// Is told of so many more bytes, before they were compressed; its error stops the work.
 pub type Advance<'a> = &'a (dyn Fn(u64) -> io::Result<()> + Sync);
@@ -41,7 +47,7 @@ pub fn compress<E>(
     advance: Advance<'_>,
     feed: impl FnOnce(&mut Blocks<'_>) -> Result<(), E>,
 ) -> io::Result<Result<Plain, E>> {
-    let threads = threads.clamp(1, MOST_THREADS);
+    let threads = threads.clamp(1, most_threads(how));
     let (jobs, queue) = sync_channel(threads);
     // What workers and the writer have between them.
     let (order, ordered) = sync_channel(threads + 2);
@@ -153,10 +159,9 @@ fn work(how: Compression, queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { bytes, start, last, to }) = job else { return };
-        let (before, block) = bytes.split_at(start);
         let made = match how {
-            Compression::Gzip => gzip::block(before, block, last),
-            Compression::Zstd => zstd::frame(block).map(|made| (made, Crc::new())),
+            Compression::Gzip => gzip::block(&bytes, start, last),
+            Compression::Zstd => zstd::frame(&bytes[start..]).map(|made| (made, Crc::new())),
         };
         // Where the writer has given up, nobody wants it.
         let _ = to.send(made.map(|(bytes, crc)| Made { bytes, crc, last }));

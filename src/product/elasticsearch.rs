@@ -6,12 +6,15 @@
 
 mod bundle;
 mod descriptor;
+mod entitlement;
 #[cfg(test)]
 mod fixture;
+mod grant;
 mod home;
 mod jar;
 mod jar_hell;
 mod java;
+mod module;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -34,6 +37,9 @@ pub use jar::{JarError, classes};
 /// What a stable plugin's components are called.
 const COMPONENTS: &str = "named_components.json";
 
+/// Longer policies are not read: real ones have a hundred lines at most.
+const LONGEST_POLICY: u64 = 1 << 20;
+
 /// Longer lists are not read.
 const LONGEST_COMPONENTS: u64 = 4 << 20;
 
@@ -53,16 +59,14 @@ pub fn install(job: &Job<'_>) -> Result<Installed, InstallError> {
         check_components(job.package)?;
     }
     let mut installed = place::place(job.package, &descriptor, version, home)?;
-    installed.facts = PluginFacts {
-        name: descriptor.name,
-        version: descriptor.version,
-        permissions: Vec::new(),
-        extends: descriptor.extends,
-    };
+    let Descriptor { name, version: own, extends, modular, .. } = descriptor;
+    installed.facts = PluginFacts { name, version: own, permissions: Vec::new(), extends };
     let bundle = Bundle::installed(&installed);
     jar_hell::check_own(&bundle, home)?;
+    let permissions = permissions(job.package, &bundle, modular, version)?;
     // A plugin that it extends may be one of those that come later: `together` sees them all.
     jar_hell::check_extended(&bundle, &mut Bundles::new(home, &[]))?;
+    installed.facts.permissions = permissions;
     Ok(installed)
 }
 
@@ -109,6 +113,36 @@ fn check_circle<'a>(bundle: &Bundle<'a>, bundles: &Bundles<'a>) -> Result<(), In
         }
     }
     Ok(())
+}
+
+/// What the plugin's policy lets it do. Of the two kinds of policies a version goes by one; the other has no effect.
+fn permissions(
+    package: &Unpacked,
+    bundle: &Bundle<'_>,
+    modular: bool,
+    version: Triple,
+) -> Result<Vec<String>, InstallError> {
+    let text = |file| {
+        let bytes = bytes_of(package, file, LONGEST_POLICY)?;
+        let wrong = |_| InstallError::rule(&file, "it is no UTF-8 text", "use a whole package");
+        bytes.map(|bytes| String::from_utf8(bytes).map_err(wrong)).transpose()
+    };
+    let file_name = |jar: &String| jar.rsplit('/').next().unwrap_or_default().to_owned();
+    if version < entitlement::SINCE {
+        let jars = bundle.all_jars().map(file_name).collect();
+        return text(grant::FILE)?.map_or(Ok(Vec::new()), |text| grant::read(&text, &jars));
+    }
+    let Some(text) = text(entitlement::FILE)? else { return Ok(Vec::new()) };
+    if !modular {
+        return entitlement::read(&text, version, None);
+    }
+    let mut modules = BTreeSet::new();
+    for path in &bundle.jars {
+        let jar = jar::Jar::read(&bundle.bytes(path)?)
+            .map_err(|error| InstallError::rule(path, error.to_string(), "use a whole package"))?;
+        modules.extend(module::name(&file_name(path), &jar));
+    }
+    entitlement::read(&text, version, Some(&modules))
 }
 
 /// The version that decides on the rules: the recipe's, which has to be the image's.

@@ -207,6 +207,40 @@ fn elasticsearch_files() -> Vec<Example> {
     ]
 }
 
+/// A file in Elasticsearch's configuration.
+fn config(path: &str, text: &str) -> Fixture {
+    es().file(&format!("/usr/share/elasticsearch/config/{path}"), text)
+}
+
+fn elasticsearch_syntax() -> Vec<Example> {
+    let jvm = |text: &str| config("jvm.options.d/a.options", text);
+    let log4j = |text: &str| config("log4j2.properties", text);
+    let console = "appender.a.type = Console\nappender.a.name = console\n";
+    let file =
+        |name: &str| log4j(&format!("appender.f.type = File\nappender.f.name = file\nappender.f.fileName = {name}"));
+    vec![
+        ("ES060", yml("cluster:\n\tname: a"), yml("cluster:\n  name: &a b\n")),
+        ("ES061", yml("cluster:\n  # name: a\n"), yml("# cluster:\n#   name: a\n")),
+        ("ES062", yml("cluster.name: a\ncluster:\n  name: b"), yml("cluster.name: a\ncluster:\n  names: b")),
+        (
+            "ES063",
+            yml("plugin.mandatory: [discovery-ec2, repository-s3]").with("[[plugin]]\nname = \"discovery-ec2\""),
+            yml("plugin.mandatory: discovery-ec2").with("[[plugin]]\nname = \"discovery-ec2\""),
+        ),
+        ("ES070", config("jvm.options.d/a.opts", "-Da=b"), jvm("-Da=b")),
+        ("ES071", jvm("Xmx1g"), jvm("# Xmx1g\n\n8:-Da\n8-:-Db\n8-13:-Dc\n-Dd")),
+        ("ES080", log4j("a = \\u12"), log4j("a = \\u0012")),
+        ("ES081", log4j("status = error\nstatus = warn"), log4j("status = error\n# status = warn")),
+        (
+            "ES082",
+            log4j(&format!("{console}rootLogger.appenderRef.a.ref = a")),
+            log4j(&format!("{console}rootLogger.appenderRef.a.ref = console")),
+        ),
+        ("ES083", log4j("appender.a.type = Console"), log4j(console)),
+        ("ES084", file("/var/log/es.log"), file("${sys:es.logs.base_path}/es.log")),
+    ]
+}
+
 fn others() -> Vec<Example> {
     let firelens = |path: &str| Fixture::image("fluent-bit", "3.2.0").file(path, "[OUTPUT]\n  Name es");
     vec![
@@ -252,10 +286,11 @@ fn others() -> Vec<Example> {
 
 #[test]
 fn every_rule_for_images_is_shown_by_a_recipe_and_not_by_its_counterpart() {
-    let examples: Vec<_> = [general(), secrets(), heaps(), elasticsearch(), elasticsearch_files(), others()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let examples: Vec<_> =
+        [general(), secrets(), heaps(), elasticsearch(), elasticsearch_files(), elasticsearch_syntax(), others()]
+            .into_iter()
+            .flatten()
+            .collect();
     prove(RULES, &examples);
 }
 

@@ -22,7 +22,9 @@ pub(crate) struct PropertiesError {
     /// The line, from 1.
     pub(crate) line: usize,
     /// What is wrong.
-    pub message: String,
+    pub(crate) message: String,
+    /// Whether a key is said twice, which Java itself would not mind.
+    pub(crate) twice: bool,
 }
 
 /// Reads a file.
@@ -35,11 +37,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Property>, Propertie
     let mut properties: BTreeMap<String, Property> = BTreeMap::new();
     for (line, logical) in logical_lines(&text) {
         let (key, value) = split(&logical);
-        let wrong = |message| PropertiesError { line, message };
+        let wrong = |message| PropertiesError { line, message, twice: false };
         let key = unescape(key).map_err(wrong)?;
         let value = unescape(value).map_err(wrong)?;
         if let Some(first) = properties.get(&key) {
-            return Err(wrong(format!("`{key}` is said a second time, after line {}", first.line)));
+            let message = format!("`{key}` is said a second time, after line {}", first.line);
+            return Err(PropertiesError { line, message, twice: true });
         }
         properties.insert(key, Property { value, line });
     }

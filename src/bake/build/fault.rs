@@ -8,10 +8,11 @@ use crate::image::settle::SettleError;
 use crate::name::RecipeName;
 use crate::product::InstallError;
 use crate::store::StoreError;
+use crate::unpack::UnpackError;
 
 /// Why an image could not be built.
 #[derive(Debug, thiserror::Error)]
-#[error("recipe {recipe}{}: {fault}", place(.at))]
+#[error("recipe {recipe}{}: {fault}", comma(.at))]
 pub struct BuildError {
     /// Which recipe.
     pub recipe: RecipeName,
@@ -21,7 +22,7 @@ pub struct BuildError {
     pub fault: BuildFault,
 }
 
-fn place(at: &str) -> String {
+fn comma(at: &str) -> String {
     if at.is_empty() { String::new() } else { format!(", {at}") }
 }
 
@@ -37,6 +38,9 @@ pub enum BuildFault {
     /// An input could not be had or read, or is not what the lock pins.
     #[error(transparent)]
     Input(#[from] Fault),
+    /// An archive was refused.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -66,6 +70,7 @@ impl BuildFault {
                 Some("run `elkbake lock`".to_owned())
             }
             Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
+            Self::Unpack(error) => Some(error.help().to_owned()),
             Self::Run(_) => Some(
                 "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \
                  without a container engine"

@@ -160,3 +160,11 @@ impl Fixture {
         installed.tree.iter().map(line).collect()
     }
 }
+
+/// The bytes of a jar that is a module.
+pub(super) fn module_jar(name: &str) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("module-info.class", SimpleFileOptions::default()).unwrap();
+    writer.write_all(&super::module::description(name)).unwrap();
+    writer.finish().unwrap().into_inner()
+}

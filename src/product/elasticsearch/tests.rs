@@ -1,6 +1,6 @@
 //! Every rule of installing, with a plugin that breaks it and the nearest one that keeps it.
 
-use super::fixture::{Fixture, jar};
+use super::fixture::{Fixture, jar, module_jar};
 use super::together;
 use crate::product::plugin::Installed;
 use crate::tree::{Node, Owner};
@@ -315,4 +315,59 @@ fn what_a_plugin_extends_is_there_and_not_itself() {
     }
     not_together(&[named("a", "b", &[]), named("b", "a", &[])], "it extends itself, or another plugin that extends it");
     not_together(&[named("a", "a", &[])], "it extends itself");
+}
+
+#[test]
+fn what_a_plugin_may_do_is_told() {
+    let policies = |version: &str| {
+        Fixture::new(version)
+            .file("/plugin-security.policy", "grant { permission java.net.SocketPermission \"*\", \"connect\"; };")
+            .file("/entitlement-policy.yaml", "ALL-UNNAMED:\n  - outbound_network\n")
+            .install()
+            .unwrap()
+            .facts
+            .permissions
+    };
+    for version in ["7.17.28", "8.17.9"] {
+        assert_eq!(policies(version), ["java.net.SocketPermission * connect"]);
+    }
+    for version in ["8.18.0", "9.2.0"] {
+        assert_eq!(policies(version), ["outbound_network"]);
+    }
+    assert_eq!(es().install().unwrap().facts.permissions, [""; 0]);
+}
+
+#[test]
+fn a_policy_that_nobody_can_read_is_refused() {
+    refused(&es().file("/entitlement-policy.yaml", "ALL-UNNAMED:\n  - everything"), "entitlement-policy.yaml:2: ");
+    refused(&Fixture::new("8.17.0").file("/plugin-security.policy", "\ngrant"), "plugin-security.policy:2: ");
+    refused(&es().file("/entitlement-policy.yaml", *b"\xff"), "entitlement-policy.yaml: it is no UTF-8");
+    taken(&es().file("/plugin-security.policy", "no policy, and nobody reads it"));
+    taken(&Fixture::new("8.17.0").file("/entitlement-policy.yaml", "no policy, and nobody reads it"));
+    let codebase = |jar: &str| {
+        Fixture::new("7.17.28")
+            .file("/plugin-security.policy", "grant codeBase \"${codebase.lib}\" { };")
+            .file(&format!("/{jar}"), jar_of("x/A"))
+    };
+    taken(&codebase("lib-1.2.jar"));
+    taken(&codebase("spi/lib-1.2.jar"));
+    refused(&codebase("other-1.2.jar"), "none of the plugin's jars");
+}
+
+fn jar_of(class: &str) -> Vec<u8> {
+    jar(&[&format!("{class}.class")])
+}
+
+#[test]
+fn scopes_of_a_policy_are_the_modules_of_the_plugin() {
+    let plugin = |scope: &str| {
+        es().with("modulename", "com.example.x")
+            .file("/x.jar", module_jar("com.example.x"))
+            .file("/some-lib-1.0.jar", jar_of("lib/L"))
+            .file("/entitlement-policy.yaml", format!("{scope}: [outbound_network]"))
+    };
+    taken(&plugin("com.example.x"));
+    taken(&plugin("some.lib"));
+    refused(&plugin("ALL-UNNAMED"), "the plugin's modules are com.example.x, some.lib");
+    refused(&plugin("com.example.x").without("modulename"), "its only scope is `ALL-UNNAMED`");
 }
