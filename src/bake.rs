@@ -11,4 +11,5 @@ pub mod interrupt;
 mod known;
 pub mod output;
 pub mod port;
+pub mod rebuild;
 pub mod resolve;
