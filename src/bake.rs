@@ -13,3 +13,4 @@ pub mod output;
 pub mod port;
 pub mod rebuild;
 pub mod resolve;
+pub mod survey;

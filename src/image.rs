@@ -5,6 +5,7 @@ pub mod below;
 pub mod compress;
 pub mod flatten;
 mod gzip;
+pub mod jar;
 pub mod layer;
 pub mod listing;
 pub mod moment;

@@ -15,6 +15,7 @@ mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod heap;
+pub mod identity;
 pub mod install;
 pub(crate) mod java_properties;
 pub mod kibana;
@@ -35,7 +36,8 @@ use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
-pub use install::{interest, plugin as install, together};
+pub use identity::{Identity, identify};
+pub use install::{interest, places, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;

@@ -23,10 +23,12 @@ mod tar;
 #[cfg(test)]
 mod tests;
 mod unpacked;
+mod zip;
 
 pub use archive::unpack;
 pub use error::UnpackError;
 pub use gem::{Gem, gem};
 pub use limits::Limits;
 pub use place::{place, place_file};
+pub use meter::Advance;
 pub use unpacked::Unpacked;

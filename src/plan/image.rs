@@ -61,6 +61,8 @@ pub enum LayerKind {
     Archive(String),
     /// A plugin.
     Plugin(String),
+    /// Jars without some of their classes.
+    Jar(String),
     /// What a command leaves behind.
     Run(String),
     /// The recipe's own files.
@@ -74,6 +76,7 @@ impl fmt::Display for LayerKind {
             Self::Remove => f.write_str("remove"),
             Self::Archive(name) => write!(f, "archive {name}"),
             Self::Plugin(name) => write!(f, "plugin {name}"),
+            Self::Jar(name) => write!(f, "jar {name}"),
             Self::Run(name) => write!(f, "run {name}"),
             Self::Files => f.write_str("files"),
         }

@@ -66,6 +66,9 @@ impl Stack<'_> {
             let said = format!("{} {} {}", self.image.product, self.image.version, self.said("plugin", i));
             pile.add(LayerKind::Plugin(plugin.name.clone()), "plugin", &said, file);
         }
+        for (i, jar) in self.image.jar.iter().enumerate() {
+            pile.add(LayerKind::Jar(jar.name.clone()), "jar", self.said("jar", i), None);
+        }
         for (i, run) in self.image.run.iter().enumerate() {
             // A command runs as the base's configuration says, and on one platform.
             let config = self.parent.map_or_else(|| pile.base.clone(), |parent| parent.key().to_string());

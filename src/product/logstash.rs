@@ -4,7 +4,6 @@
 //! `Gemfile`, its lock and the specifications have to be what Bundler itself would have made of them: otherwise
 //! Logstash does not start.
 
-mod gem_file;
 mod gemfile;
 mod lines;
 mod lockfile;

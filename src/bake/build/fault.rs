@@ -2,6 +2,7 @@
 
 use crate::bake::port::PortError;
 use crate::bake::resolve::Fault;
+use crate::image::jar::JarError;
 use crate::image::layer::LayerError;
 use crate::image::oci::OciError;
 use crate::image::settle::SettleError;
@@ -44,6 +45,9 @@ pub enum BuildFault {
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
+    /// Jars were not changed.
+    #[error(transparent)]
+    Jar(#[from] JarError),
     /// What is to be put there does not fit onto the image.
     #[error(transparent)]
     Settle(#[from] SettleError),
@@ -71,6 +75,7 @@ impl BuildFault {
             }
             Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
             Self::Unpack(error) => Some(error.help().to_owned()),
+            Self::Jar(error) => error.help(),
             Self::Run(_) => Some(
                 "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \
                  without a container engine"

@@ -6,8 +6,9 @@ use super::fault::BuildFault;
 use super::order::Bench;
 use super::source::is_for;
 use crate::bake::event::Task;
-use crate::contents::Contents;
+use crate::contents::{Contents, Spool};
 use crate::image::below::Below;
+use crate::image::jar;
 use crate::image::layer::{self, Layer, Spec};
 use crate::image::settle::{Wish, settle};
 use crate::name::{ImagePath, Platform};
@@ -74,6 +75,11 @@ impl Bench<'_> {
         match what {
             LayerKind::Base => Err(lost()),
             LayerKind::Run(name) => Err(BuildFault::Run(name.clone())),
+            LayerKind::Jar(name) => {
+                let jar = image.jar.iter().find(|jar| jar.name == *name).ok_or_else(lost)?;
+                let (tree, contents) = jar::step(jar, below, Spool::new(self.world.store.scratch()?))?;
+                Ok(Batch { tree, contents, ..Batch::default() })
+            }
             LayerKind::Remove => Ok(Batch { removed: image.remove.clone(), ..Batch::default() }),
             LayerKind::Files => Ok(self.files()),
             LayerKind::Archive(name) => {

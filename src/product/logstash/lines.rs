@@ -36,8 +36,12 @@ pub(super) struct Lines<'t> {
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Result<Self, YamlError> {
-        let raw: Vec<_> = text.strip_suffix('\n').unwrap_or(text).split('\n').collect();
-        match raw.iter().position(|line| line.chars().any(|c| c.is_control() && c != '\t' && c != '\u{85}')) {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        // Three dots end a document, behind a text that ends with blank lines for example.
+        let raw: Vec<_> = text.strip_suffix("\n...").unwrap_or(text).split('\n').collect();
+        // The last three end a line for some readers and not for others; nobody who quotes them has to write them so.
+        let odd = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
+        match raw.iter().position(|line| line.contains(odd)) {
             Some(i) => Err(YamlError { line: i + 1, what: "it holds a control character".to_owned() }),
             None => Ok(Self { raw, at: 0, rest: None }),
         }

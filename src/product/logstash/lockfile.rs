@@ -183,3 +183,126 @@ fn parse_need(text: &str) -> Option<(String, Requirement)> {
         None => Some((text.to_owned(), Requirement::any())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: &str = "\
+PATH
+  remote: logstash-core
+  specs:
+    logstash-core (9.2.0-java)
+      b (~> 1, >= 1.3)
+
+GEM
+  remote: https://rubygems.org/
+  specs:
+    a (1.0-java)
+    b (1.9)
+      c
+    b-x (2)
+    c (0.0.1.pre)
+
+PLATFORMS
+  java
+
+DEPENDENCIES
+  a (= 1.0)
+  b-x
+  logstash-core!
+
+BUNDLED WITH
+   2.3.26
+";
+
+    fn gem(name: &str, version: &str, platform: Option<&str>, needs: &[(&str, &[&str])]) -> LockedGem {
+        let need = |(name, conditions): &(&str, &[&str])| {
+            ((*name).to_owned(), Requirement::parse(conditions.iter().copied()).unwrap())
+        };
+        LockedGem {
+            name: name.to_owned(),
+            version: Version::parse(version).unwrap(),
+            platform: platform.map(str::to_owned),
+            needs: needs.iter().map(need).collect(),
+            is_local: false,
+        }
+    }
+
+    #[test]
+    fn a_lock_is_read_and_written_as_it_was() {
+        let lock = Lockfile::read(LOCK).unwrap();
+        assert_eq!(lock.text(), LOCK);
+        assert_eq!(lock.bundler(), Version::parse("2.3.26"));
+        let core =
+            LockedGem { is_local: true, ..gem("logstash-core", "9.2.0", Some("java"), &[("b", &["~> 1", ">= 1.3"])]) };
+        let rest = [gem("a", "1.0", Some("java"), &[]), gem("b", "1.9", None, &[("c", &[])])];
+        let gems = lock.gems().unwrap();
+        assert_eq!(gems[..3], [vec![core], rest.to_vec()].concat());
+        let names: Vec<_> = gems.iter().map(LockedGem::full_name).collect();
+        assert_eq!(names, ["logstash-core-9.2.0-java", "a-1.0-java", "b-1.9", "b-x-2", "c-0.0.1.pre"]);
+    }
+
+    /// By the whole name, so that `b-1` in version 3 stands before `b` in version 1.9.
+    #[test]
+    fn gems_stand_where_bundler_puts_them() {
+        let mut lock = Lockfile::read(LOCK).unwrap();
+        lock.add(&gem("b-1", "3", None, &[]), "00");
+        lock.add(
+            &gem("d", "1", Some("java"), &[("z", &[]), ("y", &["< 3", ">= 1"]), ("y-a", &["1"]), ("z", &[])]),
+            "00",
+        );
+        lock.add(&gem("a", "0.9", None, &[]), "00");
+        let expected = LOCK
+            .replace("    a (1.0", "    a (0.9)\n    a (1.0")
+            .replace("    b (1.9)\n", "    b-1 (3)\n    b (1.9)\n")
+            .replace("(0.0.1.pre)\n", "(0.0.1.pre)\n    d (1-java)\n      y (>= 1, < 3)\n      y-a (= 1)\n      z\n");
+        assert_eq!(lock.text(), expected);
+    }
+
+    #[test]
+    fn dependencies_stand_by_name_and_once() {
+        let mut lock = Lockfile::read(LOCK).unwrap();
+        let version = Version::parse("3.0").unwrap();
+        for name in ["b", "b-x", "zz", "logstash-a"] {
+            lock.depend(name, &version);
+        }
+        let expected = LOCK.replace(
+            "  b-x\n  logstash-core!\n",
+            "  b (= 3.0)\n  b-x (= 3.0)\n  logstash-a (= 3.0)\n  logstash-core!\n  zz (= 3.0)\n",
+        );
+        assert_eq!(lock.text(), expected);
+    }
+
+    /// Bundler keeps checksums from version 2.5 on, where a lock has the section.
+    #[test]
+    fn checksums_are_kept_where_a_lock_has_them() {
+        let checksums = "CHECKSUMS\n  a (1.0-java) sha256=11\n  c (0.0.1.pre) sha256=22\n";
+        let with = LOCK.replace("BUNDLED", &format!("{checksums}\nBUNDLED"));
+        let mut lock = Lockfile::read(&with).unwrap();
+        lock.add(&gem("b", "2", Some("java"), &[]), "33");
+        assert!(lock.text().contains("sha256=11\n  b (2-java) sha256=33\n  c (0"), "{}", lock.text());
+    }
+
+    #[test]
+    fn what_is_not_as_bundler_writes_it_is_refused() {
+        for (from, to, error) in [
+            ("GEM\n", "GEMS\n", "it has no single section `GEM`"),
+            ("PATH\n", "GEM\n", "it has no single section `GEM`"),
+            ("  specs:\n    a", "    a", "its section `GEM` has no `specs:`"),
+            ("DEPENDENCIES\n", "X\n", "it has no section `DEPENDENCIES`"),
+            ("  java\n", "  x86_64-linux\n", "its section `PLATFORMS` does not hold `java`"),
+            ("GEM\n", "<<<<<<< HEAD\n", "the section that begins with `<<<<<<< HEAD` is not as Bundler writes it"),
+            ("    b (1.9)\n", "b (1.9)\n", "the section that begins with `GEM` is not as Bundler writes it"),
+        ] {
+            assert_eq!(Lockfile::read(&LOCK.replacen(from, to, 1)).unwrap_err(), error);
+        }
+        for wrong in ["    b 1.9", "    b (x)", "      b (>> 1)", "   b (1)"] {
+            let text = LOCK.replacen("    b (1.9)", wrong, 1);
+            assert_eq!(
+                Lockfile::read(&text).unwrap().gems().unwrap_err(),
+                format!("a line of it cannot be read: {wrong}")
+            );
+        }
+    }
+}

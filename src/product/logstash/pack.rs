@@ -1,16 +1,13 @@
 //! What a plugin's package holds: an offline pack, `logstash/*.gem` with `logstash/dependencies/*.gem`, or one gem.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
 
-use super::gem_file;
 use super::specification::Specification;
 use crate::digest::Digest;
 use crate::name::ImagePath;
 use crate::product::plugin::{InstallError, Job};
 use crate::tree::Node;
-use crate::unpack::Unpacked;
+use crate::unpack::{self, Limits, UnpackError, Unpacked};
 
 /// A gem of a package.
 pub(super) struct PackedGem {
@@ -71,9 +68,14 @@ fn open(
     digest: Digest,
     is_plugin: bool,
 ) -> Result<PackedGem, InstallError> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
-    let spool: File = (job.scratch)()?;
-    let gem = gem_file::open(job.package.contents.open(&digest)?, spool).map_err(named)?;
+    let gem = unpack::gem(path.as_str(), job.package.contents.open(&digest)?, (job.scratch)()?, &Limits::default());
+    let gem = gem.map_err(|error| match error {
+        UnpackError::Io { source, .. } | UnpackError::Stopped { source, .. } => InstallError::Package(source),
+        UnpackError::Refused { archive, entry, message, help } => {
+            let what = entry.map_or_else(|| message.clone(), |entry| format!("{entry}: {message}"));
+            InstallError::rule(&archive, what, help)
+        }
+    })?;
     let wrong = |what: &str| InstallError::rule(path, what.to_owned(), "ask whoever made the gem, or build it anew");
     let spec = Specification::read(&gem.metadata).map_err(|what| wrong(&format!("its metadata: {what}")))?;
     if !spec.extensions.is_empty() {

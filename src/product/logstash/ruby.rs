@@ -152,3 +152,147 @@ fn dump(text: &str) -> String {
     dumped.push('"');
     dumped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_only_texts_to_ruby() {
+        for (text, expected) in [
+            ("a \"b\" \\c", r#""a \"b\" \\c""#),
+            ("#{`rm`} #$x #@y #z #", r#""\#{`rm`} \#$x \#@y #z #""#),
+            ("\n\r\t\x0c\x0b\x08\x07\x1b\0\x7f", r#""\n\r\t\f\v\b\a\e\x00\x7F""#),
+            ("\u{e9}\u{2028}\u{1f600}", r#""\u00E9\u2028\u{1F600}""#),
+        ] {
+            assert_eq!(dump(text), expected);
+        }
+    }
+
+    const YAML: &str = "\
+--- !ruby/object:Gem::Specification
+name: logstash-output-x
+version: !ruby/object:Gem::Version
+  version: 1.2.0
+platform: java
+authors:
+- \"Zo\\u00EB\"
+bindir: exe
+cert_chain: []
+date: 2024-02-29 00:00:00.000000000 Z
+dependencies:
+- !ruby/object:Gem::Dependency
+  name: a
+  requirement: !ruby/object:Gem::Requirement
+    requirements:
+    - - \"~>\"
+      - !ruby/object:Gem::Version
+        version: '1.0'
+  type: :runtime
+- !ruby/object:Gem::Dependency
+  name: b
+  type: :development
+  version_requirements: !ruby/object:Gem::Requirement
+    none: false
+    requirements:
+    - - ! '>='
+      - !ruby/object:Gem::Version
+        version: '0'
+email: a@b.c
+executables:
+- run
+files:
+- lib/x.rb
+- exe/run
+- README.md
+extra_rdoc_files:
+- README.md
+metadata:
+  logstash_plugin: 'true'
+  a: \"#{b}\"
+required_ruby_version: !ruby/object:Gem::Requirement
+  requirements:
+  - - \">=\"
+    - !ruby/object:Gem::Version
+      version: '2.5'
+  - - \"<\"
+    - !ruby/object:Gem::Version
+      version: '4'
+rubygems_version: 3.3.26
+specification_version: 4
+summary: |
+  two
+  lines
+test_files:
+- spec/x.rb
+";
+
+    #[test]
+    fn a_specification_in_full() {
+        let spec = Specification::read(YAML).unwrap();
+        assert_eq!(spec.full_name(), "logstash-output-x-1.2.0-java");
+        assert_eq!(
+            gemspec(&spec),
+            r##"# -*- encoding: utf-8 -*-
+# stub: logstash-output-x 1.2.0 java lib
+
+Gem::Specification.new do |s|
+  s.name = "logstash-output-x".freeze
+  s.version = "1.2.0"
+  s.platform = "java".freeze
+
+  s.required_rubygems_version = Gem::Requirement.new(">= 0".freeze) if s.respond_to? :required_rubygems_version=
+  s.metadata = { "a" => "\#{b}", "logstash_plugin" => "true" } if s.respond_to? :metadata=
+  s.require_paths = ["lib".freeze]
+  s.authors = ["Zo\u00EB".freeze]
+  s.bindir = "exe".freeze
+  s.date = "2024-02-29"
+  s.email = "a@b.c".freeze
+  s.executables = ["run".freeze]
+  s.extra_rdoc_files = ["README.md".freeze]
+  s.files = ["README.md".freeze, "exe/run".freeze, "lib/x.rb".freeze]
+  s.required_ruby_version = Gem::Requirement.new([">= 2.5".freeze, "< 4".freeze])
+  s.rubygems_version = "3.3.26".freeze
+  s.summary = "two\nlines\n".freeze
+
+  if s.respond_to? :specification_version then
+    s.specification_version = 4
+  end
+
+  if s.respond_to? :add_runtime_dependency then
+    s.add_runtime_dependency(%q<a>.freeze, ["~> 1.0"])
+    s.add_development_dependency(%q<b>.freeze, [">= 0"])
+  else
+    s.add_dependency(%q<a>.freeze, ["~> 1.0"])
+    s.add_dependency(%q<b>.freeze, [">= 0"])
+  end
+end
+"##
+        );
+    }
+
+    #[test]
+    fn metadata_that_are_none_are_refused() {
+        for (from, to, error) in [
+            ("!ruby/object:Gem::Specification", "", "there is no Gem::Specification where one belongs"),
+            ("name: logstash-output-x", "name: x>y", "its name is not made of letters, digits, `.`, `-` and `_`"),
+            ("  name: a", "  name: a>.x", "`dependencies`: its name is not made of letters, digits, `.`, `-` and `_`"),
+            ("version: 1.2.0", "version: one", "`version`: it is no version of a gem"),
+            (
+                "platform: java",
+                "platform: x86_64-linux",
+                "it is for the platform `x86_64-linux`, and Logstash runs JRuby",
+            ),
+            ("\"~>\"", "\"~\"", "the gem `a` that it needs: `requirement`: a condition has no known relation"),
+            (":development", ":test", "nobody knows the kind `:test` in which it needs `b`"),
+            ("date: 2024-02-29", "date: yesterday", "`date` is no date"),
+            ("email: a@b.c", "require_paths:\n- \"lib\\n\"", "`require_paths` holds a control character"),
+            ("email: a@b.c", "extensions:\n- \"a\\n\"", "`extensions` holds a control character"),
+            ("specification_version: 4", "specification_version: four", "`specification_version` is no number"),
+            ("- lib/x.rb", "- a: b", "`files` holds what is no text"),
+            ("metadata:\n", "metadata: x\nx:\n", "`metadata` is no map"),
+        ] {
+            assert_eq!(Specification::read(&YAML.replacen(from, to, 1)).unwrap_err(), error);
+        }
+    }
+}

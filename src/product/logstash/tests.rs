@@ -364,7 +364,8 @@ fn packages_that_are_none() {
         refused(&base, "a", &pack(&[("/a.gem", made("a", "1").file()), ("/b.gem", made("a", "2").file())])),
         "/b.gem: it is `a-2`, and /a.gem is `a-1`"
     );
-    assert!(matches!(install_onto(&base, "a", &pack(&[("/a.gem", b"x".to_vec())])), Err(InstallError::Package(_))));
+    let damaged = refused(&base, "a", &pack(&[("/a.gem", b"x".to_vec())]));
+    assert!(damaged.starts_with("/a.gem: "), "{damaged}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) struct Node {
     pub(super) tag: Option<String>,
     /// What it is.
     pub(super) value: Value,
+    /// How many nodes stand in each other here, at most.
+    height: usize,
 }
 
 /// What a node is.
@@ -47,9 +49,6 @@ pub(super) fn read(text: &str) -> Result<Rc<Node>, YamlError> {
         }
         _ => reader.block(-1)?,
     };
-    if reader.lines.current().is_some_and(|line| line.indent == 0 && line.text.trim_end() == "...") {
-        reader.lines.advance();
-    }
     match reader.lines.current() {
         None => Ok(node),
         Some(_) => Err(reader.lines.wrong("there is something where nothing belongs")),
@@ -172,6 +171,10 @@ impl<'t> Reader<'t> {
             Some(tag) => tagged(tag, &made).map_err(|what| wrong(&what))?,
         };
         if let Some(anchor) = anchor {
+            // What points to what points elsewhere could make a chain that nobody can walk to its end.
+            if made.height > DEEPEST {
+                return Err(wrong("it is nested too deeply"));
+            }
             self.anchors.insert(anchor, Rc::clone(&made));
         }
         Ok(made)
@@ -190,7 +193,18 @@ impl<'t> Reader<'t> {
 }
 
 fn node(value: Value) -> Rc<Node> {
-    Rc::new(Node { tag: None, value })
+    Rc::new(Node::new(None, value))
+}
+
+impl Node {
+    fn new(tag: Option<String>, value: Value) -> Self {
+        let height = match &value {
+            Value::Null | Value::Text(_) => 0,
+            Value::List(items) => items.iter().map(|item| item.height + 1).max().unwrap_or(0),
+            Value::Map(entries) => entries.iter().map(|(_, node)| node.height + 1).max().unwrap_or(0),
+        };
+        Self { tag, value, height }
+    }
 }
 
 fn tagged(tag: String, node: &Node) -> Result<Rc<Node>, String> {
@@ -205,10 +219,197 @@ fn tagged(tag: String, node: &Node) -> Result<Rc<Node>, String> {
     if !is_object && !matches!(tag.as_str(), "!" | "!str" | "!!str" | "!binary" | "!!binary" | "!!null") {
         return Err(format!("nobody knows the tag `{tag}` here"));
     }
-    Ok(Rc::new(Node { tag: is_object.then_some(tag), value }))
+    Ok(Rc::new(Node::new(is_object.then_some(tag), value)))
 }
 
 /// Whether a line is an item of a list.
 fn is_item(text: &str) -> bool {
     text.strip_prefix('-').is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(yaml: &str) -> String {
+        match &read(yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}")).value {
+            Value::Text(text) => text.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn shown(node: &Node) -> String {
+        let tag = node.tag.iter().map(|tag| format!("{tag} ")).collect::<String>();
+        tag + &match &node.value {
+            Value::Null => "~".to_owned(),
+            Value::Text(text) => format!("{text:?}"),
+            Value::List(items) => format!("[{}]", items.iter().map(|item| shown(item)).collect::<Vec<_>>().join(", ")),
+            Value::Map(entries) => {
+                let entries = entries.iter().map(|(key, value)| format!("{key}: {}", shown(value)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    fn of(yaml: &str) -> String {
+        shown(&read(yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}")))
+    }
+
+    fn wrong(yaml: &str) -> String {
+        match read(yaml) {
+            Err(error) => error.to_string(),
+            Ok(node) => panic!("{}", shown(&node)),
+        }
+    }
+
+    #[test]
+    fn lists_and_maps_in_each_other() {
+        assert_eq!(of(""), "~");
+        assert_eq!(of("a: b\nc:\nd: \ne: ~\n"), "{a: \"b\", c: ~, d: ~, e: ~}");
+        assert_eq!(of("a:\n- x\n- y\nb:\n  - z\n"), "{a: [\"x\", \"y\"], b: [\"z\"]}");
+        assert_eq!(
+            of("- - a\n  - b\n- c: d\n  e: f\n-\n  - g\n- []\n- {}\n"),
+            "[[\"a\", \"b\"], {c: \"d\", e: \"f\"}, [\"g\"], [], {}]"
+        );
+        assert_eq!(
+            of("--- !ruby/object:A\na: &1 !ruby/object:B\n  c: d\ne: *1\n"),
+            "!ruby/object:A {a: !ruby/object:B {c: \"d\"}, e: !ruby/object:B {c: \"d\"}}"
+        );
+        assert_eq!(
+            of(
+                "- !ruby/object:D\n  n: x\n  r: !ruby/object:R\n    q:\n    - - \">=\"\n      - !ruby/object:V\n        v: '0'\n"
+            ),
+            "[!ruby/object:D {n: \"x\", r: !ruby/object:R {q: [[\">=\", !ruby/object:V {v: \"0\"}]]}}]"
+        );
+        assert_eq!(of("\"a b\": c\n'd': e\n"), "{a b: \"c\", d: \"e\"}");
+        assert_eq!(of("a: b\n...\n"), "{a: \"b\"}");
+    }
+
+    /// The ways in which Psych wrote these since 2008: the oldest are from before it.
+    #[test]
+    fn texts_in_all_five_ways() {
+        for (yaml, expected) in [
+            ("plain text", "plain text"),
+            ("http://a:80/#b", "http://a:80/#b"),
+            ("--- a\n", "a"),
+            ("a\n  b\n\n\n  c\n", "a b\n\nc"),
+            ("'it''s'", "it's"),
+            ("'a\n  b\n\n  c '", "a b\nc "),
+            ("! '>='", ">="),
+            ("\"\\t\\x41\\u00e9\\U0001F600\\e\\\"\\\\\"", "\tA\u{e9}\u{1f600}\u{1b}\"\\"),
+            ("\"a  \n  b\\n\\\n  \\  c\\\n\\ d\"", "a b\n  c d"),
+            ("\"a\n\n b\"", "a\nb"),
+            ("--- |\n  a\n   b\n\n  c\n", "a\n b\n\nc\n"),
+            ("--- |-\n  a\n", "a"),
+            ("--- |+\n  a\n\n", "a\n\n"),
+            ("--- |2-\n    a\n   b\n", "  a\n b"),
+            ("--- >\n  a\n  b\n\n  c\n    d\n  e\n", "a b\nc\n  d\ne\n"),
+            ("--- >-\n  a\n  b\n", "a b"),
+            ("!binary |-\n  w6k=\n", "\u{e9}"),
+            ("! ''", ""),
+        ] {
+            assert_eq!(text(yaml), expected, "{yaml}");
+        }
+        assert_eq!(of("a: |\n\n\n  b\nc: |-\nd: |\n"), "{a: \"\\n\\nb\\n\", c: \"\", d: \"\"}");
+        assert_eq!(of("- |\n  a\n- b\n- 'c\n\n  d'\n"), "[\"a\\n\", \"b\", \"c\\nd\"]");
+    }
+
+    #[test]
+    fn what_gems_do_not_have_in_them_is_refused() {
+        for (yaml, error) in [
+            ("a: b\na: c\n", "line 2: the key `a` is there twice"),
+            ("a: b\n  c: d\n", "line 2: a text with `:` in it needs quotes"),
+            ("a: b # c\n", "line 1: a text with `#` in it needs quotes"),
+            ("a:\n  - b\n c: d\n", "line 3: it is neither in the column of what is above it nor further out"),
+            ("a: [b]\n", "line 1: nothing here begins with `[`"),
+            ("a: {b: c}\n", "line 1: nothing here begins with `{`"),
+            ("a: @b\n", "line 1: nothing here begins with `@`"),
+            ("? a\n: b\n", "line 1: keys that are no texts are not read here"),
+            ("a: *b\n", "line 1: it points to what is not above it"),
+            ("a: &b &c d\n", "line 1: it has two tags or two anchors"),
+            ("a: !b *c\n", "line 1: what points elsewhere has no tag or anchor"),
+            ("a: !ruby/regexp x\n", "line 1: nobody knows the tag `!ruby/regexp` here"),
+            ("a: 'b\n", "line 1: the closing quote is missing"),
+            ("a: 'b'c\n", "line 1: something follows the closing quote"),
+            ("a: \"\\q\"\n", "line 1: nobody knows the escape `\\q`"),
+            ("a: \"\\ud800\"\n", "line 1: `d800` is the number of no character"),
+            ("a: |9x\n", "line 1: nobody knows this kind of block"),
+            ("a: b\x07\n", "line 1: it holds a control character"),
+            ("a: b\r\n", "line 1: it holds a control character"),
+            ("a: 'b\u{2028}c'\n", "line 1: it holds a control character"),
+            ("a: b\n---\nc: d\n", "line 2: there is no `key:` in it"),
+            ("- a\nb: c\n", "line 2: there is something where nothing belongs"),
+            ("a: !binary '*'\n", "line 1: it is no base64"),
+        ] {
+            assert_eq!(wrong(yaml), error, "{yaml}");
+        }
+        assert!(wrong(&"- ".repeat(100)).ends_with("it is nested too deeply"));
+        let mut chain = "- &0 a\n".to_owned();
+        for i in 0..100 {
+            chain.push_str(&format!("- &{}\n  - *{i}\n  - *{i}\n", i + 1));
+        }
+        assert_eq!(wrong(&chain), "line 50: it is nested too deeply");
+    }
+
+    /// Words of YAML in an order that makes no sense.
+    fn soup() -> impl Strategy<Value = String> {
+        let words = prop::sample::select(vec![
+            "a",
+            "b:",
+            ": ",
+            "- ",
+            "-",
+            "\n",
+            "\n  ",
+            "\n    ",
+            " ",
+            "!ruby/object:A",
+            "! ",
+            "&1 ",
+            "*1",
+            "|",
+            "|-\n",
+            ">+2",
+            "'",
+            "\"",
+            "\\",
+            "\\n",
+            "[]",
+            "{}",
+            "---",
+            "...",
+            "~",
+            "#",
+            "\t",
+            "\u{e9}",
+            "!binary",
+            "''",
+        ]);
+        proptest::collection::vec(words, 0..40).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in prop_oneof![any::<String>(), soup(), "(\\PC|\\n){0,100}"]) {
+            if let Err(error) = read(&text) {
+                prop_assert!(error.line >= 1 && error.line <= text.lines().count() + 2, "{error}");
+            }
+        }
+
+        #[test]
+        fn quoted_texts_are_read_as_they_were(value in "(\\PC|[\\n\\t '\"\\\\:#-]){0,60}") {
+            let plain = !value.contains(['\u{2028}', '\u{2029}', '\u{85}']);
+            let escaped: String = value.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();
+            prop_assert_eq!(text(&format!("\"{escaped}\"")), value.as_str());
+            if plain && !value.contains('\n') {
+                prop_assert_eq!(text(&format!("'{}'", value.replace('\'', "''"))), value.as_str());
+            }
+            if plain {
+                let block: String = value.split('\n').map(|line| format!("\n  {line}")).collect();
+                prop_assert_eq!(text(&format!("--- |2-{block}")), value.trim_end_matches('\n'));
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ srand(Integer(ARGV.fetch(0)))
 TEXTS = [
   "plain", "two words", "", " leading", "trailing ", "a: b", "a #b", "# c", "- d", "? e", "! f", "& g", "* h", "| i", "> j",
   "'single'", "\"double\"", "back\\slash", "tab\there", "line\nbreak", "two\n\nbreaks\n", "three\n\n\nbreaks\n\n", "\nfirst", " \n x",
-  "yes", "no", "null", "~", "true", "1", "1.0", "0x1f", "2024-01-31", ":symbol", "12:30:45", "é", "日本語", "😀", "a\u00a0b", "\u2028",
+  "yes", "no", "null", "~", "true", "1", "1.0", "0x1f", "2024-01-31", ":symbol", "12:30:45", "é", "日本語", "😀", "a\u00a0b", "\e\u2028\u2029\u0085",
   "\#{1}", "\#$x", "%q<x>", "`ls`", "{a: 1}", "[1]", "@x", "%x", "a, b", "x" * 100, "word " * 40, "w: " * 40, "é " * 60,
   "  indented\n    more\n  back", "a\n  b\nc\n", "\tt\n", "ends with colon:", "\e[0m", "\x7f", "\a\b\v\f\r", "---", "... ", "=", "<<",
   ("long line " * 12) + "\n" + ("another " * 15), "trailing spaces  \nnext  \n", "\"" * 90, "'" * 90, "a" * 70 + " \\ " + "b" * 70, "x" * 79 + "  " + "y" * 20,
