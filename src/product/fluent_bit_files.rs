@@ -76,7 +76,7 @@ fn is_there(scene: &Scene<'_>, by: &ImagePath, name: &str, base: &str) -> bool {
 
 /// Whether the base has it. Both images have the upstream parsers, and more of them from version to version.
 fn is_in_base(place: &str, base: &str) -> bool {
-    let parsers = place.strip_prefix(HOME).is_some_and(|rest| rest.starts_with("/parsers") && rest.ends_with(".conf"));
+    let parsers = place.strip_prefix(HOME).is_some_and(|rest| rest.starts_with("/parsers"));
     let known = place.strip_prefix(HOME).is_some_and(|rest| matches!(rest, "/fluent-bit.conf" | "/plugins.conf"));
     let aws = base == "aws-for-fluent-bit" && AWS_FOLDERS.iter().any(|folder| place.starts_with(folder));
     parsers || known || aws

@@ -50,7 +50,7 @@ fn rule_for(file: &TextFile<'_>, product: Product) -> Option<(&'static Rule, Sha
         (Product::Logstash, "logstash.yml") => Some((&LS_SYNTAX, Shape::Settings)),
         (Product::Logstash, "pipelines.yml") => Some((&LS_SYNTAX, Shape::List)),
         (Product::Filebeat, "filebeat.yml") => Some((&FB_SYNTAX, Shape::Settings)),
-        (Product::Filebeat, name) if name.ends_with(".yml") => {
+        (Product::Filebeat, _) if file.has_extension(&["yml"]) => {
             let read = ["/modules.d/", "/inputs.d/"].iter().any(|folder| path.contains(folder));
             read.then_some((&FB_SYNTAX, Shape::List))
         }

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn sections_are_found_among_everything_else() {
-        let text = r##"# input { "
+        let text = r#"# input { "
 input { tcp { port => 9601 codec => json } }
 filter {
   if [message] =~ /^"[a-z]{2}\/#/ and ("a" in [tags] or [n] / 2 > 1) {
@@ -144,7 +144,7 @@ filter {
 }
 output{elasticsearch{hosts=>["${ES:http://localhost:9200/}"] id=>"two
 lines"}}
-"##;
+"#;
         assert_eq!(read(text), Ok(vec![Section::Input, Section::Filter, Section::Output]));
         assert_eq!(read("# nothing\n"), Ok(vec![]));
     }
