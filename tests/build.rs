@@ -2,6 +2,7 @@
 
 mod bases;
 mod layers;
+mod products;
 
 use serde_json::json;
 
