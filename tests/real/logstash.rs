@@ -107,7 +107,7 @@ impl Image {
             match &entry.node {
                 Node::Folder => fs::create_dir_all(&path).unwrap(),
                 Node::File { digest, size } => {
-                    fs::write(&path, installed.contents.bytes(digest, *size).unwrap()).unwrap()
+                    fs::write(&path, installed.contents.bytes(digest, *size).unwrap()).unwrap();
                 }
                 Node::Link(_) => panic!("{}", path.display()),
             }
