@@ -104,6 +104,7 @@ impl Stack {
             }
         }
         self.last = None;
+        self.spots.reserve(listing.tree.len());
         for (path, entry) in listing.tree.iter() {
             self.put(path, There::Entry(entry.clone()), layer)?;
         }
