@@ -18,6 +18,7 @@ mod inflate;
 mod limits;
 mod links;
 mod meter;
+mod place;
 mod tar;
 #[cfg(test)]
 mod tests;
@@ -29,4 +30,5 @@ pub use error::UnpackError;
 pub use gem::{Gem, gem};
 pub use limits::Limits;
 pub use meter::Advance;
+pub use place::{place, place_file};
 pub use unpacked::Unpacked;
