@@ -24,9 +24,10 @@ quick:
 	$(CARGO) test --locked --no-default-features --lib
 
 need:
-	tools/need.sh cc c++ git cargo-deny
+	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck docker-registry skopeo umoci moto_server
+	tools/need.sh shellcheck docker-registry skopeo umoci podman runc moto_server ruby bundle jruby zip unzip
+	tools/fetch.sh debian
 endif
 
 fmt:
@@ -35,7 +36,7 @@ fmt:
 
 shell:
 ifneq ($(PEERS),0)
-	shellcheck .ci/run tools/*.sh
+	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/*
 else
 	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
 endif
@@ -59,7 +60,7 @@ run-tests:
 	tools/test.sh $(FEATURES)
 
 bench:
-	$(CARGO) bench --locked --no-default-features --bench plan
+	$(CARGO) bench --locked --no-default-features --bench plan --bench layer
 
 # Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
 # compilers, or for a stable one that is told to behave like one.

@@ -3,8 +3,9 @@
 pub mod assemble;
 pub mod below;
 pub mod compress;
-pub mod flat;
+pub mod flatten;
 mod gzip;
+pub mod jar;
 pub mod layer;
 pub mod listing;
 pub mod moment;

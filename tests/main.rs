@@ -15,9 +15,13 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod bad_input;
+mod build;
 mod check;
 mod command_line;
+mod diff;
+mod entrypoint;
 mod floors;
+mod inspect;
 mod kitchen;
 mod lock;
 mod output;
@@ -28,4 +32,5 @@ mod reproducible;
 mod schema;
 mod store;
 mod store_crash;
+mod verify;
 mod wire;

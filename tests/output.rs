@@ -2,6 +2,7 @@
 
 mod docker_archive;
 mod layout;
+mod rootfs;
 
 use elkbake::bake::built::Built;
 use elkbake::bake::event::SILENT;

@@ -4,10 +4,13 @@
 //! configuration is small and always fetched, its layers only when somebody asks what is in them, or wants their bytes.
 //! What a layer holds is kept in the store under the layer's digest, so that each is read once.
 
+mod facts;
 mod held;
+mod local;
 mod read;
+mod repack;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bake::built::{BuiltImage, BuiltLayer};
@@ -19,7 +22,7 @@ use crate::image::below::{Below, BelowError};
 use crate::image::oci::{self, Descriptor, Document};
 use crate::image::scan::Wanted;
 use crate::image::stack::{Stack, There};
-use crate::lock::{LockedLayer, LockedPlatform};
+use crate::lock::{Found, LockedLayer, LockedPlatform};
 use crate::name::{ImagePath, Reference};
 use crate::plan::LayerKind;
 use crate::recipe::From;
@@ -27,12 +30,16 @@ use crate::tree::{Entry, Node};
 
 use held::{Held, Origin};
 
-/// What an image is built on, on one platform.
+pub use facts::Remembered;
+
+/// What an image is built on, on one platform. What its lock says of its files is believed: the lock is part of the
+/// project, and was made from the layers.
 pub struct Base<'w> {
     world: World<'w>,
     interest: Wanted<'w>,
     config: Option<Vec<u8>>,
     layers: Vec<Held>,
+    facts: BTreeMap<ImagePath, Found>,
     view: Mutex<Option<Arc<Stack>>>,
 }
 
@@ -54,14 +61,31 @@ impl<'w> Base<'w> {
         world: &World<'w>,
         interest: Wanted<'w>,
     ) -> Result<Self, Fault> {
+        let subject = from.to_string();
         let (config, layers) = match from {
-            From::Scratch => return Ok(Self::scratch(world)),
-            From::Registry(reference) => registry(reference, locked, world)?,
-            From::Recipe(_) | From::Oci(_) | From::DockerArchive(_) | From::Rootfs(_) => {
-                return Err(Fault::wrong(&from, "a recipe is built, and not looked up"));
+            From::Scratch => (None, Vec::new()),
+            From::Recipe(_) => return Err(Fault::wrong(&subject, "a recipe is built, and not looked up")),
+            From::Rootfs(path) => {
+                let at = locked.layer.first().map(descriptor).ok_or_else(|| Fault::wrong(&subject, NO_LAYER))?;
+                (None, vec![local::rootfs(path, at, &subject, interest, world)?])
+            }
+            From::Registry(reference) => {
+                let bytes = registry_config(reference, locked.manifest, config_of(locked, &subject)?, world)?;
+                let layers = registry(&reference.at(locked.manifest), pair(locked, &bytes, &subject)?, &subject);
+                (Some(bytes), layers)
+            }
+            From::Oci(path) => {
+                let bytes = local::layout_config(path, config_of(locked, &subject)?, world)?;
+                let layers = local::layout(path, pair(locked, &bytes, &subject)?, &subject, interest, world)?;
+                (Some(bytes), layers)
+            }
+            From::DockerArchive(path) => {
+                let bytes = local::archive_config(path, config_of(locked, &subject)?, world)?;
+                let layers = local::archive(path, pair(locked, &bytes, &subject)?, &subject, interest, world)?;
+                (Some(bytes), layers)
             }
         };
-        Ok(Self::new(world, interest, config, layers))
+        Ok(Self { facts: locked.there.clone(), ..Self::new(world, interest, config, layers) })
     }
 
     /// An image that was built before. `under` is what that was built on: layers that it shares with that can be had
@@ -101,7 +125,7 @@ impl<'w> Base<'w> {
     }
 
     fn new(world: &World<'w>, interest: Wanted<'w>, config: Option<Vec<u8>>, layers: Vec<Held>) -> Self {
-        Self { world: *world, interest, config, layers, view: Mutex::new(None) }
+        Self { world: *world, interest, config, layers, facts: BTreeMap::new(), view: Mutex::new(None) }
     }
 
     /// The bytes of its OCI configuration. `scratch` and a root file system have none.
@@ -146,14 +170,18 @@ impl<'w> Base<'w> {
         Ok(Arc::clone(view.insert(Arc::new(stack))))
     }
 
-    /// Reads the layer again that holds a file, with all that is of interest in it.
-    fn read_again(&self, layer: usize, digest: Digest) -> Result<(), Fault> {
+    /// Reads the layer again that holds a file, with all that is of interest in it, and what lies beside the file: who
+    /// asks for one jar of a folder asks for the next one too.
+    fn read_again(&self, layer: usize, file: &ImagePath, digest: Digest, limit: u64) -> Result<(), Fault> {
         let Some(held) = self.layers.get(layer) else { return Ok(()) };
         let listing = read::kept_listing(held, &self.world)?.unwrap_or_default();
         let is_it = |node: &Node| matches!(node, Node::File { digest: there, .. } if *there == digest);
         let places: BTreeSet<_> =
             listing.tree.iter().filter(|(_, entry)| is_it(&entry.node)).map(|(path, _)| path).collect();
-        let wanted = |path: &ImagePath, size: u64| places.contains(path) || (self.interest)(path, size);
+        let folder = file.parent();
+        let beside = |path: &ImagePath, size: u64| size <= limit && path.parent() == folder;
+        let wanted =
+            |path: &ImagePath, size: u64| places.contains(path) || (self.interest)(path, size) || beside(path, size);
         read::read(held, Some(held.layer.diff_id), &wanted, &self.world).map(drop)
     }
 }
@@ -162,6 +190,9 @@ impl Below for Base<'_> {
     fn entry(&self, path: &ImagePath) -> Result<Option<Entry>, BelowError> {
         if self.layers.is_empty() {
             return Ok(None);
+        }
+        if let Some(known) = Remembered(&self.facts).answer(path) {
+            return Ok(known);
         }
         Ok(match self.view()?.get(path) {
             Some(There::Entry(entry)) => Some(entry.clone()),
@@ -190,53 +221,46 @@ impl Below for Base<'_> {
         if let Some(bytes) = get()? {
             return Ok(Some(bytes));
         }
-        self.read_again(layer, *digest)?;
+        self.read_again(layer, path, *digest, limit)?;
         let lost = || Fault::wrong(path, "its bytes were read and are not in the store");
         Ok(Some(get()?.ok_or_else(lost)?))
     }
 }
 
-/// A base in a registry: all but its configuration stays there.
-fn registry(
-    reference: &Reference,
-    locked: &LockedPlatform,
-    world: &World<'_>,
-) -> Result<(Option<Vec<u8>>, Vec<Held>), Fault> {
-    let subject = reference.to_string();
-    let reference = reference.at(locked.manifest);
-    let digest =
-        locked.config.ok_or_else(|| Fault::wrong(&subject, "its lock has no configuration: run `elkbake lock`"))?;
-    let bytes = match world.store.bytes(&digest, oci::LONGEST_CONFIG)? {
-        Some(bytes) => bytes,
-        None => {
-            let remote = Remote { reference: reference.clone(), world };
-            match remote.read(&remote.get(&reference)?)? {
-                Document::Manifest(manifest) if manifest.config.digest == digest => {
-                    remote.config_bytes(&manifest.config)?
-                }
-                _ => {
-                    return Err(Fault::wrong(
-                        &reference,
-                        format!("it has not the configuration {digest} that is locked"),
-                    ));
-                }
-            }
-        }
-    };
-    let config = oci::config(&bytes).map_err(Fault::oci(&subject))?;
-    let layers = pair(locked, &config.diff_ids, &subject)?;
-    let held = |(at, diff_id)| Held::new(at, diff_id, Origin::Registry(reference.clone()), &subject);
-    Ok((Some(bytes), layers.into_iter().map(held).collect()))
+const NO_LAYER: &str = "its lock has no layer: run `elkbake lock`";
+
+fn config_of(locked: &LockedPlatform, subject: &str) -> Result<Digest, Fault> {
+    locked.config.ok_or_else(|| Fault::wrong(&subject, "its lock has no configuration: run `elkbake lock`"))
+}
+
+/// The configuration of a base in a registry, from the store where it is there.
+fn registry_config(from: &Reference, manifest: Digest, digest: Digest, world: &World<'_>) -> Result<Vec<u8>, Fault> {
+    if let Some(bytes) = world.store.bytes(&digest, oci::LONGEST_CONFIG)? {
+        return Ok(bytes);
+    }
+    let reference = from.at(manifest);
+    let remote = Remote { reference: reference.clone(), world };
+    match remote.read(&remote.get(&reference)?)? {
+        Document::Manifest(manifest) if manifest.config.digest == digest => remote.config_bytes(&manifest.config),
+        _ => Err(Fault::wrong(&reference, format!("it has not the configuration {digest} that is locked"))),
+    }
+}
+
+/// The layers of a base in a registry, which stay there.
+fn registry(reference: &Reference, pairs: local::Pairs, subject: &str) -> Vec<Held> {
+    let held = |(at, diff_id)| Held::new(at, diff_id, Origin::Registry(reference.clone()), subject);
+    pairs.into_iter().map(held).collect()
 }
 
 /// The layers of a lock with the tar streams that a configuration says are in them.
-fn pair(locked: &LockedPlatform, diff_ids: &[Digest], subject: &str) -> Result<Vec<(Descriptor, Digest)>, Fault> {
+fn pair(locked: &LockedPlatform, config: &[u8], subject: &str) -> Result<local::Pairs, Fault> {
+    let diff_ids = oci::config(config).map_err(Fault::oci(&subject))?.diff_ids;
     let (layers, unpacked) = (locked.layer.len(), diff_ids.len());
     if layers != unpacked {
         let message = format!("its lock has {layers} layers, its configuration {unpacked}: run `elkbake lock`");
         return Err(Fault::wrong(&subject, message));
     }
-    Ok(locked.layer.iter().map(descriptor).zip(diff_ids.iter().copied()).collect())
+    Ok(locked.layer.iter().map(descriptor).zip(diff_ids).collect())
 }
 
 /// A layer as OCI manifests call it: Docker's names for the same bytes do not belong into one.
@@ -249,4 +273,4 @@ fn descriptor(layer: &LockedLayer) -> Descriptor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::bake) mod tests;

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::found::{Found, FoundImage, FoundLayer};
 use crate::digest::Digest;
-use crate::image::flat::Flat;
 use crate::image::listing::Listing;
 use crate::image::oci::Config;
+use crate::image::stack::{Stack, There};
 use crate::name::ImagePath;
 use crate::plan::LayerKind;
 use crate::product::PluginFacts;
-use crate::tree::Node;
+use crate::tree::{Entry, Node};
 
 /// An image, looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -172,15 +172,19 @@ fn inspected(layer: &FoundLayer, listing: Option<&Listing>) -> InspectedLayer {
 }
 
 fn biggest(listings: &[Option<Listing>], most: usize) -> Vec<Big> {
-    let mut flat = Flat::default();
-    for (layer, listing) in listings.iter().enumerate() {
-        if let Some(listing) = listing {
-            flat.put(layer, listing);
-        }
+    let mut stack = Stack::default();
+    for listing in listings {
+        // What does not fit on the others may need a layer that is not known; the rest can be shown all the same.
+        let _ = stack.add(listing.as_ref().unwrap_or(&Listing::default()));
     }
-    let files = flat.iter().filter(|(_, held)| held.thing.size() > 0);
-    let mut files: Vec<_> = files.map(|(path, held)| (held.thing.size(), path, held.layer)).collect();
-    files.sort_by(|(a, path_a, _), (b, path_b, _)| b.cmp(a).then_with(|| path_a.cmp(path_b)));
+    let mut files = Vec::new();
+    stack.each(|path, there, layer| match there {
+        There::Entry(Entry { node: Node::File { size, .. }, .. }) if *size > 0 => {
+            files.push(Big { path: path.clone(), size: *size, layer });
+        }
+        _ => {}
+    });
+    files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.path.cmp(&b.path)));
     files.truncate(most);
-    files.into_iter().map(|(size, path, layer)| Big { path: path.clone(), size, layer }).collect()
+    files
 }

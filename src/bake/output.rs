@@ -10,6 +10,7 @@ mod fault;
 mod image;
 mod layout;
 mod place;
+mod rootfs;
 
 use super::event::{Listener, Task};
 use super::interrupt::Interrupt;
@@ -40,10 +41,17 @@ pub struct Desk<'d> {
 /// When a blob is missing or damaged, the place is taken by something else, or cannot be written.
 pub fn write(image: &Image<'_>, to: &Place, desk: Desk<'_>) -> Result<(), OutputError> {
     let name = to.to_string();
-    let task = Task::begin(&name, Some(image.size()), desk.tell);
+    let bytes = match to {
+        Place::Oci(_) => image.size(),
+        Place::DockerArchive(_) => image.one(desk.host)?.layers.iter().map(|layer| layer.descriptor.size).sum(),
+        // Its layers are read twice.
+        Place::Rootfs(_) => 2 * image.one(desk.host)?.layers.iter().map(|layer| layer.descriptor.size).sum::<u64>(),
+    };
+    let task = Task::begin(&name, Some(bytes), desk.tell);
     let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
     match to {
         Place::Oci(path) => layout::write(image, path, &blobs),
         Place::DockerArchive(path) => docker_archive::write(image, path, desk.host, &blobs),
+        Place::Rootfs(path) => rootfs::write(image, path, desk.host, &blobs),
     }
 }

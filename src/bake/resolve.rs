@@ -1,7 +1,7 @@
 //! From a recipe to its lock: every input is found, looked at and pinned; what was pinned before stays where it is.
 
 pub(in crate::bake) mod base;
-mod docker_archive;
+pub(in crate::bake) mod docker_archive;
 mod fault;
 mod file;
 mod image;

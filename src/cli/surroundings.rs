@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::failure::Failure;
 use super::global::Global;
+use crate::name::Platform;
 use crate::plan::Stamps;
 use crate::project::Project;
 
@@ -60,6 +61,17 @@ impl Surroundings {
         })?;
         let source = project.defaults.source.as_ref().map(ToString::to_string);
         Ok(Stamps { epoch, revision: global.revision.clone(), source })
+    }
+
+    /// The platform of the machine, as images call it.
+    #[expect(clippy::unused_self, reason = "it is what a run finds around it, and a test may want another")]
+    pub(super) fn platform(&self) -> Platform {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        Platform { architecture: architecture.to_owned(), variant: None }
     }
 
     /// The user's folder.

@@ -3,6 +3,7 @@
 //! Kept in the store for each layer that was read or written, as lines of text: whoever asks what an image holds does
 //! not unpack it again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -87,39 +88,40 @@ impl Listing {
             return Err(ListingError(1));
         }
         for (i, line) in lines {
-            entries.extend(listing.add(line).ok_or(ListingError(i + 1))?);
+            listing.add(line, &mut entries).ok_or(ListingError(i + 1))?;
         }
         listing.tree = entries.into_iter().collect();
         Ok(listing)
     }
 
-    /// Takes in a line, or gives back what the tree has to take: all at once, because that is much faster.
-    fn add(&mut self, line: &str) -> Option<Option<(ImagePath, Entry)>> {
+    /// Takes in a line. What the tree has to take goes to `entries`: all at once it takes them much faster.
+    fn add(&mut self, line: &str, entries: &mut Vec<(ImagePath, Entry)>) -> Option<()> {
         let mut fields = line.split('\t');
         let kind = fields.next()?;
         if kind == "h" {
             self.linked.insert(unescape(fields.next()?)?.parse().ok()?, unescape(fields.next()?)?.parse().ok()?);
-            return fields.next().is_none().then_some(None);
+            return fields.next().is_none().then_some(());
         }
         if matches!(kind, "w" | "o") {
             let path = unescape(fields.next()?)?.parse().ok()?;
             if kind == "w" { &mut self.removed } else { &mut self.cleared }.insert(path);
-            return fields.next().is_none().then_some(None);
+            return fields.next().is_none().then_some(());
         }
         let (mode, owner) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let path = unescape(fields.next()?)?.parse().ok()?;
         let node = match kind {
             "d" => Node::Folder,
             "f" => Node::File { size: fields.next()?.parse().ok()?, digest: Digest::from_hex(fields.next()?).ok()? },
-            "l" => Node::Link(unescape(fields.next()?)?),
+            "l" => Node::Link(unescape(fields.next()?)?.into_owned()),
             "s" => {
                 let kind = fields.next()?.parse().ok().filter(|kind| matches!(kind, 'b' | 'c' | 'p' | 'l'))?;
                 self.special.insert(path, Special { mode, owner, kind });
-                return fields.next().is_none().then_some(None);
+                return fields.next().is_none().then_some(());
             }
             _ => return None,
         };
-        fields.next().is_none().then_some(Some((path, Entry { mode, owner, node })))
+        entries.push((path, Entry { mode, owner, node }));
+        fields.next().is_none().then_some(())
     }
 }
 
@@ -131,7 +133,10 @@ fn escape(text: &str) -> String {
     }
 }
 
-fn unescape(text: &str) -> Option<String> {
+fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('\\') {
+        return Some(Cow::Borrowed(text));
+    }
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -146,7 +151,7 @@ fn unescape(text: &str) -> Option<String> {
             c => c,
         });
     }
-    Some(plain)
+    Some(Cow::Owned(plain))
 }
 
 #[cfg(test)]

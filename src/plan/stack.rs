@@ -58,13 +58,16 @@ impl Stack<'_> {
             pile.add(LayerKind::Remove, "remove", &digest_of(paths).to_string(), None);
         }
         for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| wanted(&a.platforms, platform)) {
-            let file = self.locked(&Input::Archive(archive.name.clone()), &self.lock.archive, platform);
+            let file = self.lock.answer(&self.wants, &Input::Archive(archive.name.clone()), platform);
             pile.add(LayerKind::Archive(archive.name.clone()), "archive", self.said("archive", i), file);
         }
         for (i, plugin) in self.image.plugin.iter().enumerate().filter(|(_, p)| wanted(&p.platforms, platform)) {
-            let file = self.locked(&Input::Plugin(plugin.name.clone()), &self.lock.plugin, platform);
+            let file = self.lock.answer(&self.wants, &Input::Plugin(plugin.name.clone()), platform);
             let said = format!("{} {} {}", self.image.product, self.image.version, self.said("plugin", i));
             pile.add(LayerKind::Plugin(plugin.name.clone()), "plugin", &said, file);
+        }
+        for (i, jar) in self.image.jar.iter().enumerate() {
+            pile.add(LayerKind::Jar(jar.name.clone()), "jar", self.said("jar", i), None);
         }
         for (i, run) in self.image.run.iter().enumerate() {
             // A command runs as the base's configuration says, and on one platform.
@@ -92,12 +95,6 @@ impl Stack<'_> {
         }
         let on = self.lock.base.iter().flat_map(|base| &base.platform).find(|on| on.name == *platform);
         on.map_or_else(|| ("scratch".to_owned(), Vec::new()), |on| (on.manifest.to_string(), base_layers(on)))
-    }
-
-    /// What the lock has for the entry of a name that asks for a platform: two entries may share the name.
-    fn locked<'l>(&self, input: &Input, files: &'l [LockedFile], platform: &Platform) -> Option<&'l LockedFile> {
-        let want = self.wants.iter().find(|want| want.input == *input && want.platforms.contains(platform))?;
-        files.iter().find(|file| file.name == input.name() && file.want == want.text && file.is_for(platform))
     }
 
     /// What the recipe says of an item, in its only spelling.

@@ -4,27 +4,41 @@
 //! plugin that does not fit is refused before the image is made and not by a container that starts over and over. The
 //! rules are read from the sources of Elasticsearch 7.17 to 9.2; where they differ by version, so does this.
 
+mod bundle;
 mod descriptor;
+mod entitlement;
 #[cfg(test)]
 mod fixture;
+mod grant;
 mod home;
+mod jar;
+mod jar_hell;
 mod java;
+mod module;
 mod place;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use bundle::{Bundle, Bundles};
 use descriptor::{CLASSIC, Descriptor, STABLE, Triple};
 use home::Home;
 
 use super::plugin::{InstallError, Installed, Job, PluginFacts};
+use crate::image::below::Below;
 use crate::name::ImagePath;
 use crate::tree::Node;
 use crate::unpack::Unpacked;
 
 pub use home::interest;
+pub use jar::{JarError, classes};
 
 /// What a stable plugin's components are called.
 const COMPONENTS: &str = "named_components.json";
+
+/// Longer policies are not read: real ones have a hundred lines at most.
+const LONGEST_POLICY: u64 = 1 << 20;
 
 /// Longer lists are not read.
 const LONGEST_COMPONENTS: u64 = 4 << 20;
@@ -45,13 +59,90 @@ pub fn install(job: &Job<'_>) -> Result<Installed, InstallError> {
         check_components(job.package)?;
     }
     let mut installed = place::place(job.package, &descriptor, version, home)?;
-    installed.facts = PluginFacts {
-        name: descriptor.name,
-        version: descriptor.version,
-        permissions: Vec::new(),
-        extends: descriptor.extends,
-    };
+    let Descriptor { name, version: own, extends, modular, .. } = descriptor;
+    installed.facts = PluginFacts { name, version: own, permissions: Vec::new(), extends };
+    let bundle = Bundle::installed(&installed);
+    jar_hell::check_own(&bundle, home)?;
+    let permissions = permissions(job.package, &bundle, modular, version)?;
+    // A plugin that it extends may be one of those that come later: `together` sees them all.
+    jar_hell::check_extended(&bundle, &mut Bundles::new(home, &[]))?;
+    installed.facts.permissions = permissions;
     Ok(installed)
+}
+
+/// Checks what only shows when all plugins of an image are known: that each has what it extends.
+///
+/// Plugins that have nothing to do with each other may bring the same classes.
+///
+/// # Errors
+/// When a node would not start with these plugins on the image below; when that or their contents cannot be read.
+pub fn together(installed: &[Installed], below: &dyn Below) -> Result<(), InstallError> {
+    let mut bundles = Bundles::new(Home(below), installed);
+    for (i, plugin) in installed.iter().enumerate() {
+        let name = &plugin.facts.name;
+        if installed[..i].iter().any(|other| other.facts.name == *name) {
+            let message = "the recipe has two plugins of this name, and both want the same folder";
+            return Err(InstallError::rule(name, message, "remove one of them from the recipe"));
+        }
+        let bundle = Bundle::installed(plugin);
+        for extended in &bundle.extends {
+            if bundles.find(extended)?.is_none() {
+                let message = format!(
+                    "it extends the plugin `{extended}`, which is neither in the recipe nor in the image below"
+                );
+                return Err(InstallError::rule(name, message, format!("add `{extended}` to the recipe")));
+            }
+        }
+        check_circle(&bundle, &bundles)?;
+        jar_hell::check_extended(&bundle, &mut bundles)?;
+    }
+    Ok(())
+}
+
+/// No plugin extends itself by way of others.
+fn check_circle<'a>(bundle: &Bundle<'a>, bundles: &Bundles<'a>) -> Result<(), InstallError> {
+    let mut seen = BTreeSet::new();
+    let mut waiting = bundle.extends.clone();
+    while let Some(name) = waiting.pop() {
+        if name == bundle.name {
+            let message = "it extends itself, or another plugin that extends it";
+            return Err(InstallError::rule(&name, message, "leave one of them out; no node starts with such a circle"));
+        }
+        if seen.insert(name.clone()) {
+            waiting.extend(bundles.find(&name)?.into_iter().flat_map(|bundle| bundle.extends));
+        }
+    }
+    Ok(())
+}
+
+/// What the plugin's policy lets it do. Of the two kinds of policies a version goes by one; the other has no effect.
+fn permissions(
+    package: &Unpacked,
+    bundle: &Bundle<'_>,
+    modular: bool,
+    version: Triple,
+) -> Result<Vec<String>, InstallError> {
+    let text = |file| {
+        let bytes = bytes_of(package, file, LONGEST_POLICY)?;
+        let wrong = |_| InstallError::rule(&file, "it is no UTF-8 text", "use a whole package");
+        bytes.map(|bytes| String::from_utf8(bytes).map_err(wrong)).transpose()
+    };
+    let file_name = |jar: &String| jar.rsplit('/').next().unwrap_or_default().to_owned();
+    if version < entitlement::SINCE {
+        let jars = bundle.all_jars().map(file_name).collect();
+        return text(grant::FILE)?.map_or(Ok(Vec::new()), |text| grant::read(&text, &jars));
+    }
+    let Some(text) = text(entitlement::FILE)? else { return Ok(Vec::new()) };
+    if !modular {
+        return entitlement::read(&text, version, None);
+    }
+    let mut modules = BTreeSet::new();
+    for path in &bundle.jars {
+        let jar = jar::Jar::read(&bundle.bytes(path)?)
+            .map_err(|error| InstallError::rule(path, error.to_string(), "use a whole package"))?;
+        modules.extend(module::name(&file_name(path), &jar));
+    }
+    entitlement::read(&text, version, Some(&modules))
 }
 
 /// The version that decides on the rules: the recipe's, which has to be the image's.
@@ -193,7 +284,7 @@ fn check_place(descriptor: &Descriptor, home: Home<'_>) -> Result<(), InstallErr
 }
 
 /// Names of components by interface: `{"org.elasticsearch…TokenFilterFactory": {"name": "com.example.Class"}}`.
-type Components = std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>>;
+type Components = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The installer makes the list of a stable plugin's components itself where it is missing, by reading all classes of
 /// the plugin and of the API. That is not done here: the build that makes a plugin makes the list too.

@@ -132,13 +132,40 @@ pub fn layer(store: &Store, what: LayerKind, tarball: Tarball, packed: Packed) -
     BuiltLayer { what, descriptor: Descriptor { digest, size, media_type }, diff_id, listing: None }
 }
 
+/// What the configuration of a base says.
+fn base_config() -> Vec<u8> {
+    let config = serde_json::json!({
+        "architecture": "any", "os": "linux",
+        "config": {
+            "User": "1000:0",
+            "Env": ["PATH=/usr/bin:/bin", "ELASTIC_CONTAINER=true"],
+            "Entrypoint": ["/bin/tini", "--", "/start me"],
+            "Cmd": ["eswrapper"],
+            "WorkingDir": "/usr/share/elasticsearch",
+            "ExposedPorts": { "9200/tcp": {}, "9300/tcp": {} },
+            "Volumes": { "/data": {} },
+            "StopSignal": "SIGTERM",
+            "Labels": { "org.opencontainers.image.title": "es", "evil": "a\u{1b}[2Jb" },
+        },
+        "rootfs": { "type": "layers", "diff_ids": [] },
+        "history": [{ "created_by": "FROM scratch", "empty_layer": true }, { "created_by": "ADD rootfs.tar.gz / # buildkit" }],
+    });
+    config.to_string().into_bytes()
+}
+
 /// Puts an image of some layers into a store.
 pub fn image(store: &Store, key: Digest, platforms: &[(&str, Vec<BuiltLayer>)]) -> Built {
     let put = |written: &Written| {
         store.put(&mut &written.bytes[..], Some(written.descriptor.digest)).unwrap();
         written.descriptor.clone()
     };
-    let annotations = BTreeMap::from([("org.opencontainers.image.title".to_owned(), "es".to_owned())]);
+    let annotation = |name: &str, value: &str| (format!("org.opencontainers.image.{name}"), value.to_owned());
+    let annotations = BTreeMap::from([
+        annotation("title", "es"),
+        annotation("base.name", "docker.elastic.co/elasticsearch/elasticsearch:8.19.3"),
+        annotation("base.digest", &Digest::of(b"base").to_string()),
+    ]);
+    let base = base_config();
     let on = |(platform, layers): &(&str, Vec<BuiltLayer>)| {
         let platform: Platform = platform.parse().unwrap();
         let made_by = |layer: &BuiltLayer| (layer.what != LayerKind::Base).then(|| "elkbake".to_owned());
@@ -148,7 +175,7 @@ pub fn image(store: &Store, key: Digest, platforms: &[(&str, Vec<BuiltLayer>)]) 
             .collect();
         let documents = assemble::image(Parts {
             platform: &platform,
-            base: None,
+            base: Some(&base),
             config: None,
             layers: &parts,
             created: Moment::from_epoch(1_700_000_000),

@@ -65,3 +65,46 @@ fn umoci_unpacks_a_layout() {
     assert_eq!(files["etc/os"], b"changed");
     assert!(files.contains_key("etc/link"));
 }
+
+#[test]
+fn tar_unpacks_a_root_file_system_as_umoci_unpacks_the_layers() {
+    let Some(umoci) = program(&["umoci"], "umoci") else { return };
+    let Some(tar) = program(&["tar"], "tar") else { return };
+    let bakery = Bakery::new();
+    let long = format!("{}/{}/ü", "a".repeat(120), "b".repeat(200));
+    let base = Tarball::new()
+        .folder("etc")
+        .file("etc/os", b"base")
+        .hard_link("etc/os2", "etc/os")
+        .file("etc/gone", b"gone")
+        .hard_link("etc/stays", "etc/gone")
+        .folder("opaque")
+        .file("opaque/old", b"old")
+        .link("etc/link", "os")
+        .file(&long, b"long");
+    let own = Tarball::new()
+        .file("etc/.wh.gone", b"")
+        .file("opaque/.wh..wh..opq", b"")
+        .file("opaque/new", b"new")
+        .file("etc/os", b"replaced");
+    let layers =
+        vec![bakery.layer(LayerKind::Base, base, Packed::Gzip), bakery.layer(LayerKind::Files, own, Packed::Gzip)];
+    let built = bakery.image(&[("linux/amd64", layers)]);
+    let folder = bakery.folder.path();
+    write(&bakery, &built, "1", "oci:layout").unwrap();
+    write(&bakery, &built, "1", "rootfs:root.tar.gz").unwrap();
+    run(&umoci, &["unpack", "--rootless", "--image", "layout:1", "bundle"], folder);
+    std::fs::create_dir(bakery.path("root")).unwrap();
+    run(&tar, &["-xzf", "root.tar.gz", "--no-same-owner", "-C", "root"], folder);
+    assert_eq!(files(&bakery.path("root")), files(&bakery.path("bundle/rootfs")));
+    // Modes, times, links and hard links too, as tar itself would write both trees down.
+    let listed = |root: &str| {
+        let script = format!(
+            "cd {root} && find . -printf '%p %M %T@ %l %n\\n' | sed 's/^\\(\\S* d\\S*\\) [0-9.]*/\\1/' | LC_ALL=C sort"
+        );
+        run(Path::new("/bin/sh"), &["-c", &script], folder)
+    };
+    let of = |text: String| text.lines().filter(|line| !line.starts_with(". ")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(of(listed("root")), of(listed("bundle/rootfs")));
+    assert_eq!(run(&tar, &["-tzf", "root.tar.gz"], folder).lines().count(), 10);
+}

@@ -14,6 +14,9 @@ use crate::name::Reference;
 use crate::plan::LayerKind;
 use crate::store::StoreError;
 
+/// What is wrong with a file of the project whose bytes are others than when it was locked.
+pub(super) const CHANGED: &str = "it is not what was locked: run `elkbake lock`";
+
 /// A layer of a base.
 #[derive(Clone)]
 pub(super) struct Held {
@@ -78,7 +81,7 @@ impl Held {
                 match world.store.put(&mut bytes, Some(at.digest)) {
                     Ok(_) => Ok(()),
                     Err(_) if world.interrupt.requested() => Err(PortError::Interrupted.into()),
-                    Err(StoreError::Mismatch(_)) => Err(self.wrong("it is not what was locked: run `elkbake lock`")),
+                    Err(StoreError::Mismatch(_)) => Err(self.wrong(CHANGED)),
                     Err(error) => Err(error.into()),
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::documents::layers;
@@ -41,14 +41,14 @@ impl DockerArchive {
     ///
     /// # Errors
     /// When it cannot be read, or is no such archive.
-    pub fn open(path: PathBuf, shown: String) -> Result<Self, Fault> {
-        let file = Arc::new(open(&path)?);
+    pub fn open(path: &Path, shown: String) -> Result<Self, Fault> {
+        let file = Arc::new(open(path)?);
         let failed = |source: io::Error| match source.kind() {
             ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => Fault::Wrong {
                 subject: shown.clone(),
                 message: format!("it is no tarball as `docker save` writes it (uncompressed): {source}"),
             },
-            _ => Fault::Io { path: path.clone(), source },
+            _ => Fault::Io { path: path.to_owned(), source },
         };
         let (members, contents) = members(&file).map_err(failed)?;
         Ok(Self { shown, members, contents })

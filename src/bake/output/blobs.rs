@@ -46,7 +46,8 @@ impl Blobs<'_> {
         Ok(size)
     }
 
-    fn open(&self, at: &Descriptor) -> Result<Verifying<File>, OutputError> {
+    /// A blob's reader, which fails at the end unless its bytes are right.
+    pub(super) fn open(&self, at: &Descriptor) -> Result<Verifying<File>, OutputError> {
         self.store.read(&at.digest)?.ok_or(OutputError::Missing { digest: at.digest })
     }
 
@@ -85,8 +86,12 @@ impl Blobs<'_> {
     }
 
     /// A blob with wrong bytes is dropped, so that it is made or fetched again.
-    fn unreadable(&self, at: &Descriptor, error: io::Error) -> OutputError {
+    pub(super) fn unreadable(&self, at: &Descriptor, error: io::Error) -> OutputError {
         let digest = at.digest;
+        let error = match error.downcast::<OutputError>() {
+            Ok(known) => return known,
+            Err(error) => error,
+        };
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Mismatch>()) {
             Some(mismatch) if mismatch.expected() == digest => {
                 // Where it cannot be dropped, reading it fails again.

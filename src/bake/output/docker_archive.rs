@@ -19,7 +19,7 @@ use crate::bake::built::BuiltLayer;
 use crate::name::Platform;
 
 /// What a tarball is made of.
-const BLOCK: u64 = 512;
+const BLOCK: usize = 512;
 
 pub(super) fn write(image: &Image<'_>, path: &Path, host: &Platform, blobs: &Blobs<'_>) -> Result<(), OutputError> {
     let one = image.one(host)?;
@@ -44,7 +44,7 @@ pub(super) fn write(image: &Image<'_>, path: &Path, host: &Platform, blobs: &Blo
         }
     }
     let mut file = archive.file;
-    file.write_all(&[0; 2 * BLOCK as usize]).map_err(|error| file.failed(error))?;
+    file.write_all(&[0; 2 * BLOCK]).map_err(|error| file.failed(error))?;
     file.finish()
 }
 
@@ -86,8 +86,8 @@ impl Archive<'_> {
     }
 
     fn pad(&mut self, size: u64) -> Result<(), OutputError> {
-        let rest = usize::try_from(size.next_multiple_of(BLOCK) - size).unwrap_or_default();
-        self.file.write_all(&[0; BLOCK as usize][..rest]).map_err(|error| self.file.failed(error))
+        let rest = usize::try_from(size.wrapping_neg() % BLOCK as u64).unwrap_or_default();
+        self.file.write_all(&[0; BLOCK][..rest]).map_err(|error| self.file.failed(error))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The image that is to be written, with its name.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::fault::OutputError;
 use crate::bake::built::{Built, BuiltImage};
@@ -75,7 +75,7 @@ impl<'i> Image<'i> {
 
     /// Every blob once, what is pointed to before what points to it.
     pub(super) fn blobs(&self) -> Vec<&'i Descriptor> {
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         let images = match self.only {
             Some(image) => std::slice::from_ref(image),
             None => &self.built.platforms[..],
@@ -85,7 +85,7 @@ impl<'i> Image<'i> {
             layers.chain([&image.config, &image.manifest])
         });
         let all = parts.chain(self.built.index.as_ref().filter(|_| self.only.is_none()));
-        all.filter(|at| seen.insert(at.digest, ()).is_none()).collect()
+        all.filter(|at| seen.insert(at.digest)).collect()
     }
 
     /// The bytes of all blobs.

@@ -11,6 +11,8 @@ pub enum Place {
     Oci(PathBuf),
     /// A file for `docker load`, of one platform.
     DockerArchive(PathBuf),
+    /// A tarball with the file system of one platform.
+    Rootfs(PathBuf),
 }
 
 /// A text that names no place.
@@ -25,6 +27,7 @@ impl Place {
         match self {
             Self::Oci(path) => Self::Oci(folder.join(path)),
             Self::DockerArchive(path) => Self::DockerArchive(folder.join(path)),
+            Self::Rootfs(path) => Self::Rootfs(folder.join(path)),
         }
     }
 }
@@ -37,6 +40,7 @@ impl FromStr for Place {
             Some((_, "")) | None => Err(PlaceError(text.to_owned())),
             Some(("oci", path)) => Ok(Self::Oci(path.into())),
             Some(("docker-archive", path)) => Ok(Self::DockerArchive(path.into())),
+            Some(("rootfs", path)) => Ok(Self::Rootfs(path.into())),
             Some(_) => Err(PlaceError(text.to_owned())),
         }
     }
@@ -47,6 +51,23 @@ impl fmt::Display for Place {
         match self {
             Self::Oci(path) => write!(f, "oci:{}", path.display()),
             Self::DockerArchive(path) => write!(f, "docker-archive:{}", path.display()),
+            Self::Rootfs(path) => write!(f, "rootfs:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn places_are_read_as_they_are_written() {
+        for right in ["oci:a/b", "docker-archive:/x/y.tar", "rootfs:r.tar.gz", "oci:a:b"] {
+            assert_eq!(right.parse::<Place>().unwrap().to_string(), right);
+        }
+        for wrong in ["", "oci", "oci:", "oci-archive:x", "a/b", "OCI:x"] {
+            let error = wrong.parse::<Place>().unwrap_err().to_string();
+            assert!(error.contains("`rootfs:FILE`"), "{error}");
         }
     }
 }

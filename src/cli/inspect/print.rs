@@ -121,6 +121,7 @@ fn made_by(layer: &InspectedLayer) -> String {
         Some(LayerKind::Remove) => "removed paths".to_owned(),
         Some(LayerKind::Archive(name)) => format!("archive {name}"),
         Some(LayerKind::Plugin(name)) => format!("plugin {name}"),
+        Some(LayerKind::Jar(name)) => format!("jar {name}"),
         Some(LayerKind::Run(name)) => format!("run {name}"),
         Some(LayerKind::Files) => "files".to_owned(),
         None => layer.created_by.clone().unwrap_or_default(),

@@ -5,8 +5,8 @@
 
 use std::io::{self, Read};
 
-use super::ScanError;
-use super::head::{BLOCK, Extension, Head, LONGEST_EXTENSION};
+use super::error::ScanError;
+use super::head::{BLOCK, Extension, Head, LONGEST_EXTENSION, extension_size};
 use super::refusal::Refusal;
 use super::stream::Stream;
 
@@ -51,21 +51,20 @@ impl<R: Read> Entries<R> {
                 self.padding = self.rest.wrapping_neg() % BLOCK as u64;
                 return Ok(Some(head));
             }
-            let head = Head::new(&block, Extension::default())?;
-            let bytes = self.extension(&head)?;
+            let bytes = self.extension(extension_size(&block)?)?;
             said.add(kind, bytes)?;
             extended |= kind != b'g';
         }
     }
 
     /// The bytes of an extended header.
-    fn extension(&mut self, head: &Head) -> Result<Vec<u8>, ScanError> {
-        if head.size > LONGEST_EXTENSION {
-            let message = format!("it has an extended header of {} bytes", head.size);
+    fn extension(&mut self, size: u64) -> Result<Vec<u8>, ScanError> {
+        if size > LONGEST_EXTENSION {
+            let message = format!("it has an extended header of {size} bytes");
             return Err(Refusal::new(message).into());
         }
-        self.rest = head.size;
-        self.padding = head.size.wrapping_neg() % BLOCK as u64;
+        self.rest = size;
+        self.padding = size.wrapping_neg() % BLOCK as u64;
         let mut bytes = Vec::new();
         self.read_to_end(&mut bytes).map_err(ScanError::Read)?;
         Ok(bytes)
@@ -73,7 +72,7 @@ impl<R: Read> Entries<R> {
 
     /// Passes over what is left of an entry.
     fn skip(&mut self) -> Result<(), ScanError> {
-        let mut left = self.rest + self.padding;
+        let mut left = self.rest.saturating_add(self.padding);
         (self.rest, self.padding) = (0, 0);
         while left > 0 {
             let most = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -11,14 +11,20 @@ pub(super) const LONGEST_EXTENSION: u64 = 1 << 20;
 
 /// An entry, but for its bytes.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) name: Vec<u8>,
+pub(in crate::image) struct Head {
+    pub(in crate::image) name: Vec<u8>,
     /// What a link holds.
-    pub(super) link: Vec<u8>,
-    pub(super) size: u64,
-    pub(super) mode: Mode,
-    pub(super) owner: Owner,
-    pub(super) kind: u8,
+    pub(in crate::image) link: Vec<u8>,
+    pub(in crate::image) size: u64,
+    pub(in crate::image) mode: Mode,
+    pub(in crate::image) owner: Owner,
+    pub(in crate::image) kind: u8,
+    /// When it was changed, in whole seconds; before 1970 nothing was.
+    pub(in crate::image) mtime: u64,
+    /// The major and minor number of a device.
+    pub(in crate::image) device: (u32, u32),
+    /// Its extended attributes, as PAX records spell them, in their order.
+    pub(in crate::image) attributes: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// What extended headers say of the entry behind them.
@@ -29,6 +35,8 @@ pub(super) struct Extension {
     size: Option<u64>,
     uid: Option<u64>,
     gid: Option<u64>,
+    mtime: Option<u64>,
+    attributes: Vec<(Vec<u8>, Vec<u8>)>,
     sparse: bool,
 }
 
@@ -73,7 +81,12 @@ impl Extension {
                 b"size" => self.size = Some(number(value).ok_or_else(broken)?),
                 b"uid" => self.uid = Some(number(value).ok_or_else(broken)?),
                 b"gid" => self.gid = Some(number(value).ok_or_else(broken)?),
+                // With fractions of a second, which nobody compares.
+                b"mtime" if !global => self.mtime = number(value.split(|&byte| byte == b'.').next().unwrap_or(value)),
                 _ if known => self.sparse = true,
+                _ if !global && (key.starts_with(b"SCHILY.") || key.starts_with(b"LIBARCHIVE.")) => {
+                    self.attributes.push((key.to_vec(), value.to_vec()));
+                }
                 _ => {}
             }
         }
@@ -86,14 +99,26 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
 }
 
+/// How many bytes an extended header has. Of what else its block says, writers leave out what they like.
+pub(super) fn extension_size(block: &[u8; BLOCK]) -> Result<u64, Refusal> {
+    let mut header = tar::Header::new_old();
+    header.as_mut_bytes().copy_from_slice(block);
+    match header.entry_size() {
+        Ok(size) if sums_up(&header) => Ok(size),
+        _ => Err(Refusal::new("it has a damaged entry, or is no tarball")),
+    }
+}
+
 impl Head {
     /// Reads a header block, with what extended headers said before it.
     pub(super) fn new(block: &[u8; BLOCK], said: Extension) -> Result<Self, Refusal> {
         let mut header = tar::Header::new_old();
         header.as_mut_bytes().copy_from_slice(block);
+        let summed = sums_up(&header);
+        fill_blank(&mut header);
         let name = said.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let refuse = |message: &str| Refusal::of(&name, message);
-        if !sums_up(&header) {
+        if !summed {
             return Err(Refusal::new("it has a damaged entry, or is no tarball"));
         }
         let damaged = |_| refuse("its header is damaged");
@@ -119,7 +144,20 @@ impl Head {
             0 | b'7' => b'0',
             kind => kind,
         };
-        Ok(Self { name, link, size, mode, owner, kind })
+        let mtime = said.mtime.or_else(|| header.mtime().ok()).unwrap_or(0);
+        let number = |number: std::io::Result<Option<u32>>| number.ok().flatten().unwrap_or(0);
+        let device = (number(header.device_major()), number(header.device_minor()));
+        Ok(Self { name, link, size, mode, owner, kind, mtime, device, attributes: said.attributes })
+    }
+}
+
+/// To most readers a number that is left out is zero.
+fn fill_blank(header: &mut tar::Header) {
+    let old = header.as_old_mut();
+    for field in [&mut old.mode[..], &mut old.uid[..], &mut old.gid[..], &mut old.size[..]] {
+        if field.iter().all(|byte| matches!(byte, 0 | b' ')) {
+            field.fill(b'0');
+        }
     }
 }
 

@@ -58,8 +58,17 @@ impl<R: BufRead> Inflated<R> {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn new(mut from: R) -> io::Result<Option<Self>> {
-        Ok(Some(match Packing::of(from.fill_buf()?) {
+    pub fn new(from: R) -> io::Result<Option<Self>> {
+        Self::packed(from, None)
+    }
+
+    /// The same where it may be known how they are compressed.
+    pub(super) fn packed(mut from: R, packing: Option<Packing>) -> io::Result<Option<Self>> {
+        let packing = match packing {
+            Some(packing) => packing,
+            None => Packing::of(from.fill_buf()?),
+        };
+        Ok(Some(match packing {
             Packing::Plain => Self::Plain(from),
             Packing::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(from))),
             Packing::Zstd => {

@@ -133,6 +133,7 @@ impl Fixture {
             name: &self.name,
             package: &whole.package,
             below: &self.below,
+            scratch: &tempfile::tempfile,
         };
         crate::product::install::plugin(&job)
     }
@@ -158,4 +159,12 @@ impl Fixture {
         };
         installed.tree.iter().map(line).collect()
     }
+}
+
+/// The bytes of a jar that is a module.
+pub(super) fn module_jar(name: &str) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("module-info.class", SimpleFileOptions::default()).unwrap();
+    writer.write_all(&super::module::description(name)).unwrap();
+    writer.finish().unwrap().into_inner()
 }

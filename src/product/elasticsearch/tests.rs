@@ -1,6 +1,8 @@
 //! Every rule of installing, with a plugin that breaks it and the nearest one that keeps it.
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, jar, module_jar};
+use super::together;
+use crate::product::plugin::Installed;
 use crate::tree::{Node, Owner};
 
 fn es() -> Fixture {
@@ -21,7 +23,7 @@ fn taken(fixture: &Fixture) {
 #[test]
 fn files_come_to_lie_where_the_installer_puts_them() {
     let plugin = es()
-        .file("/x.jar", super::fixture::jar(&["com/example/X.class"]))
+        .file("/x.jar", jar(&["com/example/X.class"]))
         .file("/lib/bin/tool", "")
         .file("/lib/bin/more/text", "")
         .file("/bin/x-tool", "")
@@ -196,4 +198,176 @@ fn keys_come_and_go_with_versions() {
 fn a_plugin_of_opensearch_is_told_so() {
     let plugin = es().without("elasticsearch.version").with("opensearch.version", "3.1.0");
     refused(&plugin, "it is a plugin for OpenSearch 3.1.0, which Elasticsearch refuses");
+}
+
+/// A plugin with the same base as `es`, and jars.
+fn with_jars(jars: &[(&str, &[&str])]) -> Fixture {
+    jars.iter().fold(es(), |plugin, (name, classes)| plugin.file(&format!("/{name}"), jar(classes)))
+}
+
+#[test]
+fn a_class_is_in_one_jar_of_a_plugin() {
+    let plugin = with_jars(&[("a.jar", &["x/A.class"]), ("b.jar", &["x/A.class"])]);
+    refused(&plugin, "plugins/analysis-x/b.jar: it has the class `x.A`, and so has `plugins/analysis-x/a.jar`");
+    let spi = with_jars(&[("a.jar", &["x/A.class"]), ("spi/b.jar", &["x/A.class"])]);
+    refused(&spi, "the class `x.A`");
+    // Nobody loads what lies deeper.
+    taken(&with_jars(&[("a.jar", &["x/A.class"]), ("lib/b.jar", &["x/A.class"])]));
+    taken(&with_jars(&[
+        ("a.jar", &["x/A.class", "module-info.class"]),
+        ("b.jar", &["x/B.class", "module-info.class"]),
+    ]));
+    refused(
+        &with_jars(&[("a.jar", &["META-INF/versions/9/A.class"]), ("b.jar", &["META-INF/versions/9/A.class"])]),
+        "META-INF.versions.9.A",
+    );
+    refused(&es().file("/a.jar", "no jar"), "plugins/analysis-x/a.jar: it is no jar");
+}
+
+#[test]
+fn a_class_is_in_a_jar_once() {
+    let doubled = |name: &str| {
+        let mut bytes = jar(&[&format!("{name}A.class"), &format!("{name}B.class")]);
+        let wanted = format!("{name}B.class");
+        while let Some(i) = bytes.windows(wanted.len()).position(|part| part == wanted.as_bytes()) {
+            bytes[i + name.len()] = b'A';
+        }
+        es().file("/a.jar", bytes)
+    };
+    refused(&doubled("x/"), "plugins/analysis-x/a.jar: it has the class `x.A` more than once");
+    taken(&doubled("org/apache/xmlbeans/"));
+}
+
+#[test]
+fn a_class_is_not_in_elasticsearch_too() {
+    let plugin = with_jars(&[("a.jar", &["org/elasticsearch/Node.class"])]);
+    refused(
+        &plugin,
+        "plugins/analysis-x/a.jar: it has the class `org.elasticsearch.Node`, and so has `lib/elasticsearch-8.19.3.jar`",
+    );
+    taken(&with_jars(&[("a.jar", &["x/A.class"])]).below("lib/tools/plugin-cli/b.jar", jar(&["x/A.class"])));
+    refused(&with_jars(&[("a.jar", &["x/A.class"])]).below("lib/b.jar", "no jar"), "lib/b.jar: it is no jar");
+}
+
+#[test]
+fn a_jar_says_which_java_it_needs() {
+    let manifest = |java: &str| format!("META-INF/MANIFEST.MF=X-Compile-Target-JDK: {java}\n");
+    taken(&with_jars(&[("a.jar", &[&manifest("1.8")])]));
+    refused(&with_jars(&[("a.jar", &[&manifest("25")])]), "plugins/analysis-x/a.jar: it needs Java 25");
+    refused(&with_jars(&[("a.jar", &[&manifest("x")])]), "asks for Java `x`");
+}
+
+#[test]
+fn a_class_is_not_in_a_module_that_the_plugin_extends() {
+    let plugin = |extends: &str| {
+        with_jars(&[("a.jar", &["x/A.class"])])
+            .with("extended.plugins", extends)
+            .below("modules/painless/plugin-descriptor.properties", "name=painless\nextended.plugins=deep")
+            .below("modules/painless/p.jar", jar(&["p/P.class", "x/A.class"]))
+            .below("modules/painless/spi/s.jar", jar(&["s/S.class"]))
+            .below("modules/deep/d.jar", jar(&["d/D.class"]))
+            .below("modules/own/o.jar", jar(&["x/A.class"]))
+    };
+    taken(&plugin(""));
+    // Those who extend a module that has an SPI see that and not the module itself.
+    taken(&plugin("painless"));
+    let own = "plugins/analysis-x/a.jar: it has the class `x.A`, and so has `modules/own/o.jar`";
+    refused(&plugin("own"), own);
+    refused(&plugin("painless,own"), own);
+    refused(&plugin("painless").below("modules/deep/d.jar", jar(&["x/A.class"])), "`modules/deep/d.jar`");
+    refused(&plugin("painless").below("modules/deep/d.jar", jar(&["s/S.class"])), "has the class `s.S`");
+}
+
+fn named(name: &str, extends: &str, classes: &[&str]) -> Installed {
+    let mut plugin = with_jars(&[("a.jar", classes)]).with("name", name).with("extended.plugins", extends);
+    name.clone_into(&mut plugin.name);
+    plugin.install().unwrap()
+}
+
+#[track_caller]
+fn not_together(installed: &[Installed], part: &str) {
+    let error = together(installed, &es().below).unwrap_err().to_string();
+    assert!(error.contains(part), "{error}");
+}
+
+#[test]
+fn plugins_share_classes_unless_one_extends_the_other() {
+    let (a, b) = (named("a", "", &["x/A.class"]), named("b", "", &["x/A.class"]));
+    together(&[a.clone(), b], &es().below).unwrap();
+    let extends = named("c", "a", &["x/A.class"]);
+    not_together(
+        &[extends.clone(), a.clone()],
+        "plugins/c/a.jar: it has the class `x.A`, and so has `plugins/a/a.jar`",
+    );
+    together(&[named("c", "a", &["x/C.class"]), a.clone()], &es().below).unwrap();
+    let far = named("d", "m", &["x/A.class"]);
+    not_together(&[far, named("m", "a", &["x/M.class"]), a.clone()], "the class `x.A`");
+    not_together(&[extends], "c: it extends the plugin `a`, which is neither");
+    not_together(&[a.clone(), a], "two plugins of this name");
+}
+
+#[test]
+fn what_a_plugin_extends_is_there_and_not_itself() {
+    let below = es().below("modules/painless/p.jar", jar(&["p/P.class"])).below;
+    together(&[named("a", "painless", &["x/A.class"])], &below).unwrap();
+    for nobody in ["painless", "no/body", "..", " painless", "x,"] {
+        not_together(&[named("a", nobody, &[])], "which is neither in the recipe nor in the image below");
+    }
+    not_together(&[named("a", "b", &[]), named("b", "a", &[])], "it extends itself, or another plugin that extends it");
+    not_together(&[named("a", "a", &[])], "it extends itself");
+}
+
+#[test]
+fn what_a_plugin_may_do_is_told() {
+    let policies = |version: &str| {
+        Fixture::new(version)
+            .file("/plugin-security.policy", "grant { permission java.net.SocketPermission \"*\", \"connect\"; };")
+            .file("/entitlement-policy.yaml", "ALL-UNNAMED:\n  - outbound_network\n")
+            .install()
+            .unwrap()
+            .facts
+            .permissions
+    };
+    for version in ["7.17.28", "8.17.9"] {
+        assert_eq!(policies(version), ["java.net.SocketPermission * connect"]);
+    }
+    for version in ["8.18.0", "9.2.0"] {
+        assert_eq!(policies(version), ["outbound_network"]);
+    }
+    assert_eq!(es().install().unwrap().facts.permissions, [""; 0]);
+}
+
+#[test]
+fn a_policy_that_nobody_can_read_is_refused() {
+    refused(&es().file("/entitlement-policy.yaml", "ALL-UNNAMED:\n  - everything"), "entitlement-policy.yaml:2: ");
+    refused(&Fixture::new("8.17.0").file("/plugin-security.policy", "\ngrant"), "plugin-security.policy:2: ");
+    refused(&es().file("/entitlement-policy.yaml", *b"\xff"), "entitlement-policy.yaml: it is no UTF-8");
+    taken(&es().file("/plugin-security.policy", "no policy, and nobody reads it"));
+    taken(&Fixture::new("8.17.0").file("/entitlement-policy.yaml", "no policy, and nobody reads it"));
+    let codebase = |jar: &str| {
+        Fixture::new("7.17.28")
+            .file("/plugin-security.policy", "grant codeBase \"${codebase.lib}\" { };")
+            .file(&format!("/{jar}"), jar_of("x/A"))
+    };
+    taken(&codebase("lib-1.2.jar"));
+    taken(&codebase("spi/lib-1.2.jar"));
+    refused(&codebase("other-1.2.jar"), "none of the plugin's jars");
+}
+
+fn jar_of(class: &str) -> Vec<u8> {
+    jar(&[&format!("{class}.class")])
+}
+
+#[test]
+fn scopes_of_a_policy_are_the_modules_of_the_plugin() {
+    let plugin = |scope: &str| {
+        es().with("modulename", "com.example.x")
+            .file("/x.jar", module_jar("com.example.x"))
+            .file("/some-lib-1.0.jar", jar_of("lib/L"))
+            .file("/entitlement-policy.yaml", format!("{scope}: [outbound_network]"))
+    };
+    taken(&plugin("com.example.x"));
+    taken(&plugin("some.lib"));
+    refused(&plugin("ALL-UNNAMED"), "the plugin's modules are com.example.x, some.lib");
+    refused(&plugin("com.example.x").without("modulename"), "its only scope is `ALL-UNNAMED`");
 }

@@ -48,6 +48,7 @@ impl Case {
             name: self.name,
             package: &self.package,
             below: &self.base,
+            scratch: &tempfile::tempfile,
         })
     }
 

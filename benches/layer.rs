@@ -1,0 +1,241 @@
+//! What a layer costs beside `pigz -6` and `gzip -6`: 100 MiB like a plugin's, half of it compressed already, and many
+//! small files.
+//!
+//! Prints a table and writes `target/bench/layer.json`. Ratios count, not seconds: each row says how many times faster
+//! than `pigz -6` on all processors it was in the same run, and how many percent longer its bytes are. Ours reads,
+//! verifies, archives, hashes, compresses and stores; theirs compress a tar that is in memory already.
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measurement is for people to read, and has nobody to hand an error to"
+)]
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use elkbake::contents::Contents;
+use elkbake::digest::Digest;
+use elkbake::image::layer::{Layer, Spec, write};
+use elkbake::recipe::Compression;
+use elkbake::store::Store;
+use elkbake::tree::{Entry, Mode, Node, Owner, Tree};
+
+const RUNS: usize = 5;
+
+struct Row {
+    what: &'static str,
+    by: String,
+    seconds: f64,
+    size: u64,
+}
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut rows = Vec::new();
+    for (what, files) in [("plugin", plugin()), ("small", small())] {
+        let (tree, contents) = project(&folder.path().join(what), &files);
+        let plain = folder.path().join(format!("{what}.tar"));
+        for (by, compression) in [("elkbake gzip", Compression::Gzip), ("elkbake zstd", Compression::Zstd)] {
+            let (seconds, layer) = ours(folder.path(), &tree, &contents, compression, &plain);
+            rows.push(Row { what, by: by.to_owned(), seconds, size: layer.size });
+        }
+        for command in ["pigz -6", "pigz -p 1 -6", "gzip -6"] {
+            if let Some((seconds, size)) = theirs(command, &plain) {
+                rows.push(Row { what, by: command.to_owned(), seconds, size });
+            }
+        }
+    }
+    print(&rows);
+    save(&rows);
+}
+
+/// The 298 files of a plugin: jars, which are noise to a compressor, libraries, and texts.
+fn plugin() -> Vec<Vec<u8>> {
+    let mut random = Random(11);
+    let sizes: Vec<usize> = (0..298).map(|i| (40 << 10) + (i * i * 13) % (650 << 10)).collect();
+    sizes
+        .iter()
+        .enumerate()
+        .map(|(i, &size)| match i % 4 {
+            0 | 1 => random.noise(size),
+            2 => random.library(size),
+            _ => random.text(size),
+        })
+        .collect()
+}
+
+/// As many small texts as a Kibana plugin has.
+fn small() -> Vec<Vec<u8>> {
+    let mut random = Random(12);
+    (0..20_000).map(|i| random.text(200 + i * 37 % 5000)).collect()
+}
+
+/// Xorshift: the same bytes on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() >> 33).expect("31 bits") % n
+    }
+
+    fn noise(&mut self, size: usize) -> Vec<u8> {
+        let mut bytes: Vec<u8> =
+            std::iter::repeat_with(|| self.next().to_le_bytes()).take(size / 8).flatten().collect();
+        bytes.resize(size, 0);
+        bytes
+    }
+
+    /// Phrases that come again between bytes that do not, as in machine code.
+    fn library(&mut self, size: usize) -> Vec<u8> {
+        let phrases: Vec<Vec<u8>> = (0..512).map(|i| self.noise(8 + i % 16)).collect();
+        let mut bytes = Vec::with_capacity(size + 64);
+        while bytes.len() < size {
+            for _ in 0..3 {
+                bytes.extend(&phrases[self.below(phrases.len())]);
+            }
+            bytes.extend(self.noise(16));
+        }
+        bytes.truncate(size);
+        bytes
+    }
+
+    fn text(&mut self, size: usize) -> Vec<u8> {
+        const WORDS: [&str; 16] = [
+            "index",
+            "shard",
+            "node",
+            "cluster",
+            "public",
+            "static",
+            "final",
+            "class",
+            "return",
+            "import",
+            "token",
+            "snapshot",
+            "repository",
+            "rollover",
+            "template",
+            "throws",
+        ];
+        let mut bytes = Vec::with_capacity(size + 64);
+        while bytes.len() < size {
+            for _ in 0..12 {
+                bytes.extend(WORDS[self.below(WORDS.len())].bytes());
+                bytes.push(b' ');
+            }
+            bytes.extend(format!("{:x}\n", self.next() >> 24).bytes());
+        }
+        bytes.truncate(size);
+        bytes
+    }
+}
+
+/// Files on the disk, as they are in a checkout.
+fn project(folder: &Path, files: &[Vec<u8>]) -> (Tree, Contents) {
+    let (mut tree, mut contents) = (Tree::default(), Contents::default());
+    for (i, bytes) in files.iter().enumerate() {
+        let path = folder.join((i % 50).to_string()).join(format!("{i}.bin"));
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, bytes).expect("a file");
+        let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
+        contents.add_file(digest, path);
+        let at = format!("/usr/share/elasticsearch/plugins/x/{}/{i}.bin", i % 50);
+        let entry = Entry { mode: Mode::new(0o644), owner: Owner::default(), node: Node::File { digest, size } };
+        tree.insert(at.parse().expect("a path"), entry);
+    }
+    (tree, contents)
+}
+
+/// The median of some runs, each with an empty store; leaves the tar stream behind for the others.
+fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compression, plain: &Path) -> (f64, Layer) {
+    let removed = BTreeSet::new();
+    let spec = Spec { tree, removed: &removed, contents, compression };
+    let mut times = Vec::new();
+    let mut last = None;
+    for _ in 0..=RUNS {
+        let root = tempfile::tempdir_in(folder).expect("a folder");
+        let store = Store::open(root.path(), SystemTime::UNIX_EPOCH).expect("a store");
+        let begun = Instant::now();
+        let layer = write(&spec, &store, &|_| Ok(())).expect("a layer");
+        times.push(begun.elapsed());
+        if compression == Compression::Gzip {
+            let blob = store.read(&layer.digest).expect("a store").expect("a blob");
+            let mut to = File::create(plain).expect("a file");
+            std::io::copy(&mut flate2::read::GzDecoder::new(blob), &mut to).expect("a tar stream");
+        }
+        assert!(last.is_none_or(|last| last == layer), "every run makes the same layer");
+        last = Some(layer);
+    }
+    (median(times), last.expect("a run"))
+}
+
+/// The same of another program, where it is installed.
+fn theirs(command: &str, plain: &Path) -> Option<(f64, u64)> {
+    let mut words = command.split(' ');
+    let program = words.next().expect("a program");
+    let mut times = Vec::new();
+    let mut size = 0;
+    for _ in 0..=RUNS.min(3) {
+        let begun = Instant::now();
+        let child = Command::new(program)
+            .args(words.clone())
+            .arg("-c")
+            .stdin(File::open(plain).expect("a file"))
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut child) = child else {
+            println!("{program} is not installed: left out");
+            return None;
+        };
+        let mut made = Vec::new();
+        child.stdout.take().expect("a pipe").read_to_end(&mut made).expect("output");
+        assert!(child.wait().expect("a status").success(), "{command}");
+        times.push(begun.elapsed());
+        size = made.len() as u64;
+    }
+    Some((median(times), size))
+}
+
+/// Without the first, which only warms the page cache.
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.remove(0);
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+fn print(rows: &[Row]) {
+    println!(
+        "{:>8} {:>14} {:>9} {:>10} {:>18} {:>18}",
+        "layer", "by", "seconds", "MB", "times as fast", "percent longer"
+    );
+    for row in rows {
+        let peer = rows.iter().find(|peer| peer.what == row.what && peer.by == "pigz -6");
+        let times = peer.map_or("?".to_owned(), |peer| format!("{:.2}", peer.seconds / row.seconds));
+        let longer =
+            peer.map_or("?".to_owned(), |peer| format!("{:+.2}", (row.size as f64 / peer.size as f64 - 1.0) * 100.0));
+        let mb = row.size as f64 / 1e6;
+        println!("{:>8} {:>14} {:>9.3} {:>10.2} {:>18} {:>18}", row.what, row.by, row.seconds, mb, times, longer);
+    }
+}
+
+fn save(rows: &[Row]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let row =
+        |row: &Row| serde_json::json!({ "layer": row.what, "by": row.by, "seconds": row.seconds, "size": row.size });
+    let document = serde_json::json!({ "runs": RUNS, "rows": rows.iter().map(row).collect::<Vec<_>>() });
+    std::fs::write(folder.join("layer.json"), format!("{document:#}\n")).expect("a file");
+}
