@@ -59,7 +59,7 @@ fn try_place(rules: &Archive, tree: &Tree) -> io::Result<Tree> {
     }
     only.check("only")?;
     except.check("except")?;
-    let placed = moved(claims.into_tree(), rules)?;
+    let placed = moved(&claims.into_tree(), rules)?;
     check_links(&placed, &rules.into)?;
     Ok(placed)
 }
@@ -100,7 +100,7 @@ fn claim(claims: &mut Claims, from: &ImagePath, to: ImagePath, entry: &Entry, ow
 }
 
 /// The tree below `into`, which is made where it is not the root.
-fn moved(tree: Tree, rules: &Archive) -> io::Result<Tree> {
+fn moved(tree: &Tree, rules: &Archive) -> io::Result<Tree> {
     if tree.is_empty() {
         let help = "see what is in it, and correct `strip`, `only` and `except`";
         return Err(refused("holds nothing that the recipe takes", help));
