@@ -36,11 +36,11 @@ const FOLDER_MODE: u16 = 0o755;
 /// unpacked side by side, each to its place in the spool.
 pub(super) fn unpack(file: &File, spool: File, limits: &Limits, meter: &Meter<'_>) -> io::Result<Unpacked> {
     let length = file.metadata()?.len();
-    let end = end::find(&file, length)?;
-    let mut entries = central::read(&file, &end, limits)?;
+    let end = end::find(file, length)?;
+    let mut entries = central::read(file, &end, limits)?;
     entries.sort_by_key(|entry| entry.offset);
     check_sizes(&entries, length, limits)?;
-    let located = local::locate(&file, entries, end.directory)?;
+    let located = local::locate(file, entries, end.directory)?;
 
     let mut guard = Guard::new(limits);
     let mut works = Vec::with_capacity(located.len());
