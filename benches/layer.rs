@@ -2,8 +2,9 @@
 //! small files.
 //!
 //! Prints a table and writes `target/bench/layer.json`. Ratios count, not seconds: each row says how many times faster
-//! than `pigz -6` on all processors it was in the same run, and how many percent longer its bytes are. Ours reads,
-//! verifies, archives, hashes, compresses and stores; theirs compress a tar that is in memory already.
+//! than `pigz -6` on all processors it was in the same run, how many times less of the processors it took, which holds
+//! on a busy machine too, and how many percent longer its bytes are. Ours reads, verifies, archives, hashes, compresses
+//! and stores; theirs compress a tar that is in memory already.
 #![allow(
     clippy::cast_precision_loss,
     clippy::expect_used,
@@ -16,7 +17,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use elkbake::contents::Contents;
 use elkbake::digest::Digest;
@@ -30,8 +31,15 @@ const RUNS: usize = 5;
 struct Row {
     what: &'static str,
     by: String,
-    seconds: f64,
+    cost: Cost,
     size: u64,
+}
+
+/// Seconds on the wall and of processors, as medians of some runs.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: f64,
+    processor: f64,
 }
 
 fn main() {
@@ -41,12 +49,12 @@ fn main() {
         let (tree, contents) = project(&folder.path().join(what), &files);
         let plain = folder.path().join(format!("{what}.tar"));
         for (by, compression) in [("elkbake gzip", Compression::Gzip), ("elkbake zstd", Compression::Zstd)] {
-            let (seconds, layer) = ours(folder.path(), &tree, &contents, compression, &plain);
-            rows.push(Row { what, by: by.to_owned(), seconds, size: layer.size });
+            let (cost, layer) = ours(folder.path(), &tree, &contents, compression, &plain);
+            rows.push(Row { what, by: by.to_owned(), cost, size: layer.size });
         }
         for command in ["pigz -6", "pigz -p 1 -6", "gzip -6"] {
-            if let Some((seconds, size)) = theirs(command, &plain) {
-                rows.push(Row { what, by: command.to_owned(), seconds, size });
+            if let Some((cost, size)) = theirs(command, &plain) {
+                rows.push(Row { what, by: command.to_owned(), cost, size });
             }
         }
     }
@@ -160,7 +168,7 @@ fn project(folder: &Path, files: &[Vec<u8>]) -> (Tree, Contents) {
 }
 
 /// The median of some runs, each with an empty store; leaves the tar stream behind for the others.
-fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compression, plain: &Path) -> (f64, Layer) {
+fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compression, plain: &Path) -> (Cost, Layer) {
     let removed = BTreeSet::new();
     let spec = Spec { tree, removed: &removed, contents, compression };
     let mut times = Vec::new();
@@ -168,9 +176,9 @@ fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compressio
     for _ in 0..=RUNS {
         let root = tempfile::tempdir_in(folder).expect("a folder");
         let store = Store::open(root.path(), SystemTime::UNIX_EPOCH).expect("a store");
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), processor());
         let layer = write(&spec, &store, &|_| Ok(())).expect("a layer");
-        times.push(begun.elapsed());
+        times.push((begun.elapsed().as_secs_f64(), processor() - before));
         if compression == Compression::Gzip {
             let blob = store.read(&layer.digest).expect("a store").expect("a blob");
             let mut to = File::create(plain).expect("a file");
@@ -183,13 +191,13 @@ fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compressio
 }
 
 /// The same of another program, where it is installed.
-fn theirs(command: &str, plain: &Path) -> Option<(f64, u64)> {
+fn theirs(command: &str, plain: &Path) -> Option<(Cost, u64)> {
     let mut words = command.split(' ');
     let program = words.next().expect("a program");
     let mut times = Vec::new();
     let mut size = 0;
     for _ in 0..=RUNS.min(3) {
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), processor());
         let child = Command::new(program)
             .args(words.clone())
             .arg("-c")
@@ -203,39 +211,59 @@ fn theirs(command: &str, plain: &Path) -> Option<(f64, u64)> {
         let mut made = Vec::new();
         child.stdout.take().expect("a pipe").read_to_end(&mut made).expect("output");
         assert!(child.wait().expect("a status").success(), "{command}");
-        times.push(begun.elapsed());
+        times.push((begun.elapsed().as_secs_f64(), processor() - before));
         size = made.len() as u64;
     }
     Some((median(times), size))
 }
 
 /// Without the first, which only warms the page cache.
-fn median(mut times: Vec<Duration>) -> f64 {
+fn median(mut times: Vec<(f64, f64)>) -> Cost {
     times.remove(0);
-    times.sort();
-    times[times.len() / 2].as_secs_f64()
+    let middle = |of: fn(&(f64, f64)) -> f64| {
+        let mut numbers: Vec<f64> = times.iter().map(of).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers[numbers.len() / 2]
+    };
+    Cost { wall: middle(|time| time.0), processor: middle(|time| time.1) }
+}
+
+/// The seconds of processors that this process and its ended children have had. The kernel counts hundredths.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("proc");
+    let (_, after_name) = stat.rsplit_once(')').expect("a name");
+    let ticks = after_name.split_whitespace().skip(11).take(4).map(|field| field.parse::<f64>().expect("a number"));
+    ticks.sum::<f64>() / 100.0
 }
 
 fn print(rows: &[Row]) {
-    println!(
-        "{:>8} {:>14} {:>9} {:>10} {:>18} {:>18}",
-        "layer", "by", "seconds", "MB", "times as fast", "percent longer"
-    );
+    let head = ["layer", "by", "seconds", "processor", "MB", "faster", "cheaper", "% longer"];
+    let line = |cells: [String; 8]| {
+        let [what, by, rest @ ..] = cells;
+        println!("{what:>8} {by:>13} {}", rest.map(|cell| format!("{cell:>10}")).concat());
+    };
+    line(head.map(str::to_owned));
     for row in rows {
         let peer = rows.iter().find(|peer| peer.what == row.what && peer.by == "pigz -6");
-        let times = peer.map_or("?".to_owned(), |peer| format!("{:.2}", peer.seconds / row.seconds));
-        let longer =
-            peer.map_or("?".to_owned(), |peer| format!("{:+.2}", (row.size as f64 / peer.size as f64 - 1.0) * 100.0));
-        let mb = row.size as f64 / 1e6;
-        println!("{:>8} {:>14} {:>9.3} {:>10.2} {:>18} {:>18}", row.what, row.by, row.seconds, mb, times, longer);
+        let ratio = |of: fn(&Row) -> f64| peer.map_or("?".to_owned(), |peer| format!("{:.2}", of(peer) / of(row)));
+        let longer = |peer: &Row| format!("{:+.2}", (row.size as f64 / peer.size as f64 - 1.0) * 100.0);
+        line([
+            row.what.to_owned(),
+            row.by.clone(),
+            format!("{:.3}", row.cost.wall),
+            format!("{:.2}", row.cost.processor),
+            format!("{:.2}", row.size as f64 / 1e6),
+            ratio(|row| row.cost.wall),
+            ratio(|row| row.cost.processor),
+            peer.map_or("?".to_owned(), longer),
+        ]);
     }
 }
 
 fn save(rows: &[Row]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let row =
-        |row: &Row| serde_json::json!({ "layer": row.what, "by": row.by, "seconds": row.seconds, "size": row.size });
+    let row = |row: &Row| serde_json::json!({ "layer": row.what, "by": row.by, "seconds": row.cost.wall, "processor": row.cost.processor, "size": row.size });
     let document = serde_json::json!({ "runs": RUNS, "rows": rows.iter().map(row).collect::<Vec<_>>() });
     std::fs::write(folder.join("layer.json"), format!("{document:#}\n")).expect("a file");
 }

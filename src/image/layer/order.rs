@@ -71,3 +71,63 @@ pub(super) fn steps<'a>(
         puts.next().map(|(path, entry)| Step::Put(path, entry))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contents::Contents;
+    use crate::recipe::Compression;
+    use crate::tree::{Mode, Owner};
+
+    fn tree(entries: &[(&str, Node)]) -> Tree {
+        let mut tree = Tree::default();
+        for (path, node) in entries {
+            let entry = Entry { mode: Mode::new(0o755), owner: Owner::default(), node: node.clone() };
+            tree.insert(path.parse().unwrap(), entry);
+        }
+        tree
+    }
+
+    fn paths(paths: &[&str]) -> BTreeSet<ImagePath> {
+        paths.iter().map(|path| path.parse().unwrap()).collect()
+    }
+
+    fn of(tree: &Tree, removed: &[&str]) -> Result<Vec<String>, LayerError> {
+        let removed = paths(removed);
+        let contents = Contents::default();
+        let listing = listing(&Spec { tree, removed: &removed, contents: &contents, compression: Compression::Gzip })?;
+        let steps = steps(tree, &listing.removed, &listing.cleared).map(|step| match step {
+            Step::Put(path, _) => path.to_string(),
+            Step::Mark(folder, name) => format!("{folder} {name}"),
+        });
+        Ok(steps.collect())
+    }
+
+    #[test]
+    fn markers_stand_before_their_siblings_and_after_their_folder() {
+        let link = || Node::Link("x".to_owned());
+        let tree = tree(&[("/a", Node::Folder), ("/a/c", link()), ("/a-b", link()), ("/b/c/d", link())]);
+        assert_eq!(
+            of(&tree, &["/z", "/a/x", "/a/b/y", "/b/c/old", "/b/c"]).unwrap(),
+            ["/ .wh.z", "/a", "/a .wh.x", "/a/b .wh.y", "/a/c", "/a-b", "/b .wh.c", "/b/c .wh.old", "/b/c/d"]
+        );
+    }
+
+    #[test]
+    fn what_is_removed_and_put_is_replaced() {
+        let tree = tree(&[("/d", Node::Folder), ("/d/x", Node::Folder), ("/l", Node::Link("x".to_owned()))]);
+        assert_eq!(of(&tree, &["/d", "/l"]).unwrap(), ["/d", "/d .wh..wh..opq", "/d/x", "/l"]);
+        let tree = self::tree(&[("/", Node::Folder)]);
+        assert_eq!(of(&tree, &["/"]).unwrap(), ["/", "/ .wh..wh..opq"]);
+    }
+
+    #[test]
+    fn what_engines_would_misread_is_refused_by_name() {
+        let tree = tree(&[("/a/.wh.b/c", Node::Folder)]);
+        assert!(of(&tree, &[]).unwrap_err().to_string().starts_with("/a/.wh.b/c cannot be in a layer: engines take"));
+        let tree = Tree::default();
+        assert!(of(&tree, &["/.wh.x"]).unwrap_err().to_string().starts_with("/.wh.x cannot"));
+        assert!(of(&tree, &["/"]).unwrap_err().to_string().contains("the root of an image cannot be removed"));
+        assert_eq!(of(&tree, &[]).unwrap(), [""; 0]);
+    }
+}
