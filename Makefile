@@ -26,7 +26,7 @@ quick:
 need:
 	tools/need.sh cc c++ git cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck docker-registry skopeo moto_server
+	tools/need.sh shellcheck docker-registry python3 skopeo zstd moto_server
 endif
 
 fmt:

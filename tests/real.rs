@@ -5,6 +5,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod layer;
 pub mod registry;
 
 use std::net::{TcpListener, TcpStream};
