@@ -24,9 +24,10 @@ quick:
 	$(CARGO) test --locked --no-default-features --lib
 
 need:
-	tools/need.sh cc c++ git cargo-deny
+	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck docker-registry python3 skopeo zstd moto_server
+	tools/need.sh shellcheck docker-registry skopeo umoci podman runc moto_server python3 ruby bundle jruby zip unzip zstd
+	tools/fetch.sh debian
 endif
 
 fmt:
@@ -35,7 +36,7 @@ fmt:
 
 shell:
 ifneq ($(PEERS),0)
-	shellcheck .ci/run tools/*.sh
+	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/*
 else
 	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
 endif

@@ -4,19 +4,27 @@
 //! the outside world.
 
 mod args;
+mod build;
 mod check;
+mod diff;
 mod failure;
 mod global;
+mod inspect;
 mod lock;
+mod order;
+mod plain;
 mod plan;
+mod planner;
 mod progress;
 mod schema;
 mod shell;
 mod size;
 mod snippet;
 mod store;
+mod subject;
 mod surroundings;
 mod ui;
+mod verify;
 mod workspace;
 mod world;
 
@@ -51,9 +59,13 @@ pub fn run() -> ExitCode {
 fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let global = &args.global;
     match &args.command {
+        Command::Build(args) => build::build(args, global, ui, surroundings),
         Command::Check(args) => check::check(args, global, ui, surroundings),
         Command::Lock(args) => lock::lock(args, global, ui, surroundings),
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
+        Command::Diff(args) => diff::diff(args, global, ui, surroundings),
+        Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
+        Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

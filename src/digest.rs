@@ -174,6 +174,16 @@ pub enum Mismatch {
     },
 }
 
+impl Mismatch {
+    /// What was promised.
+    #[must_use]
+    pub const fn expected(&self) -> Digest {
+        match self {
+            Self::Short { expected, .. } | Self::Long { expected, .. } | Self::Digest { expected, .. } => *expected,
+        }
+    }
+}
+
 /// Passes bytes through and fails, at the latest where the end of the stream
 /// would be reported, unless they are exactly those of a digest.
 ///

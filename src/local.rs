@@ -8,7 +8,7 @@
 mod seen;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -35,6 +35,8 @@ pub struct Local {
     pub tree: Tree,
     /// Where each file's bytes are: its path from the project's folder.
     pub sources: BTreeMap<ImagePath, PathBuf>,
+    /// Folders whose owner a rule says. All others stay as an image has them that has them already.
+    pub owned: BTreeSet<ImagePath>,
 }
 
 /// Why a recipe's files could not be read.

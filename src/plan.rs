@@ -13,6 +13,7 @@ mod lineage;
 mod make;
 mod planned;
 mod stack;
+mod stamp;
 
 pub use change::{Change, Kind, compare};
 pub use check::{Misfit, PlanError};
@@ -21,6 +22,7 @@ pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
 pub use key::KEY_FORMAT;
 pub use lineage::{lineage, parent_of};
 pub use planned::{Plan, Work};
+pub use stamp::Stamps;
 
 #[cfg(test)]
 mod tests;

@@ -7,12 +7,22 @@
 mod baked;
 mod base;
 mod discovery;
+pub mod elasticsearch;
+mod elasticsearch_files;
 mod environment;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod fluent_bit_files;
 mod heap;
+pub mod identity;
+pub mod install;
+pub(crate) mod java_properties;
+pub mod kibana;
+mod kibana_files;
+pub mod logstash;
+mod logstash_files;
 mod password;
 mod plugin;
 mod removed;
@@ -22,12 +32,16 @@ mod runtime;
 pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod settings;
+mod settings_files;
 pub mod subject;
+pub(crate) mod yaml;
 
 use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
+pub use identity::{Identity, identify};
+pub use install::{interest, places, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;
@@ -51,6 +65,11 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     environment::check(&scene, image, &mut found);
     removed::check(&scene, image, &mut found);
     baked::check(&scene, image, &mut found);
+    elasticsearch_files::check(&scene, image, &mut found);
+    settings_files::check(&scene, image, &mut found);
+    kibana_files::check(&scene, image, &mut found);
+    logstash_files::check(&scene, image, &mut found);
+    fluent_bit_files::check(&scene, image, &mut found);
     Ok(found.finish())
 }
 

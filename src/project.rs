@@ -45,13 +45,15 @@ table! {
         pub maven: Option<Url>,
         /// A PEM file of the project with certificate authorities that are trusted beside those of the system.
         pub ca: Option<ProjectPath>,
+        /// Where the project's source can be found, for the annotations of images: `"https://github.com/…"`.
+        pub source: Option<Url>,
     }
 }
 
 #[expect(clippy::derivable_impls, reason = "`table!` derives what reading needs")]
 impl Default for Defaults {
     fn default() -> Self {
-        Self { target: None, maven: None, ca: None }
+        Self { target: None, maven: None, ca: None, source: None }
     }
 }
 

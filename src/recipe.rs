@@ -23,7 +23,7 @@ pub use ami::{
     Share, Volume, VolumeKind,
 };
 pub use image::{Compression, From, FromError, ImageRecipe, Product};
-pub use ingredient::{Archive, FileRule, Plugin, Run};
+pub use ingredient::{Archive, FileRule, Jar, Plugin, Run};
 pub use setting::{Config, HealthCheck, NetworkMode, Runtime, Ulimit};
 pub use test::{Expect, Ready, Test};
 pub use value::{Checksum, Glob, ProjectPath, Url, Version};

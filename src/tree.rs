@@ -125,6 +125,12 @@ pub enum Node {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree(BTreeMap<ImagePath, Entry>);
 
+impl FromIterator<(ImagePath, Entry)> for Tree {
+    fn from_iter<I: IntoIterator<Item = (ImagePath, Entry)>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
 impl Tree {
     /// Puts an entry at a path and returns the one that was there.
     pub fn insert(&mut self, path: ImagePath, entry: Entry) -> Option<Entry> {

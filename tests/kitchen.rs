@@ -1,5 +1,7 @@
 //! What tests cook with: a small world on loopback.
 
+pub mod baked;
+pub mod built;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod project;

@@ -15,11 +15,16 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod bad_input;
+mod build;
 mod check;
 mod command_line;
+mod diff;
+mod entrypoint;
 mod floors;
+mod inspect;
 mod kitchen;
 mod lock;
+mod output;
 mod plan;
 mod real;
 mod recipes;
@@ -27,4 +32,5 @@ mod reproducible;
 mod schema;
 mod store;
 mod store_crash;
+mod verify;
 mod wire;

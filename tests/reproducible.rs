@@ -145,3 +145,48 @@ fn any_change_counts() {
     keys.dedup();
     assert_eq!(keys.len(), 6);
 }
+
+/// Pseudo-random bytes, half of which deflate well: several blocks of a layer.
+fn large(seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes = Vec::new();
+    while bytes.len() < 5 << 20 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bytes.extend_from_slice(&state.to_le_bytes());
+        bytes.extend_from_slice(b"the same");
+    }
+    bytes
+}
+
+/// The digest that `elkbake build` prints when it is run by a shell script with the program in `$0`.
+fn built_by(kitchen: &Kitchen, script: &str) -> String {
+    let elkbake = env!("CARGO_BIN_EXE_elkbake");
+    let store = kitchen.store().join(script.len().to_string());
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, elkbake]).current_dir(kitchen.project()).env("ELKBAKE_STORE", store);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["builds"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_image_does_not_depend_on_folder_umask_user_locale_time_or_processors() {
+    let recipe = RECIPE.to_owned() + "[[archive]]\nname = \"a\"\npath = \"a.tar\"\ninto = \"/srv\"\n";
+    let archive = crate::kitchen::baked::tarball(&[("z", 0o644, "z"), ("b/", 0o711, ""), ("b/x", 0o600, "x")]);
+    let files =
+        |files: &[(&str, &str)]| kitchen(&recipe, files).file("a.tar", &archive).file("images/app/big", large(1));
+    let one = files(&FILES);
+    let reversed: Vec<_> = FILES.iter().rev().copied().collect();
+    let other = files(&reversed);
+    let plain = built_by(&one, "exec \"$0\" build --json");
+    for script in [
+        "umask 077 && exec \"$0\" build --json",
+        "exec taskset -c 0 \"$0\" build --json ",
+        "TZ=Pacific/Kiritimati LC_ALL=tr_TR.UTF-8 USER=somebody exec \"$0\" build --json",
+        "find . -exec touch -d 2001-01-01 {} + && chmod -R u+rwX,go= . && exec \"$0\" build --json",
+        "cp -r . ../elsewhere && cd ../elsewhere && exec \"$0\" build --json",
+    ] {
+        assert_eq!(built_by(&other, script), plain, "{script}");
+    }
+}

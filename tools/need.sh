@@ -17,6 +17,7 @@ export PATH="$tools/bin:$PATH"
 # The Debian package that holds a program.
 package_of() {
     case $1 in
+        bundle) echo bundler ;;
         c++) echo g++ ;;
         cc) echo gcc ;;
         venv) echo python3-venv ;;

@@ -1,13 +1,13 @@
 //! From a recipe to its lock: every input is found, looked at and pinned; what was pinned before stays where it is.
 
-mod base;
-mod docker_archive;
+pub(in crate::bake) mod base;
+pub(in crate::bake) mod docker_archive;
 mod fault;
 mod file;
 mod image;
 mod layout;
 mod maven;
-mod project;
+pub(in crate::bake) mod project;
 mod published;
 mod rootfs;
 mod save;

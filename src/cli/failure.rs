@@ -4,8 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::bake::build::{BuildError, BuildFault};
+use crate::bake::output::OutputError;
 use crate::bake::port::PortError;
+
 use crate::bake::resolve::{Fault, ResolveError};
+use crate::image::settle::SettleError;
+use crate::product::InstallError;
 use crate::store::StoreError;
 
 /// The documented contract with scripts.
@@ -23,6 +28,8 @@ pub(super) enum Exit {
     Network,
     /// AWS.
     Aws,
+    /// Docker.
+    Docker,
     /// What may not be done.
     Refused,
     /// The user asked to stop.
@@ -38,6 +45,7 @@ impl Exit {
             Self::BadInput => 3,
             Self::Network => 4,
             Self::Aws => 5,
+            Self::Docker => 6,
             Self::Refused => 7,
             Self::Interrupted => 130,
         }
@@ -95,6 +103,32 @@ impl From<PortError> for Failure {
     }
 }
 
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let exit = match &error.fault {
+            BuildFault::Port(port) => exit_of(port),
+            BuildFault::Settle(SettleError::Below(below)) | BuildFault::Install(InstallError::Below(below)) => {
+                below.downcast_ref::<Fault>().map_or(Exit::BadInput, of_fault)
+            }
+            BuildFault::Input(fault) => of_fault(fault),
+            BuildFault::Run(_) => Exit::Docker,
+            _ => Exit::BadInput,
+        };
+        let hint = error.fault.help();
+        Self { hint, ..Self::new(exit, error) }
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        let exit = match &error {
+            OutputError::Interrupted => Exit::Interrupted,
+            _ => Exit::BadInput,
+        };
+        Self::new(exit, error)
+    }
+}
+
 impl From<ResolveError> for Failure {
     fn from(error: ResolveError) -> Self {
         let exit = match &error {
@@ -111,6 +145,14 @@ impl From<ResolveError> for Failure {
             ResolveError::UnknownInput { .. } => None,
         };
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, error) }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        // That advice is about locks.
+        let hint = hint_of(&fault).filter(|_| !matches!(fault, Fault::Port(PortError::Offline { .. })));
+        Self { hint: hint.map(str::to_owned), ..Self::new(of_fault(&fault), fault) }
     }
 }
 

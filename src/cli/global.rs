@@ -14,6 +14,9 @@ pub(super) struct Global {
     /// The store's folder, instead of `ELKBAKE_STORE` or the one in the user's cache
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) store: Option<PathBuf>,
+    /// The revision that the project is at: images say it in their annotations, and it becomes part of their keys
+    #[arg(long, value_name = "REVISION", global = true)]
+    pub(super) revision: Option<String>,
     /// How to tell what is going on, on standard error
     #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,

@@ -3,27 +3,24 @@
 mod outcome;
 mod print;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use super::lock;
+use super::planner::Planner;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
-use super::workspace::{Loaded, Workspace};
+use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::port::PortError;
 use crate::lock::{Lock, moved};
 use crate::name::RecipeName;
 use crate::parallel;
-use crate::plan::{Plan, PlanError, lineage, parent_of};
+use crate::plan::Plan;
 use crate::record::Manifest;
-use crate::text::{Document, TextError};
+use crate::text::Document;
 
 use outcome::{Planned, Why};
 
@@ -55,15 +52,12 @@ pub(super) struct PlanArgs {
     json: bool,
 }
 
-/// What every recipe is planned with.
+/// What plans are shown with.
 struct Desk<'d> {
     args: &'d PlanArgs,
-    workspace: &'d Workspace,
-    world: World<'d>,
+    planner: Planner<'d>,
     manifest: Option<Manifest>,
     against: Option<Document<Lock>>,
-    locking: Mutex<()>,
-    ui: &'d Ui,
 }
 
 pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -72,7 +66,8 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
     let manifest = if args.why && against.is_none() { workspace.manifest(ui)? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let desk = Desk { args, workspace: &workspace, world, manifest, against, locking: Mutex::default(), ui };
+    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let desk = Desk { args, planner, manifest, against };
     let mut printed = Vec::new();
     let mut failures = Vec::new();
     // What is printed is kept, not what it is printed from: ten thousand plans are large, their texts are not.
@@ -83,7 +78,7 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
             Err(failure) => failures.push(failure),
         }
     }
-    if desk.world.interrupt.requested() {
+    if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
     ui.result(&print::all(&printed, args.json))?;
@@ -92,51 +87,11 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
 
 impl Desk<'_> {
     fn planned(&self, name: &RecipeName) -> Result<Planned, Failure> {
-        let family = self.family(name)?;
-        let line = lineage(name, &family[name].recipe, |other| family.get(other).map(|loaded| &loaded.recipe))
-            .map_err(|error| self.misfit(&error, &family))?;
-        let (mut parent, mut own_lock): (Option<Plan>, _) = (None, None);
-        for name in line.iter().chain([name]) {
-            let loaded = &family[name];
-            let lock = match &loaded.lock {
-                Some(lock) => Cow::Borrowed(lock),
-                None => Cow::Owned(self.lock_of(loaded)?),
-            };
-            self.workspace.pinned_files(loaded, &lock.value)?;
-            let plan = Plan::new(name, &loaded.recipe, &lock, &loaded.local.tree, parent.as_ref());
-            parent = Some(plan.map_err(|error| self.misfit(&error, &family))?);
-            own_lock = Some(lock);
-        }
-        let nothing = || Failure::input(format!("{name} makes nothing"));
-        let (plan, lock) = parent.zip(own_lock).ok_or_else(nothing)?;
-        let why = self.args.why.then(|| self.why(&plan, &lock.value));
-        Ok(Planned { at_hand: self.world.at_hand(&plan, &lock.value)?, plan, why })
-    }
-
-    /// Makes the lock of a recipe that had none when it was read. Several recipes may build on it: one makes the lock,
-    /// the others find it.
-    fn lock_of(&self, loaded: &Loaded) -> Result<Document<Lock>, Failure> {
-        let _one_at_a_time = self.locking.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = self.workspace.load(&loaded.name).map_err(|error| error.into_failure(self.ui))?;
-        match again.lock {
-            Some(lock) => Ok(lock),
-            None => lock::make_missing(self.workspace, &self.world, loaded, self.ui),
-        }
-    }
-
-    /// A recipe with all those that it builds on, as far as they are there.
-    fn family(&self, name: &RecipeName) -> Result<BTreeMap<RecipeName, Loaded>, Failure> {
-        let mut family = BTreeMap::new();
-        let mut next = Some(name.clone());
-        while let Some(name) = next.filter(|name| !family.contains_key(name)) {
-            if !family.is_empty() && !self.workspace.has(&name) {
-                break;
-            }
-            let loaded = self.workspace.load(&name).map_err(|error| error.into_failure(self.ui))?;
-            next = parent_of(&loaded.recipe.value).cloned();
-            family.insert(name, loaded);
-        }
-        Ok(family)
+        let line = self.planner.line(name)?;
+        let last = line.into_iter().next_back().ok_or_else(|| Failure::input(format!("{name} makes nothing")))?;
+        let why = self.args.why.then(|| self.why(&last.plan, &last.lock.value));
+        let at_hand = self.planner.world.at_hand(&last.plan, &last.lock.value)?;
+        Ok(Planned { at_hand, plan: last.plan, why })
     }
 
     fn why(&self, plan: &Plan, lock: &Lock) -> Why {
@@ -150,21 +105,10 @@ impl Desk<'_> {
             }
         }
     }
-
-    /// A misfit, shown where the recipe says it.
-    fn misfit(&self, error: &PlanError, family: &BTreeMap<RecipeName, Loaded>) -> Failure {
-        match family.get(&error.recipe) {
-            Some(loaded) => self.ui.text_failure(&TextError {
-                path: loaded.file.clone(),
-                text: loaded.text.clone(),
-                problems: vec![error.problem()],
-            }),
-            None => Failure::input(error),
-        }
-    }
 }
 
-fn other_lock(folder: &Path, path: &Path, ui: &Ui) -> Result<Document<Lock>, Failure> {
+/// A lock that is somewhere on the disk.
+pub(super) fn other_lock(folder: &Path, path: &Path, ui: &Ui) -> Result<Document<Lock>, Failure> {
     let bytes = std::fs::read(folder.join(path)).map_err(|error| Failure::file("cannot read", path, &error))?;
     crate::text::decode(path, bytes)
         .and_then(|text| crate::lock::parse(path, &text))

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::failure::Failure;
+use super::global::Global;
+use crate::name::Platform;
+use crate::plan::Stamps;
+use crate::project::Project;
 
 /// What a run finds around it.
 pub(super) struct Surroundings {
@@ -47,6 +51,27 @@ impl Surroundings {
     /// The first of some variables that is set; curl's programs know proxies in lower and upper case.
     pub(super) fn first_of(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.variable(name)).map(str::to_owned)
+    }
+
+    /// What images say of when and from what they were made.
+    pub(super) fn stamps(&self, global: &Global, project: &Project) -> Result<Stamps, Failure> {
+        let epoch = self.variable("SOURCE_DATE_EPOCH").map(str::parse).transpose().map_err(|_| {
+            Failure::usage("SOURCE_DATE_EPOCH is no number of seconds since 1970")
+                .hint("`git log -1 --format=%ct` prints one; without the variable the newest input's time counts")
+        })?;
+        let source = project.defaults.source.as_ref().map(ToString::to_string);
+        Ok(Stamps { epoch, revision: global.revision.clone(), source })
+    }
+
+    /// The platform of the machine, as images call it.
+    #[expect(clippy::unused_self, reason = "it is what a run finds around it, and a test may want another")]
+    pub(super) fn platform(&self) -> Platform {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        Platform { architecture: architecture.to_owned(), variant: None }
     }
 
     /// The user's folder.

@@ -44,9 +44,20 @@ pub(super) struct AtHand {
 pub(super) struct Opened {
     wire: Wire,
     store: Store,
+    interrupt: Interrupt,
 }
 
 impl Opened {
+    /// Who asks registries.
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Where what is fetched is kept.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The ports, for the steps.
     pub(super) fn ports<'p>(&'p self, workspace: &'p Workspace, tell: Listener<'p>) -> Ports<'p> {
         Ports {
@@ -57,6 +68,7 @@ impl Opened {
             maven: workspace.project.defaults.maven.as_ref(),
             store: &self.store,
             tell,
+            interrupt: &self.interrupt,
         }
     }
 }
@@ -87,8 +99,8 @@ impl<'w> World<'w> {
     /// What is here of what a plan needs: files of the project, and what the store holds. A store that is not there
     /// holds nothing, and is not made for that.
     pub(super) fn at_hand(&self, plan: &Plan, lock: &Lock) -> Result<AtHand, Failure> {
-        let store = self.store_if_there.get_or_init(|| store::open_if_there(self.global, self.surroundings));
-        let is_stored = |digest| store.as_ref().is_some_and(|store| store.size(digest).is_some());
+        let store = self.stored();
+        let is_stored = |digest| store.is_some_and(|store| store.size(digest).is_some());
         let files = lock.plugin.iter().chain(&lock.archive);
         let here = files.filter(|file| file.url.is_none() || is_stored(&file.sha256)).map(|file| file.name.clone());
         let result = match store {
@@ -98,10 +110,15 @@ impl<'w> World<'w> {
         Ok(AtHand { result, inputs: here.collect() })
     }
 
+    /// The store if there is one: who only looks does not make it.
+    pub(super) fn stored(&self) -> Option<&Store> {
+        self.store_if_there.get_or_init(|| store::open_if_there(self.global, self.surroundings)).as_ref()
+    }
+
     fn open_now(&self) -> Result<Opened, Failure> {
         let store = store::open(self.global, self.surroundings)?;
         let wire = Wire::new(self.wire_config()?).map_err(Failure::usage)?;
-        Ok(Opened { wire, store })
+        Ok(Opened { wire, store, interrupt: self.interrupt.clone() })
     }
 
     fn wire_config(&self) -> Result<WireConfig, Failure> {

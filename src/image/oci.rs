@@ -8,10 +8,10 @@ mod document;
 mod raw;
 mod read;
 
-pub use config::{Config, config};
+pub use config::{Config, History, config};
 pub use document::{
     Descriptor, Document, Index, IndexEntry, IndexPlatform, LAYER_TAR, LONGEST_CONFIG, LONGEST_MANIFEST, Manifest,
-    OciError,
+    OciError, REF_NAME,
 };
 pub use read::{document, layout_index};
 

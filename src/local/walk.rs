@@ -123,7 +123,11 @@ impl Walk<'_> {
             made
         } else if kind.is_dir() {
             self.folders.push((source, path.clone()));
-            Entry { mode: Mode::new(0o755), owner: self.rules.owner(&path), node: Node::Folder }
+            let said = self.rules.said_owner(&path);
+            if said.is_some() {
+                self.local.owned.insert(path.clone());
+            }
+            Entry { mode: Mode::new(0o755), owner: said.unwrap_or_default(), node: Node::Folder }
         } else if kind.is_symlink() {
             let target = self.link(source, at)?;
             Entry { mode: Mode::new(0o777), owner: self.rules.owner(&path), node: Node::Link(target) }
@@ -211,7 +215,11 @@ impl Rules {
     }
 
     fn owner(&self, path: &ImagePath) -> Owner {
-        self.matching(path).find_map(|rule| rule.owner).unwrap_or_default()
+        self.said_owner(path).unwrap_or_default()
+    }
+
+    fn said_owner(&self, path: &ImagePath) -> Option<Owner> {
+        self.matching(path).find_map(|rule| rule.owner)
     }
 
     fn mode(&self, path: &ImagePath) -> Mode {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::{Lock, LockedFile};
 use crate::name::Platform;
 use crate::recipe::{
     AmiBase, AmiRecipe, Architecture, Archive, Checksum, From, ImageRecipe, Plugin, Product, ProjectPath, Recipe, Url,
@@ -127,6 +128,21 @@ pub fn wants(recipe: &Recipe) -> Vec<Want> {
     match recipe {
         Recipe::Image(image) => of_image(image),
         Recipe::Ami(ami) => of_ami(ami),
+    }
+}
+
+impl Lock {
+    /// What it has for a plugin or an archive on a platform. Two entries of a recipe may share a name: the one that is
+    /// wanted there counts.
+    #[must_use]
+    pub fn answer(&self, wants: &[Want], input: &Input, platform: &Platform) -> Option<&LockedFile> {
+        let files = match input {
+            Input::Plugin(_) => &self.plugin,
+            Input::Archive(_) => &self.archive,
+            Input::Base | Input::Ami(_) => return None,
+        };
+        let want = wants.iter().find(|want| want.input == *input && want.platforms.contains(platform))?;
+        files.iter().find(|file| file.name == input.name() && file.want == want.text && file.is_for(platform))
     }
 }
 

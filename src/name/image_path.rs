@@ -70,8 +70,15 @@ impl PartialOrd for ImagePath {
 }
 
 impl Ord for ImagePath {
+    /// By components: a slash comes before all other bytes, and an end before a slash.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.components().cmp(other.components())
+        let (one, other) = (self.0.as_bytes(), other.0.as_bytes());
+        let both = one.len().min(other.len());
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        match (0..both).find(|&at| one[at] != other[at]) {
+            Some(at) => rank(one[at]).cmp(&rank(other[at])),
+            None => one.len().cmp(&other.len()),
+        }
     }
 }
 
@@ -146,6 +153,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn paths_sort_by_their_components(one in "(/[-.a/]{1,3}){1,4}|/", other in "(/[-.a/]{1,3}){1,4}|/") {
+            if let (Ok(one), Ok(other)) = (one.parse::<ImagePath>(), other.parse::<ImagePath>()) {
+                prop_assert_eq!(one.cmp(&other), one.components().cmp(other.components()));
+            }
+        }
+
         #[test]
         fn any_text_is_a_path_in_one_spelling_or_an_error(text in "[/.a\\PC]{0,20}") {
             if let Ok(path) = text.parse::<ImagePath>() {

@@ -1,5 +1,7 @@
 //! What is planned of an image: its layers on each platform, from the bottom up.
 
+use std::fmt;
+
 use crate::digest::Digest;
 use crate::name::{Platform, Repository};
 use crate::recipe::{From, Product, Version};
@@ -59,8 +61,24 @@ pub enum LayerKind {
     Archive(String),
     /// A plugin.
     Plugin(String),
+    /// Jars without some of their classes.
+    Jar(String),
     /// What a command leaves behind.
     Run(String),
     /// The recipe's own files.
     Files,
+}
+
+impl fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base => f.write_str("base"),
+            Self::Remove => f.write_str("remove"),
+            Self::Archive(name) => write!(f, "archive {name}"),
+            Self::Plugin(name) => write!(f, "plugin {name}"),
+            Self::Jar(name) => write!(f, "jar {name}"),
+            Self::Run(name) => write!(f, "run {name}"),
+            Self::Files => f.write_str("files"),
+        }
+    }
 }

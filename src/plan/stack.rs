@@ -51,66 +51,77 @@ struct Stack<'p> {
 
 impl Stack<'_> {
     fn layers(&self, platform: &Platform) -> Vec<PlannedLayer> {
-        let (base, mut layers) = self.base(platform);
-        let layer = |what, input, source_size| PlannedLayer { what, input, digest: None, size: None, source_size };
+        let (base, layers) = self.base(platform);
+        let mut pile = Pile { stack: self, base, layers };
         if !self.image.remove.is_empty() {
             let paths = self.image.remove.iter().map(ToString::to_string);
-            let input = self.input(&base, "remove", &digest_of(paths).to_string(), None);
-            layers.push(layer(LayerKind::Remove, input, None));
+            pile.add(LayerKind::Remove, "remove", &digest_of(paths).to_string(), None);
         }
         for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| wanted(&a.platforms, platform)) {
-            let file = self.locked(&Input::Archive(archive.name.clone()), &self.lock.archive, platform);
-            let input = self.input(&base, "archive", self.said("archive", i), file);
-            layers.push(layer(LayerKind::Archive(archive.name.clone()), input, file.map(|file| file.size)));
+            let file = self.lock.answer(&self.wants, &Input::Archive(archive.name.clone()), platform);
+            pile.add(LayerKind::Archive(archive.name.clone()), "archive", self.said("archive", i), file);
         }
         for (i, plugin) in self.image.plugin.iter().enumerate().filter(|(_, p)| wanted(&p.platforms, platform)) {
-            let file = self.locked(&Input::Plugin(plugin.name.clone()), &self.lock.plugin, platform);
+            let file = self.lock.answer(&self.wants, &Input::Plugin(plugin.name.clone()), platform);
             let said = format!("{} {} {}", self.image.product, self.image.version, self.said("plugin", i));
-            let input = self.input(&base, "plugin", &said, file);
-            layers.push(layer(LayerKind::Plugin(plugin.name.clone()), input, file.map(|file| file.size)));
+            pile.add(LayerKind::Plugin(plugin.name.clone()), "plugin", &said, file);
+        }
+        for (i, jar) in self.image.jar.iter().enumerate() {
+            pile.add(LayerKind::Jar(jar.name.clone()), "jar", self.said("jar", i), None);
         }
         for (i, run) in self.image.run.iter().enumerate() {
-            // A command sees all that lies below it, runs as the base's configuration says, and on one platform.
-            let below = layers.iter().map(|layer| layer.input.to_string());
-            let below = digest_of([base.clone(), platform.to_string()].into_iter().chain(below)).to_string();
-            let input = self.input(&below, "run", self.said("run", i), None);
-            layers.push(layer(LayerKind::Run(run.name.clone()), input, None));
+            // A command runs as the base's configuration says, and on one platform.
+            let config = self.parent.map_or_else(|| pile.base.clone(), |parent| parent.key().to_string());
+            let said = format!("{config} {platform} {}", self.said("run", i));
+            pile.add(LayerKind::Run(run.name.clone()), "run", &said, None);
         }
         if !self.files.is_empty() {
-            let input = self.input(&base, "files", &self.files_input.to_string(), None);
-            layers.push(layer(LayerKind::Files, input, Some(self.files.size())));
+            pile.add(LayerKind::Files, "files", &self.files_input.to_string(), None);
+            if let Some(files) = pile.layers.last_mut() {
+                files.source_size = Some(self.files.size());
+            }
         }
-        layers
+        pile.layers
     }
 
     /// A name for what the base is on a platform, and its layers.
     fn base(&self, platform: &Platform) -> (String, Vec<PlannedLayer>) {
-        if let Some((plan, Work::Image(work))) = self.parent.map(|plan| (plan, plan.work())) {
+        if let Some(Work::Image(work)) = self.parent.map(Plan::work) {
             let on = work.platforms.iter().find(|on| on.platform == *platform);
             let layers = on.into_iter().flat_map(|on| &on.layers);
-            let layers = layers.map(|layer| PlannedLayer { what: LayerKind::Base, ..layer.clone() }).collect();
-            return (plan.key().to_string(), layers);
+            let layers: Vec<_> = layers.map(|layer| PlannedLayer { what: LayerKind::Base, ..layer.clone() }).collect();
+            // By its layers, not by its key: what the parent says beside its files changes nobody's files.
+            return (digest_of(layers.iter().map(|layer| layer.input.to_string())).to_string(), layers);
         }
         let on = self.lock.base.iter().flat_map(|base| &base.platform).find(|on| on.name == *platform);
         on.map_or_else(|| ("scratch".to_owned(), Vec::new()), |on| (on.manifest.to_string(), base_layers(on)))
-    }
-
-    /// What the lock has for the entry of a name that asks for a platform: two entries may share the name.
-    fn locked<'l>(&self, input: &Input, files: &'l [LockedFile], platform: &Platform) -> Option<&'l LockedFile> {
-        let want = self.wants.iter().find(|want| want.input == *input && want.platforms.contains(platform))?;
-        files.iter().find(|file| file.name == input.name() && file.want == want.text && file.is_for(platform))
     }
 
     /// What the recipe says of an item, in its only spelling.
     fn said(&self, array: &str, i: usize) -> &str {
         self.recipe.canonical.get(&format!("{array}.{i}")).map_or("", String::as_str)
     }
+}
 
-    /// The base has its say in every layer: a layer keeps out what the base has already, and takes the modes of
-    /// folders from it.
-    fn input(&self, base: &str, kind: &str, said: &str, file: Option<&LockedFile>) -> Digest {
+/// The layers so far.
+struct Pile<'s> {
+    stack: &'s Stack<'s>,
+    base: String,
+    layers: Vec<PlannedLayer>,
+}
+
+impl Pile<'_> {
+    /// All that lies below has its say in a layer: the layer leaves out what is there already, takes the modes of
+    /// folders from it, and a plugin may build on what an archive or another plugin brought.
+    fn add(&mut self, what: LayerKind, kind: &str, said: &str, file: Option<&LockedFile>) {
         let bytes = file.map_or_else(String::new, |file| file.sha256.to_string());
-        digest_of([&KEY_FORMAT.to_string(), self.image.compression.as_str(), base, kind, said, &bytes])
+        let format = KEY_FORMAT.to_string();
+        let own = [&format, self.stack.image.compression.as_str(), &self.base, kind, said, &bytes];
+        let below = self.layers.iter().filter(|layer| layer.what != LayerKind::Base);
+        let below = below.map(|layer| layer.input.to_string());
+        let input = digest_of(own.into_iter().map(str::to_owned).chain(below));
+        let source_size = file.map(|file| file.size);
+        self.layers.push(PlannedLayer { what, input, digest: None, size: None, source_size });
     }
 }
 

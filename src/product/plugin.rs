@@ -1,5 +1,8 @@
 //! A plugin on its way into an image: what its installer is given, and what comes out.
 
+use std::fs::File;
+use std::io;
+
 use crate::contents::Contents;
 use crate::image::below::{Below, BelowError};
 use crate::name::Platform;
@@ -18,10 +21,12 @@ pub struct Job<'a> {
     pub platform: &'a Platform,
     /// What the recipe calls the plugin.
     pub name: &'a str,
-    /// What its package holds.
+    /// What its package holds. A gem of Logstash's is not unpacked: it is the one file of this.
     pub package: &'a Unpacked,
     /// The image so far.
     pub below: &'a dyn Below,
+    /// Makes a file for what is unpacked on the way; it is gone as soon as nobody has it open.
+    pub scratch: &'a (dyn Fn() -> io::Result<File> + Sync),
 }
 
 /// What an installer makes of a package.
@@ -68,7 +73,7 @@ pub enum InstallError {
     Below(#[from] BelowError),
     /// The package's bytes cannot be read.
     #[error("the package cannot be read: {0}")]
-    Package(#[from] std::io::Error),
+    Package(#[from] io::Error),
 }
 
 impl InstallError {

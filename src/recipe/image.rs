@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::ingredient::{Archive, FileRule, Plugin, Run};
+use super::ingredient::{Archive, FileRule, Jar, Plugin, Run};
 use super::setting::{Config, Runtime};
 use super::test::Test;
 use super::value::{Glob, ProjectPath, Version};
@@ -120,6 +120,8 @@ table! {
         pub plugin: Vec<Plugin>,
         /// Anything else that is downloaded or unpacked, each its own layer.
         pub archive: Vec<Archive>,
+        /// Classes to take out of jars of the image so far, each step its own layer.
+        pub jar: Vec<Jar>,
         /// Commands run inside the image so far: the only thing that needs a container engine.
         pub run: Vec<Run>,
         /// Paths of the base that are not to be seen any more.

@@ -59,6 +59,18 @@ table! {
         pub platforms: BTreeSet<Platform>,
     }
 
+    /// Classes to take out of jars that the image has from its base, an archive or a plugin.
+    #[checked(check)]
+    #[unique(name)]
+    pub struct Jar {
+        /// What the plan calls it.
+        pub name: String,
+        /// The jars, by pattern over paths in the image.
+        pub path: Glob,
+        /// What to take out, by its whole path in the jar; each is in at least one of the jars.
+        pub remove: BTreeSet<String>,
+    }
+
     /// A command to run inside the image so far.
     #[checked(check)]
     #[unique(name)]
@@ -118,6 +130,19 @@ impl Archive {
         for (key, _) in unpacking.iter().filter(|(_, said)| *said && !self.unpack) {
             let message = format!("`{key}` is about unpacking, and this is not unpacked");
             reader.mistake(key, message, &format!("remove `{key}` or `unpack = false`"));
+        }
+    }
+}
+
+impl Jar {
+    fn check(&self, reader: &mut Reader) {
+        check_name(&self.name, reader);
+        if self.remove.is_empty() {
+            reader.mistake("remove", "there is nothing to take out", "name a class, as in `[\"org/example/A.class\"]`");
+        }
+        for entry in self.remove.iter().filter(|entry| entry.is_empty() || entry.starts_with('/')) {
+            let message = format!("`{entry}` is nothing that a jar holds");
+            reader.mistake("remove", message, "paths in jars begin without a slash, as in `org/example/A.class`");
         }
     }
 }

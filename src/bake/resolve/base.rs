@@ -54,9 +54,9 @@ fn find(
 }
 
 /// An image in a registry.
-struct Remote<'w> {
-    reference: Reference,
-    world: &'w World<'w>,
+pub(in crate::bake) struct Remote<'w> {
+    pub(in crate::bake) reference: Reference,
+    pub(in crate::bake) world: &'w World<'w>,
 }
 
 impl Remote<'_> {
@@ -66,7 +66,7 @@ impl Remote<'_> {
         Ok((raw.digest, pick(self, raw.digest, document, platforms)?))
     }
 
-    fn get(&self, reference: &Reference) -> Result<RawManifest, Fault> {
+    pub(in crate::bake) fn get(&self, reference: &Reference) -> Result<RawManifest, Fault> {
         let raw = self.world.registry(reference)?.manifest(reference, self.world.tell)?;
         let got = Digest::of(&raw.bytes);
         let wanted = reference.digest.unwrap_or(raw.digest);
@@ -76,8 +76,31 @@ impl Remote<'_> {
         Ok(raw)
     }
 
-    fn read(&self, raw: &RawManifest) -> Result<Document, Fault> {
+    pub(in crate::bake) fn read(&self, raw: &RawManifest) -> Result<Document, Fault> {
         oci::document(&raw.media_type, &raw.bytes).map_err(Fault::oci(&self.reference.at(raw.digest)))
+    }
+}
+
+impl Remote<'_> {
+    fn config_subject(&self, at: &Descriptor) -> String {
+        format!("{} (configuration {})", self.reference, at.digest)
+    }
+
+    /// The bytes of a configuration, which are in the store from then on.
+    pub(in crate::bake) fn config_bytes(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        let subject = self.config_subject(at);
+        if at.size > oci::LONGEST_CONFIG {
+            let (size, limit) = (at.size, oci::LONGEST_CONFIG);
+            return Err(Fault::oci(&subject)(oci::OciError::TooLong { kind: "OCI configuration", size, limit }));
+        }
+        let store = self.world.store;
+        let mut bytes = store.bytes(&at.digest, oci::LONGEST_CONFIG)?;
+        if bytes.is_none() {
+            let registry = self.world.registry(&self.reference)?;
+            registry.blob(&self.reference, at.digest, at.size, store, self.world.tell)?;
+            bytes = store.bytes(&at.digest, oci::LONGEST_CONFIG)?;
+        }
+        bytes.ok_or_else(|| Fault::wrong(&subject, "it was fetched and is not in the store"))
     }
 }
 
@@ -91,20 +114,7 @@ impl Documents for Remote<'_> {
     }
 
     fn config(&self, at: &Descriptor) -> Result<Config, Fault> {
-        let subject = format!("{} (configuration {})", self.reference, at.digest);
-        if at.size > oci::LONGEST_CONFIG {
-            let (size, limit) = (at.size, oci::LONGEST_CONFIG);
-            return Err(Fault::oci(&subject)(oci::OciError::TooLong { kind: "OCI configuration", size, limit }));
-        }
-        let store = self.world.store;
-        let mut bytes = store.bytes(&at.digest, oci::LONGEST_CONFIG)?;
-        if bytes.is_none() {
-            let registry = self.world.registry(&self.reference)?;
-            registry.blob(&self.reference, at.digest, at.size, store, self.world.tell)?;
-            bytes = store.bytes(&at.digest, oci::LONGEST_CONFIG)?;
-        }
-        let bytes = bytes.ok_or_else(|| Fault::wrong(&subject, "it was fetched and is not in the store"))?;
-        oci::config(&bytes).map_err(Fault::oci(&subject))
+        oci::config(&self.config_bytes(at)?).map_err(Fault::oci(&self.config_subject(at)))
     }
 
     fn check_layer(&self, _: &Descriptor) -> Result<(), Fault> {

@@ -190,6 +190,24 @@ impl Archive {
     }
 }
 
+/// Where the files of some sizes are in an archive, by digest: at which offset, and how long.
+pub(in crate::bake) fn members(
+    file: &Inside,
+    wanted: &dyn Fn(u64) -> bool,
+) -> Result<BTreeMap<Digest, (u64, u64)>, Fault> {
+    let mut reader = tar::Archive::new(file.open()?.0);
+    let mut found = BTreeMap::new();
+    for entry in reader.entries_with_seek().map_err(|e| no_tar(file, &e))?.raw(true) {
+        let mut entry = entry.map_err(|e| no_tar(file, &e))?;
+        if entry.header().entry_type().is_file() && wanted(entry.size()) {
+            let offset = entry.raw_file_position();
+            let Member { digest, size, .. } = member(&mut entry).map_err(file.io())?;
+            found.insert(digest, (offset, size));
+        }
+    }
+    Ok(found)
+}
+
 /// The entries as they stand: extended headers, which the reader would otherwise take whole into memory, are passed
 /// over, because no name that an engine writes needs one.
 fn entries<R: Read>(reader: &mut tar::Archive<R>) -> io::Result<tar::Entries<'_, R>> {

@@ -119,17 +119,17 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) fn wrong(subject: &impl ToString, message: impl Into<String>) -> Self {
+    pub(in crate::bake) fn wrong(subject: &impl ToString, message: impl Into<String>) -> Self {
         Self::Wrong { subject: subject.to_string(), message: message.into() }
     }
 
     /// A document of an image in a file of the project, which is the user's own input.
-    pub(super) fn in_file(subject: &impl ToString) -> impl Fn(OciError) -> Self {
+    pub(in crate::bake) fn in_file(subject: &impl ToString) -> impl Fn(OciError) -> Self {
         let subject = subject.to_string();
         move |source| Self::Wrong { subject: subject.clone(), message: source.to_string() }
     }
 
-    pub(super) fn oci(subject: &impl ToString) -> impl Fn(OciError) -> Self {
+    pub(in crate::bake) fn oci(subject: &impl ToString) -> impl Fn(OciError) -> Self {
         let subject = subject.to_string();
         move |source| Self::Oci { subject: subject.clone(), source }
     }

@@ -8,16 +8,16 @@ use super::fault::Fault;
 use crate::digest::{Digest, Hasher};
 
 /// A path in the project that was followed to its end and did not leave.
-pub(super) struct Inside {
+pub(in crate::bake) struct Inside {
     /// How people call it: from the project's folder.
-    pub(super) shown: PathBuf,
+    pub(in crate::bake) shown: PathBuf,
     real: PathBuf,
     project: PathBuf,
 }
 
 impl Inside {
     /// Follows `path` from the project's folder.
-    pub(super) fn of(project: &Path, path: &Path) -> Result<Self, Fault> {
+    pub(in crate::bake) fn of(project: &Path, path: &Path) -> Result<Self, Fault> {
         let shown = path.to_owned();
         let io = |source| Fault::Io { path: shown.clone(), source };
         let root = project.canonicalize().map_err(io)?;
@@ -30,7 +30,7 @@ impl Inside {
     }
 
     /// Something in this folder.
-    pub(super) fn join(&self, path: &str) -> Result<Self, Fault> {
+    pub(in crate::bake) fn join(&self, path: &str) -> Result<Self, Fault> {
         let inside = Self::of(&self.project, &self.shown.join(path))?;
         if inside.real.starts_with(&self.real) {
             Ok(inside)
@@ -39,16 +39,16 @@ impl Inside {
         }
     }
 
-    pub(super) fn io(&self) -> impl Fn(io::Error) -> Fault {
+    pub(in crate::bake) fn io(&self) -> impl Fn(io::Error) -> Fault {
         |source| Fault::Io { path: self.shown.clone(), source }
     }
 
-    pub(super) fn wrong(&self, message: impl Into<String>) -> Fault {
+    pub(in crate::bake) fn wrong(&self, message: impl Into<String>) -> Fault {
         Fault::wrong(&self.shown.display(), message)
     }
 
     /// Opens this file; a folder, pipe or device is none. Tells its size too.
-    pub(super) fn open(&self) -> Result<(File, u64), Fault> {
+    pub(in crate::bake) fn open(&self) -> Result<(File, u64), Fault> {
         // Looked at before it is opened: to open a pipe would wait for its writer.
         let meta = fs::metadata(&self.real).map_err(self.io())?;
         if !meta.is_file() {
@@ -62,7 +62,7 @@ impl Inside {
     }
 
     /// All bytes of a small file.
-    pub(super) fn read(&self, limit: u64) -> Result<Vec<u8>, Fault> {
+    pub(in crate::bake) fn read(&self, limit: u64) -> Result<Vec<u8>, Fault> {
         let (file, _) = self.open()?;
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).map_err(self.io())?;
@@ -73,7 +73,7 @@ impl Inside {
     }
 
     /// The digest and size of this file; every byte is shown to `also` as it passes.
-    pub(super) fn digest(&self, mut also: impl FnMut(&[u8])) -> Result<(Digest, u64), Fault> {
+    pub(in crate::bake) fn digest(&self, mut also: impl FnMut(&[u8])) -> Result<(Digest, u64), Fault> {
         let (mut file, _) = self.open()?;
         let mut hasher = Hasher::default();
         each_chunk(&mut file, |chunk| {
@@ -86,7 +86,7 @@ impl Inside {
 }
 
 /// Shows a reader's bytes, piece by piece.
-pub(super) fn each_chunk(from: &mut impl Read, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+pub(in crate::bake) fn each_chunk(from: &mut impl Read, mut each: impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match from.read(&mut buffer) {

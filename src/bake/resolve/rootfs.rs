@@ -1,6 +1,6 @@
 //! A base that is a root file system, one tarball of the project.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::project::Inside;
 use crate::digest::Digest;
 use crate::image::oci::LAYER_TAR;
+use crate::image::scan::Packing;
 use crate::lock::{LockedLayer, LockedPlatform};
 use crate::name::Platform;
 use crate::recipe::ProjectPath;
@@ -21,7 +22,11 @@ pub(super) fn resolve(
     let file = Inside::of(world.project, Path::new(path.as_str()))?;
     let mut head = Vec::new();
     file.open()?.0.take(512).read_to_end(&mut head).map_err(file.io())?;
-    let media_type = media_type(&head).map_err(|message| file.wrong(message))?;
+    let media_type = match Packing::of(&head) {
+        // No layer is packed so: it will be packed anew when it is built on.
+        Packing::Xz => format!("{LAYER_TAR}+xz"),
+        _ => media_type(&head).map_err(|message| file.wrong(message))?,
+    };
     let (digest, size) = file.digest(|_| {})?;
     let locked = platforms.iter().map(|platform| LockedPlatform {
         name: platform.clone(),
@@ -31,21 +36,23 @@ pub(super) fn resolve(
         user: None,
         product_version: None,
         java_version: None,
+        read_for: None,
+        modules: BTreeSet::new(),
+        there: BTreeMap::new(),
         layer: vec![LockedLayer { digest, size, media_type: media_type.clone() }],
     });
     Ok((digest, locked.collect()))
 }
 
-/// What a tarball's first block says it is.
+/// What a layer's first block says it is.
 pub(super) fn media_type(head: &[u8]) -> Result<String, &'static str> {
-    match head {
-        [0x1f, 0x8b, ..] => Ok(format!("{LAYER_TAR}+gzip")),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(format!("{LAYER_TAR}+zstd")),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] | [b'B', b'Z', b'h', ..] => {
-            Err("it is compressed with xz or bzip2; layers are plain tarballs, or compressed with gzip or zstd")
-        }
-        _ if is_tar(head) => Ok(LAYER_TAR.to_owned()),
-        _ => Err("it is no tarball"),
+    match Packing::of(head) {
+        Packing::Gzip => Ok(format!("{LAYER_TAR}+gzip")),
+        Packing::Zstd => Ok(format!("{LAYER_TAR}+zstd")),
+        Packing::Xz => Err("it is compressed with xz; layers are plain tarballs, or compressed with gzip or zstd"),
+        Packing::Bzip2 => Err("it is compressed with bzip2, which is not read: use gzip, zstd or xz"),
+        Packing::Plain if is_tar(head) => Ok(LAYER_TAR.to_owned()),
+        Packing::Plain => Err("it is no tarball"),
     }
 }
 

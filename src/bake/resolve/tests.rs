@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::bake::event::{Event, Listener};
+use crate::bake::interrupt::Interrupt;
 use crate::bake::port::{AmiFacts, AmiLookup, Download, Fetch, PortError, RawManifest, Registry};
 use crate::digest::Digest;
 use crate::lock::{self, stale};
@@ -36,6 +37,7 @@ struct Fake {
     files: BTreeMap<String, Vec<u8>>,
     amis: BTreeMap<String, &'static str>,
     maven: Url,
+    interrupt: Interrupt,
     asked: Mutex<Vec<String>>,
     notes: Mutex<Vec<String>>,
 }
@@ -52,6 +54,7 @@ impl Fake {
             files: BTreeMap::new(),
             amis: BTreeMap::new(),
             maven: "https://maven.example/".parse().unwrap(),
+            interrupt: Interrupt::default(),
             asked: Mutex::default(),
             notes: Mutex::default(),
         }
@@ -114,6 +117,7 @@ impl Fake {
             maven: Some(&self.maven),
             store: &self.store,
             tell: crate::bake::event::SILENT,
+            interrupt: &self.interrupt,
         }
     }
 

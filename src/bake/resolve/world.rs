@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::bake::event::Listener;
+use crate::bake::interrupt::Interrupt;
 use crate::bake::port::{AmiLookup, Download, Fetch, PortError, Registry};
 use crate::digest::Digest;
 use crate::recipe::Url;
@@ -29,19 +30,21 @@ pub struct World<'w> {
     pub store: &'w Store,
     /// Who is told.
     pub tell: Listener<'w>,
+    /// Whether to stop.
+    pub interrupt: &'w Interrupt,
 }
 
 impl<'w> World<'w> {
-    pub(super) fn registry(&self, subject: &dyn ToString) -> Result<&'w dyn Registry, PortError> {
+    pub(in crate::bake) fn registry(&self, subject: &dyn ToString) -> Result<&'w dyn Registry, PortError> {
         self.registry.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
     }
 
-    pub(super) fn ami(&self, subject: &dyn ToString) -> Result<&'w dyn AmiLookup, PortError> {
+    pub(in crate::bake) fn ami(&self, subject: &dyn ToString) -> Result<&'w dyn AmiLookup, PortError> {
         self.ami.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
     }
 
     /// Downloads something, unless its bytes are known and here.
-    pub(super) fn download(
+    pub(in crate::bake) fn download(
         &self,
         name: String,
         url: &Url,

@@ -77,6 +77,7 @@ fn made<'l>(layer: &'l PlannedLayer, at_hand: &BTreeSet<String>) -> (&'static st
         LayerKind::Remove => ("remove", "paths of the base", "to make"),
         LayerKind::Archive(name) => ("archive", name, input(name)),
         LayerKind::Plugin(name) => ("plugin", name, input(name)),
+        LayerKind::Jar(name) => ("jar", name, "to make"),
         LayerKind::Run(name) => ("run", name, "to run"),
         LayerKind::Files => ("files", "the recipe's own", "to make"),
     }

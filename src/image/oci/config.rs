@@ -1,6 +1,8 @@
 //! The configuration of an image, and what it tells of the program inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::document::{LONGEST_CONFIG, OciError, limit, shorten};
 use super::raw::json;
@@ -25,8 +27,32 @@ pub struct Config {
     pub env: Vec<(String, String)>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// What is started, and what with.
+    pub entrypoint: Vec<String>,
+    /// The arguments when nobody gives others.
+    pub cmd: Vec<String>,
+    /// The folder that it starts in.
+    pub workdir: Option<String>,
+    /// The ports that it says it listens on.
+    pub ports: BTreeSet<String>,
+    /// The folders that are to be kept outside of the container.
+    pub volumes: BTreeSet<String>,
+    /// The signal that asks it to stop.
+    pub stop_signal: Option<String>,
     /// The digests of its unpacked layers, from the bottom up.
     pub diff_ids: Vec<Digest>,
+    /// How it came about, step by step.
+    pub history: Vec<History>,
+}
+
+/// One step in the making of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct History {
+    /// What was done, in its maker's words.
+    pub created_by: Option<String>,
+    /// Whether that left no layer.
+    #[serde(default)]
+    pub empty_layer: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -37,6 +63,8 @@ struct RawConfig {
     created: Option<String>,
     config: Option<RawRuntime>,
     rootfs: RawRootFs,
+    #[serde(default)]
+    history: Value,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -45,6 +73,19 @@ struct RawRuntime {
     user: Option<String>,
     env: Option<Vec<String>>,
     labels: Option<BTreeMap<String, Option<String>>>,
+    // These decide on nothing here: what is written oddly makes no image unreadable.
+    #[serde(default)]
+    entrypoint: Value,
+    #[serde(default)]
+    cmd: Value,
+    #[serde(default)]
+    working_dir: Value,
+    #[serde(default)]
+    exposed_ports: Value,
+    #[serde(default)]
+    volumes: Value,
+    #[serde(default)]
+    stop_signal: Value,
 }
 
 #[derive(serde::Deserialize)]
@@ -74,8 +115,38 @@ pub fn config(bytes: &[u8]) -> Result<Config, OciError> {
         user: given(inner.user),
         env: inner.env.unwrap_or_default().into_iter().map(pair).collect(),
         labels: inner.labels.unwrap_or_default().into_iter().map(|(k, v)| (k, v.unwrap_or_default())).collect(),
+        entrypoint: words(inner.entrypoint),
+        cmd: words(inner.cmd),
+        workdir: given(word(inner.working_dir)),
+        ports: keys(inner.exposed_ports),
+        volumes: keys(inner.volumes),
+        stop_signal: given(word(inner.stop_signal)),
         diff_ids: raw.rootfs.diff_ids.unwrap_or_default(),
+        history: serde_json::from_value(raw.history).unwrap_or_default(),
     })
+}
+
+fn word(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// A list of words; of old, Docker wrote a single one without the list.
+fn words(value: Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.into_iter().filter_map(word).collect(),
+        other => word(other).into_iter().collect(),
+    }
+}
+
+/// The keys of an object, which is how Docker writes sets.
+fn keys(value: Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(set) => set.into_iter().map(|(key, _)| key).collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 impl Config {

@@ -1,5 +1,7 @@
 //! What the documents of images say, what they may be called, and what can be wrong with them.
 
+use std::collections::BTreeMap;
+
 use crate::digest::Digest;
 
 /// Longer manifests are refused. Registries promise to take 4 MiB and no more.
@@ -16,6 +18,9 @@ pub(super) const MOST_ENTRIES: usize = 1000;
 
 /// A layer as a plain tarball.
 pub const LAYER_TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// The annotation that names an image in a layout: its tag, as a rule.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 pub(super) const INDEX_TYPES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
@@ -91,6 +96,8 @@ pub struct Manifest {
     pub config: Descriptor,
     /// Its layers, from the bottom up.
     pub layers: Vec<Descriptor>,
+    /// What it says beside.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// What an index says of the machine that an entry is for, in its own words.
@@ -118,6 +125,8 @@ pub struct IndexEntry {
     pub platform: Option<IndexPlatform>,
     /// Where it is.
     pub descriptor: Descriptor,
+    /// What it is called, in a layout.
+    pub ref_name: Option<String>,
 }
 
 impl IndexEntry {

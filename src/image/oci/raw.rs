@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::{
     CONFIG_TYPES, Descriptor, INDEX_TYPES, Index, IndexEntry, IndexPlatform, LAYER_TYPES, MANIFEST_TYPES, MOST_ENTRIES,
-    MOST_LAYERS, Manifest, OciError, shorten,
+    MOST_LAYERS, Manifest, OciError, REF_NAME, shorten,
 };
 
 #[derive(serde::Deserialize)]
@@ -14,6 +14,7 @@ struct RawManifest {
     media_type: Option<String>,
     config: RawDescriptor,
     layers: Vec<RawDescriptor>,
+    annotations: Option<BTreeMap<String, String>>,
     manifests: Option<serde::de::IgnoredAny>,
 }
 
@@ -109,7 +110,7 @@ pub(super) fn manifest(said: &str, bytes: &[u8]) -> Result<Manifest, OciError> {
             Err(OciError::MediaType { subject, found: layer.media_type, help })
         }
     });
-    Ok(Manifest { config, layers: layers.collect::<Result<_, _>>()? })
+    Ok(Manifest { config, layers: layers.collect::<Result<_, _>>()?, annotations: raw.annotations.unwrap_or_default() })
 }
 
 pub(super) fn index(said: &str, bytes: &[u8]) -> Result<Index, OciError> {
@@ -131,7 +132,8 @@ pub(super) fn index(said: &str, bytes: &[u8]) -> Result<Index, OciError> {
             architecture: shorten(&platform.architecture),
             variant: platform.variant.filter(|variant| !variant.is_empty()).map(|variant| shorten(&variant)),
         });
-        Ok(IndexEntry { platform, descriptor: descriptor(KIND, &format!("entry {i}"), &entry)? })
+        let ref_name = entry.annotations.take().and_then(|mut notes| notes.remove(REF_NAME));
+        Ok(IndexEntry { platform, descriptor: descriptor(KIND, &format!("entry {i}"), &entry)?, ref_name })
     });
     Ok(Index { entries: entries.collect::<Result<_, _>>()? })
 }

@@ -1,0 +1,87 @@
+//! Why an image could not be built.
+
+use crate::bake::port::PortError;
+use crate::bake::resolve::Fault;
+use crate::image::jar::JarError;
+use crate::image::layer::LayerError;
+use crate::image::oci::OciError;
+use crate::image::settle::SettleError;
+use crate::name::RecipeName;
+use crate::product::InstallError;
+use crate::store::StoreError;
+use crate::unpack::UnpackError;
+
+/// Why an image could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("recipe {recipe}{}: {fault}", comma(.at))]
+pub struct BuildError {
+    /// Which recipe.
+    pub recipe: RecipeName,
+    /// The platform and layer, where it was one.
+    pub at: String,
+    /// What went wrong.
+    pub fault: BuildFault,
+}
+
+fn comma(at: &str) -> String {
+    if at.is_empty() { String::new() } else { format!(", {at}") }
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildFault {
+    /// Something could not be had from outside.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The store could not take or give something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An input could not be had or read, or is not what the lock pins.
+    #[error(transparent)]
+    Input(#[from] Fault),
+    /// An archive was refused.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// A plugin was refused.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// Jars were not changed.
+    #[error(transparent)]
+    Jar(#[from] JarError),
+    /// What is to be put there does not fit onto the image.
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    /// The layer could not be written.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// The base's documents are wrong.
+    #[error(transparent)]
+    Oci(#[from] OciError),
+    /// Only a container engine can run commands.
+    #[error("the step `{0}` is a command, and only a container engine can run it")]
+    Run(String),
+    /// The parts do not belong together: a programming error that must not become a wrong image.
+    #[error("{0}")]
+    Misfit(String),
+}
+
+impl BuildFault {
+    /// What to do about it, where the message does not say so.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Input(Fault::Wrong { .. }) | Self::Store(StoreError::Mismatch(_)) => {
+                Some("run `elkbake lock`".to_owned())
+            }
+            Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
+            Self::Unpack(error) => Some(error.help().to_owned()),
+            Self::Jar(error) => error.help(),
+            Self::Run(_) => Some(
+                "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \
+                 without a container engine"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}

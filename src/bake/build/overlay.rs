@@ -1,0 +1,116 @@
+//! The image so far: what it builds on, with the layers of its own that are made already.
+
+use std::collections::BTreeSet;
+
+use super::fault::BuildFault;
+use crate::bake::base::Base;
+use crate::contents::Spool;
+use crate::digest::Digest;
+use crate::image::below::{Below, BelowError};
+use crate::image::layer::Layer;
+use crate::image::listing::Listing;
+use crate::image::scan::{self, Scan};
+use crate::name::ImagePath;
+use crate::store::Store;
+use crate::tree::{Entry, Node};
+
+/// Listings are a few MB for images of a hundred thousand files.
+const LONGEST_LISTING: u64 = 512 << 20;
+
+/// A base with layers on it.
+pub(super) struct Overlay<'b> {
+    base: &'b Base<'b>,
+    store: &'b Store,
+    layers: Vec<(Layer, Listing)>,
+}
+
+impl<'b> Overlay<'b> {
+    pub(super) fn new(base: &'b Base<'b>, store: &'b Store) -> Self {
+        Self { base, store, layers: Vec::new() }
+    }
+
+    /// Puts a layer on top.
+    pub(super) fn push(&mut self, layer: &Layer) -> Result<(), BuildFault> {
+        let lost = || BuildFault::Misfit(format!("the listing of layer {} is not in the store", layer.digest));
+        let bytes = self.store.bytes(&layer.listing, LONGEST_LISTING)?.ok_or_else(lost)?;
+        let listing = std::str::from_utf8(&bytes).ok().and_then(|text| Listing::parse(text).ok()).ok_or_else(lost)?;
+        self.layers.push((layer.clone(), listing));
+        Ok(())
+    }
+
+    /// The bytes of a file of a layer, which is read once more for them: this is asked of a few small files only.
+    fn taken_out(
+        &self,
+        layer: &Layer,
+        path: &ImagePath,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, BelowError> {
+        let Some(blob) = self.store.read(&layer.digest)? else {
+            return Err(format!("layer {} is not in the store any more", layer.digest).into());
+        };
+        let wanted = |other: &ImagePath, _| other == path;
+        let scan = Scan { diff_id: Some(layer.diff_id), wanted: &wanted, whole: false, packing: None };
+        let scanned = scan::scan(&scan, blob, Spool::new(self.store.scratch()?))?;
+        Ok(Some(scanned.contents.bytes(digest, limit)?))
+    }
+
+    /// The topmost layer that has a say about a path, and what it says.
+    fn said(&self, path: &ImagePath) -> Option<(&Layer, Option<&Entry>)> {
+        self.layers.iter().rev().find_map(|(layer, listing)| match listing.tree.get(path) {
+            Some(entry) => Some((layer, Some(entry))),
+            None => hides(listing, path).then_some((layer, None)),
+        })
+    }
+}
+
+/// Whether what lies at a path below is not to be seen any more: it, or a folder it is in, was removed or replaced.
+fn hides(listing: &Listing, path: &ImagePath) -> bool {
+    let mut at = Some(path.clone());
+    while let Some(this) = at {
+        let replaced = this != *path && listing.tree.get(&this).is_some_and(|entry| entry.node != Node::Folder);
+        let cleared = this != *path && listing.cleared.contains(&this);
+        if replaced || cleared || listing.removed.contains(&this) {
+            return true;
+        }
+        at = this.parent();
+    }
+    false
+}
+
+impl Below for Overlay<'_> {
+    fn entry(&self, path: &ImagePath) -> Result<Option<Entry>, BelowError> {
+        match self.said(path) {
+            Some((_, entry)) => Ok(entry.cloned()),
+            None => self.base.entry(path),
+        }
+    }
+
+    fn names(&self, folder: &ImagePath) -> Result<Vec<String>, BelowError> {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        if self.said(folder).is_none_or(|(_, entry)| entry.is_some_and(|entry| entry.node == Node::Folder)) {
+            names.extend(self.base.names(folder)?);
+        }
+        for (_, listing) in &self.layers {
+            names.extend(listing.tree.names(folder).map(str::to_owned));
+        }
+        let mut there = Vec::new();
+        for name in names {
+            let Ok(path) = folder.join(&name) else { continue };
+            if self.said(&path).is_none_or(|(_, entry)| entry.is_some()) {
+                there.push(name);
+            }
+        }
+        Ok(there)
+    }
+
+    fn bytes(&self, path: &ImagePath, limit: u64) -> Result<Option<Vec<u8>>, BelowError> {
+        match self.said(path) {
+            None => self.base.bytes(path, limit),
+            Some((layer, Some(Entry { node: Node::File { digest, .. }, .. }))) => {
+                self.taken_out(layer, path, digest, limit)
+            }
+            Some(_) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The bytes that a plugin or an archive is made from: out of the store, the project or the world.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+use super::fault::BuildFault;
+use super::order::Bench;
+use crate::bake::resolve::LARGEST_ARTEFACT;
+use crate::bake::resolve::project::Inside;
+use crate::lock::{Input, LockedFile, wants};
+use crate::name::Platform;
+use crate::recipe::ProjectPath;
+
+impl Bench<'_> {
+    /// What the lock pins for a plugin or an archive on a platform.
+    pub(super) fn locked(&self, input: &Input, platform: &Platform) -> Result<&LockedFile, BuildFault> {
+        let locked = self.order.lock.answer(&wants(&self.order.recipe.value), input, platform);
+        locked.ok_or_else(|| BuildFault::Misfit(format!("the lock has nothing for {input} on {platform}")))
+    }
+
+    /// Opens that, verified. `path` is where it is in the project, where it is not downloaded.
+    pub(super) fn open(&self, locked: &LockedFile, path: Option<&ProjectPath>) -> Result<File, BuildFault> {
+        let store = self.world.store;
+        if let Some(file) = store.file(&locked.sha256)? {
+            return Ok(file);
+        }
+        match (path, &locked.url) {
+            (Some(path), _) => {
+                let (mut file, _) = Inside::of(self.world.project, Path::new(path.as_str()))?.open()?;
+                store.put(&mut file, Some(locked.sha256))?;
+            }
+            (None, Some(url)) => {
+                let url = url.parse().map_err(|error| BuildFault::Misfit(format!("{url} in the lock: {error}")))?;
+                self.world.download(locked.name.clone(), &url, Some(locked.sha256), LARGEST_ARTEFACT)?;
+            }
+            (None, None) => return Err(BuildFault::Misfit(format!("the lock does not say where {} is", locked.name))),
+        }
+        store.file(&locked.sha256)?.ok_or_else(|| {
+            BuildFault::Misfit(format!("{} was put into the store and is not there: is its disk failing?", locked.name))
+        })
+    }
+}
+
+pub(super) fn is_for(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
+    only.is_empty() || only.contains(platform)
+}

@@ -1,0 +1,57 @@
+//! Writing a built image where other programs find it: an OCI layout, a `docker load` archive, one tarball.
+//!
+//! Every blob is verified as it is copied, and nothing is seen at its place before it is whole: files are written
+//! aside and renamed, and a layout names an image only once all of it is there.
+
+mod aside;
+mod blobs;
+mod docker_archive;
+mod fault;
+mod image;
+mod layout;
+mod place;
+mod rootfs;
+
+use super::event::{Listener, Task};
+use super::interrupt::Interrupt;
+use crate::name::Platform;
+use crate::store::Store;
+use blobs::Blobs;
+
+pub use fault::OutputError;
+pub use image::{Image, missing};
+pub use place::{Place, PlaceError};
+
+/// What writing needs beside the image.
+#[derive(Clone, Copy)]
+pub struct Desk<'d> {
+    /// Where the blobs are.
+    pub store: &'d Store,
+    /// Who may want to stop.
+    pub interrupt: &'d Interrupt,
+    /// Who is told.
+    pub tell: Listener<'d>,
+    /// The machine's own platform: where one platform is taken and none was named, that one.
+    pub host: &'d Platform,
+}
+
+/// Writes an image to a place. All its blobs are in the store: [`missing`] tells which are not.
+///
+/// # Errors
+/// When a blob is missing or damaged, the place is taken by something else, or cannot be written.
+pub fn write(image: &Image<'_>, to: &Place, desk: Desk<'_>) -> Result<(), OutputError> {
+    let name = to.to_string();
+    let bytes = match to {
+        Place::Oci(_) => image.size(),
+        Place::DockerArchive(_) => image.one(desk.host)?.layers.iter().map(|layer| layer.descriptor.size).sum(),
+        // Its layers are read twice.
+        Place::Rootfs(_) => 2 * image.one(desk.host)?.layers.iter().map(|layer| layer.descriptor.size).sum::<u64>(),
+    };
+    let task = Task::begin(&name, Some(bytes), desk.tell);
+    let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
+    match to {
+        Place::Oci(path) => layout::write(image, path, &blobs),
+        Place::DockerArchive(path) => docker_archive::write(image, path, desk.host, &blobs),
+        Place::Rootfs(path) => rootfs::write(image, path, desk.host, &blobs),
+    }
+}

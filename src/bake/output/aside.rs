@@ -1,0 +1,104 @@
+//! Files that are written aside and take their place whole.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::fault::OutputError;
+
+/// What the names of unfinished files begin with.
+pub(super) const PREFIX: &str = ".elkbake-";
+
+/// Bytes on their way through memory.
+const BUFFER: usize = 128 << 10;
+
+/// A file on its way to a place; nothing is at the place before [`Aside::finish`], and nothing remains of it when it is
+/// dropped.
+pub(super) struct Aside {
+    file: BufWriter<NamedTempFile>,
+    to: PathBuf,
+}
+
+impl Aside {
+    /// Begins a file that will be `to`, in a folder of the same file system.
+    pub(super) fn begin(folder: &Path, to: &Path) -> Result<Self, OutputError> {
+        // Mode 0666 less the umask, as other programs would make it.
+        let file = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(OutputError::io("cannot write in", folder))?;
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, file), to: to.to_owned() })
+    }
+
+    /// Begins a file beside its place. What is there already is replaced, if it is a file.
+    pub(super) fn beside(to: &Path) -> Result<Self, OutputError> {
+        match fs::symlink_metadata(to) {
+            Ok(meta) if !meta.is_file() => {
+                return Err(OutputError::taken(to, "there is something that is no regular file; name another place"));
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(OutputError::io("cannot write", to)(error));
+            }
+            _ => {}
+        }
+        Self::begin(folder_of(to), to)
+    }
+
+    /// What an error in writing means.
+    pub(super) fn failed(&self, error: io::Error) -> OutputError {
+        OutputError::io("cannot write", &self.to)(error)
+    }
+
+    /// How much has been written.
+    pub(super) fn position(&mut self) -> io::Result<u64> {
+        self.file.stream_position()
+    }
+
+    /// Writes something that was written before once more.
+    pub(super) fn rewrite(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = self.file.stream_position()?;
+        self.file.seek(SeekFrom::Start(at))?;
+        self.file.write_all(bytes)?;
+        self.file.seek(SeekFrom::Start(end)).map(drop)
+    }
+
+    /// Puts the file in its place, for good.
+    pub(super) fn finish(self) -> Result<(), OutputError> {
+        let to = self.to;
+        let failed = |error| OutputError::io("cannot write", &to)(error);
+        let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&to).map_err(|error| failed(error.error))?;
+        sync_folder(folder_of(&to))
+    }
+}
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Makes what was renamed in a folder last.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), OutputError> {
+    match File::open(folder).and_then(|open| open.sync_all()) {
+        // Some network file systems sync no folders.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced.map_err(OutputError::io("cannot write", folder)),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,208 @@
+//! An OCI layout: a folder with blobs by digest, and an index that names images by tag.
+//!
+//! Blobs are copied and not linked: a blob of the store that others can change through another name would no longer be
+//! what the store says it is. One run at a time writes to a layout, so that none loses what another added.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::aside::{Aside, PREFIX, sync_folder};
+use super::blobs::Blobs;
+use super::fault::OutputError;
+use super::image::{Image, blob_name};
+use crate::digest::{Digest, Verifying};
+use crate::image::oci::{Descriptor, LONGEST_MANIFEST, REF_NAME};
+
+/// The file that makes a folder a layout, and the only version of layouts that there is.
+const MARK: &str = "oci-layout";
+const VERSION: &str = "1.0.0";
+
+const INDEX: &str = "index.json";
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+/// How long to wait before asking again whether another run is done.
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) fn write(image: &Image<'_>, path: &Path, blobs: &Blobs<'_>) -> Result<(), OutputError> {
+    let layout = Layout::open(path, blobs)?;
+    for at in image.blobs() {
+        layout.put(at, blobs)?;
+    }
+    layout.name(image.top()?, image.tag().as_str())
+}
+
+/// A layout that nobody else is writing to.
+struct Layout<'p> {
+    path: &'p Path,
+    _locked: Option<File>,
+}
+
+impl<'p> Layout<'p> {
+    fn open(path: &'p Path, blobs: &Blobs<'_>) -> Result<Self, OutputError> {
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => drop(check(path)?),
+            Ok(_) => return Err(OutputError::taken(path, "there is a file where the OCI layout's folder is to be")),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(path).map_err(OutputError::io("cannot make", path))?;
+            }
+            Err(error) => return Err(OutputError::io("cannot read", path)(error)),
+        }
+        let layout = Self { path, _locked: lock(path, blobs)? };
+        layout.drop_leftovers()?;
+        // Once more: another run may have made something of the folder while this one waited.
+        if !check(path)? {
+            layout.save(MARK, format!("{{\"imageLayoutVersion\":\"{VERSION}\"}}").as_bytes())?;
+        }
+        let folder = path.join("blobs/sha256");
+        fs::create_dir_all(&folder).map_err(OutputError::io("cannot make", &folder))?;
+        Ok(layout)
+    }
+
+    /// What a killed run left: nobody else is at work here.
+    fn drop_leftovers(&self) -> Result<(), OutputError> {
+        let failed = |error| OutputError::io("cannot read", self.path)(error);
+        for entry in fs::read_dir(self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                let path = entry.path();
+                fs::remove_file(&path).map_err(OutputError::io("cannot remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies a blob, unless it is here and sound.
+    fn put(&self, at: &Descriptor, blobs: &Blobs<'_>) -> Result<(), OutputError> {
+        let to = self.path.join(blob_name(&at.digest));
+        if is_there(&to, &at.digest, at.size, blobs)? {
+            blobs.passed(at.size);
+            return Ok(());
+        }
+        let mut aside = Aside::begin(self.path, &to)?;
+        blobs.copy(at, &mut aside)?;
+        aside.finish()
+    }
+
+    /// Puts an image under its tag, instead of the one that has it, and leaves all others as they are.
+    fn name(&self, top: &Descriptor, tag: &str) -> Result<(), OutputError> {
+        let path = self.path.join(INDEX);
+        let mut index = match read(&path, LONGEST_MANIFEST)? {
+            Some(bytes) => parse(&bytes).map_err(|message| OutputError::taken(&path, message))?,
+            None => json!({ "schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [] }),
+        };
+        let before = index.clone();
+        let entry = json!({
+            "mediaType": top.media_type,
+            "digest": top.digest,
+            "size": top.size,
+            "annotations": { REF_NAME: tag },
+        });
+        if let Some(entries) = index["manifests"].as_array_mut() {
+            let mut entry = Some(entry);
+            entries.retain_mut(|old| {
+                if old["annotations"][REF_NAME] != tag {
+                    return true;
+                }
+                // A second entry of the tag, which nobody should have written, would make it mean two images.
+                entry.take().map(|entry| *old = entry).is_some()
+            });
+            entries.extend(entry);
+        }
+        if index != before {
+            self.save(INDEX, index.to_string().as_bytes())?;
+        }
+        sync_folder(&self.path.join("blobs/sha256"))
+    }
+
+    fn save(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
+        let mut aside = Aside::begin(self.path, &self.path.join(name))?;
+        aside.write_all(bytes).map_err(|error| aside.failed(error))?;
+        aside.finish()
+    }
+}
+
+/// Refuses a folder that holds something else; tells whether it is marked as a layout already.
+fn check(path: &Path) -> Result<bool, OutputError> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Mark {
+        image_layout_version: String,
+    }
+    let mark = path.join(MARK);
+    match read(&mark, LONGEST_MANIFEST)?.map(|bytes| serde_json::from_slice::<Mark>(&bytes)) {
+        Some(Ok(said)) if said.image_layout_version == VERSION => Ok(true),
+        Some(_) => Err(OutputError::taken(&mark, format!("this is no OCI layout of version {VERSION}"))),
+        None => {
+            let failed = |error| OutputError::io("cannot read", path)(error);
+            for entry in fs::read_dir(path).map_err(failed)? {
+                if !entry.map_err(failed)?.file_name().to_string_lossy().starts_with(PREFIX) {
+                    let message = format!("this folder is no OCI layout (it has no `{MARK}`) and is not empty");
+                    return Err(OutputError::taken(path, message));
+                }
+            }
+            Ok(false)
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, String> {
+    let index: Value = serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read: {error}"))?;
+    if index["schemaVersion"] == 2 && index["manifests"].is_array() {
+        Ok(index)
+    } else {
+        Err("it is no index of an OCI layout".to_owned())
+    }
+}
+
+/// All of a small file, if it is there.
+fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, OutputError> {
+    let failed = |error| OutputError::io("cannot read", path)(error);
+    // Looked at before it is opened: to open a pipe would wait for its writer.
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => return Err(OutputError::taken(path, "it is no regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        found => found.map_err(failed)?,
+    };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(OutputError::taken(path, format!("it has more than {limit} bytes")));
+    }
+    Ok(Some(bytes))
+}
+
+/// Whether a file holds exactly a blob. One that does not is replaced: it is no use to anybody.
+fn is_there(path: &Path, digest: &Digest, size: u64, blobs: &Blobs<'_>) -> Result<bool, OutputError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_file() || meta.len() != size => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        found => found.map_err(OutputError::io("cannot read", path))?,
+    };
+    blobs.check_interrupt()?;
+    let file = File::open(path).map_err(OutputError::io("cannot read", path))?;
+    match io::copy(&mut Verifying::new(file, *digest, Some(size)), &mut io::sink()) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Ok(false),
+        Err(error) => Err(OutputError::io("cannot read", path)(error)),
+    }
+}
+
+/// Waits until no other run writes to the layout. A file system without locks has the last writer win.
+fn lock(path: &Path, blobs: &Blobs<'_>) -> Result<Option<File>, OutputError> {
+    let folder = File::open(path).map_err(OutputError::io("cannot read", path))?;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::WouldBlock) => {
+                blobs.check_interrupt()?;
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(OutputError::io("cannot lock", path)(error)),
+        }
+    }
+}

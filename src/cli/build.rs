@@ -1,0 +1,223 @@
+//! `elkbake build`.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use super::check;
+use super::failure::{Exit, Failure};
+use super::global::Global;
+use super::planner::{Planned, Planner};
+use super::size::bytes;
+use super::surroundings::Surroundings;
+use super::ui::{Paint, Ui};
+use super::workspace::Workspace;
+use super::world::World;
+use crate::bake::build::{self, Order, Parent};
+use crate::bake::built::{Built, BuiltImage};
+use crate::bake::event::Event;
+use crate::bake::output::{self, Desk, Image, Place};
+use crate::digest::Digest;
+use crate::name::{Platform, RecipeName, Repository, Tag};
+use crate::plan::{LayerKind, Work};
+use crate::recipe::Recipe;
+
+/// Build images into the store, from recipes, locks and files
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elkbake build elasticsearch                      # no Docker, no root, no credentials
+  elkbake build                                    # all images of the project
+  elkbake build --json | jq -r '.builds[].digest'  # for programs
+  elkbake build elasticsearch --output oci:images  # an OCI layout: skopeo, umoci and podman read it
+  elkbake build kibana --output docker-archive:kibana.tar && docker load -i kibana.tar
+  SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
+
+The same recipe, lock and files make the same digest on every machine. What was built before is
+not built again. A recipe without a lock is locked first; with --offline that is an error.")]
+pub(super) struct BuildArgs {
+    /// Recipes by name; all that make images where none is named
+    recipes: Vec<String>,
+    /// Also write the image to `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE`
+    #[arg(long, value_name = "PLACE")]
+    output: Vec<Place>,
+    /// Of an image for several platforms, write this one: `linux/arm64`
+    #[arg(long, value_name = "PLATFORM", requires = "output")]
+    platform: Option<Platform>,
+    /// Open no socket; what is not at hand is an error
+    #[arg(long)]
+    offline: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// An image that is in the store now.
+struct Done {
+    name: RecipeName,
+    tag: Tag,
+    repository: Repository,
+    built: Built,
+    was_there: bool,
+    seconds: f64,
+}
+
+pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let workspace = Workspace::find(global, surroundings, ui)?;
+    let recipes = workspace.select(&args.recipes)?;
+    let single = |place: &&Place| !matches!(place, Place::Oci(_));
+    if let Some(place) = args.output.iter().find(single).filter(|_| recipes.len() > 1) {
+        let message = format!("--output {place} takes one image, and {} recipes are to be built", recipes.len());
+        return Err(Failure::usage(message).hint("name one recipe, or write to `oci:FOLDER`, which takes any number"));
+    }
+    let world = World::new(&workspace, surroundings, global, args.offline);
+    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let mut built = BTreeMap::new();
+    let mut done = Vec::new();
+    let mut failures = Vec::new();
+    for name in &recipes {
+        // One after the other: each uses all processors already.
+        match one(&planner, name, args, surroundings, &mut built) {
+            Ok(Some(image)) => {
+                if !args.json {
+                    ui.result(&text(&image, ui))?;
+                }
+                done.push(image);
+            }
+            Ok(None) => {}
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if args.json {
+        ui.json(&json!({ "builds": done.iter().map(json_of).collect::<Vec<_>>() }))?;
+    }
+    Ok(ui.failures(&failures, Exit::Done))
+}
+
+/// Builds a recipe and, before it, all those that it builds on. `None` for a host where nobody named it.
+fn one(
+    planner: &Planner<'_>,
+    name: &RecipeName,
+    args: &BuildArgs,
+    surroundings: &Surroundings,
+    known: &mut BTreeMap<Digest, Built>,
+) -> Result<Option<Done>, Failure> {
+    let start = Instant::now();
+    let line = planner.line(name)?;
+    let mut parent: Option<Parent<'_>> = None;
+    let mut last = None;
+    for planned in &line {
+        let (Work::Image(work), Recipe::Image(image)) = (planned.plan.work(), &planned.loaded.recipe.value) else {
+            let message = format!("recipe {name} makes a host's image");
+            let refusal = Failure::input(message).hint("`elkbake build` makes container images");
+            return if args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
+        };
+        let order = Order {
+            plan: &planned.plan,
+            recipe: &planned.loaded.recipe,
+            image,
+            lock: &planned.lock.value,
+            local: &planned.loaded.local,
+            parent: parent.take(),
+            stamps: &planner.stamps,
+        };
+        let (built, was_there) = image_of(planner, planned, &order, known)?;
+        known.insert(built.key, built.clone());
+        last = Some(Done {
+            name: planned.loaded.name.clone(),
+            tag: planned.plan.tag().clone(),
+            repository: work.repository.clone(),
+            built: built.clone(),
+            was_there,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+        parent = Some(Parent { built, order: Box::new(order) });
+    }
+    if let (Some(done), Some(Parent { order, .. })) = (&last, &parent) {
+        deliver(planner, done, order, args, surroundings)?;
+    }
+    Ok(last)
+}
+
+/// Writes an image to the places that were named.
+fn deliver(
+    planner: &Planner<'_>,
+    done: &Done,
+    order: &Order<'_>,
+    args: &BuildArgs,
+    surroundings: &Surroundings,
+) -> Result<(), Failure> {
+    if args.output.is_empty() {
+        return Ok(());
+    }
+    let opened = planner.world.open()?;
+    let tell = |event: Event<'_>| planner.ui.event(event);
+    let ports = opened.ports(planner.workspace, &tell);
+    build::fetch_base(order, &ports, &done.built)?;
+    let host = surroundings.platform();
+    let desk = Desk { store: ports.store, interrupt: ports.interrupt, tell: ports.tell, host: &host };
+    let image = Image::new(&done.built, &done.repository, &done.tag);
+    let image = match &args.platform {
+        Some(platform) => image.on(platform)?,
+        None => image,
+    };
+    for place in &args.output {
+        output::write(&image, &place.clone().below(&surroundings.folder), desk)?;
+    }
+    Ok(())
+}
+
+/// Builds one recipe; tells whether it was there already.
+fn image_of(
+    planner: &Planner<'_>,
+    planned: &Planned,
+    order: &Order<'_>,
+    known: &BTreeMap<Digest, Built>,
+) -> Result<(Built, bool), Failure> {
+    if let Some(built) = known.get(&planned.plan.key()) {
+        return Ok((built.clone(), true));
+    }
+    let opened = planner.world.open()?;
+    let tell = |event: Event<'_>| planner.ui.event(event);
+    let ports = opened.ports(planner.workspace, &tell);
+    if let Some(there) = ports.store.result::<Built>(&planned.plan.key())? {
+        return Ok((there, true));
+    }
+    check::refuse_secrets(planner.workspace, &planned.loaded)?;
+    Ok((build::build(order, &ports)?, false))
+}
+
+fn text(done: &Done, ui: &Ui) -> String {
+    let Done { name, tag, built, seconds, .. } = done;
+    let digest = built.top().map(|top| top.digest.to_string()).unwrap_or_default();
+    let did = if done.was_there { "was there".to_owned() } else { format!("built in {seconds:.1} s") };
+    let (name, tag) = (ui.paint(Paint::Bold, name.as_str()), ui.paint(Paint::Green, tag.as_str()));
+    let mut text = format!("{name} {tag} {digest} ({did})\n");
+    for image in &built.platforms {
+        let own: u64 = own_layers(image).map(|layer| layer.descriptor.size).sum();
+        let (count, all) = (own_layers(image).count(), image.layers.len());
+        text += &format!("  {}  {count} of {all} layers are its own, {}\n", image.platform, bytes(own));
+    }
+    text
+}
+
+fn own_layers(image: &BuiltImage) -> impl Iterator<Item = &crate::bake::built::BuiltLayer> {
+    image.layers.iter().filter(|layer| layer.what != LayerKind::Base)
+}
+
+fn json_of(done: &Done) -> serde_json::Value {
+    let top = done.built.top();
+    json!({
+        "recipe": done.name,
+        "repository": done.repository,
+        "tag": done.tag,
+        "key": done.built.key,
+        "digest": top.map(|top| top.digest),
+        "media_type": top.map(|top| &top.media_type),
+        "was_there": done.was_there,
+        "platforms": done.built.platforms,
+    })
+}

@@ -1,0 +1,222 @@
+//! Images as people point at them on the command line.
+
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use super::order::{no_image, order};
+use super::planner::{Planned, Planner};
+use super::world::Opened;
+use crate::bake::build;
+use crate::bake::built::Built;
+use crate::bake::event::Listener;
+use crate::bake::found::{self, DockerArchive, Found, FoundImage, Holder, InStore, Layout, Reader, Remote};
+use crate::image::listing::Listing;
+use crate::name::{Platform, RecipeName, Reference, Tag};
+use crate::plan::Work;
+use crate::store::Store;
+
+/// An image that somebody points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// What is built of a recipe, under its key of today.
+    Recipe(RecipeName),
+    /// An image in an OCI layout folder.
+    Oci { path: PathBuf, tag: Option<String> },
+    /// A file of `docker save`.
+    DockerArchive(PathBuf),
+    /// An image in a registry.
+    Registry(Reference),
+}
+
+impl Subject {
+    /// What a text means. A word without `/`, `:` and `@` is a recipe: whoever means an image of Docker Hub says its tag.
+    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Failure> {
+        if let Some(rest) = text.strip_prefix("oci:") {
+            // A colon may be a part of the folder's name.
+            let parted = rest
+                .rsplit_once(':')
+                .filter(|(path, tag)| !path.is_empty() && tag.parse::<Tag>().is_ok() && !folder.join(rest).is_dir());
+            let (path, tag) = parted.map_or((rest, None), |(path, tag)| (path, Some(tag.to_owned())));
+            return Ok(Self::Oci { path: path.into(), tag });
+        }
+        if let Some(path) = text.strip_prefix("docker-archive:") {
+            return Ok(Self::DockerArchive(path.into()));
+        }
+        let name = text.strip_prefix("recipes/").and_then(|name| name.strip_suffix(".toml")).unwrap_or(text);
+        if name.contains(['/', ':', '@']) {
+            text.parse().map(Self::Registry).map_err(Failure::usage)
+        } else {
+            name.parse().map(Self::Recipe).map_err(Failure::usage)
+        }
+    }
+}
+
+/// What opening an image needs.
+#[derive(Clone, Copy)]
+pub(super) struct Opener<'o> {
+    pub(super) planner: &'o Planner<'o>,
+    /// The folder that paths are counted from.
+    pub(super) folder: &'o Path,
+    pub(super) tell: Listener<'o>,
+}
+
+/// An image that was opened, with all that holds it.
+pub(super) struct Open<'o> {
+    /// What was typed.
+    pub(super) name: String,
+    /// What the image is called in registries, where elkbake gave it the name.
+    pub(super) reference: Option<String>,
+    opener: Opener<'o>,
+    place: Place<'o>,
+}
+
+enum Place<'o> {
+    Built(Done<'o>),
+    Layout(Layout),
+    Archive(DockerArchive),
+    Registry { reference: Reference, opened: &'o Opened },
+}
+
+/// What was built of a recipe, and of those that it builds on.
+struct Done<'o> {
+    line: Vec<Planned>,
+    built: Built,
+    store: &'o Store,
+}
+
+impl<'o> Opener<'o> {
+    pub(super) fn open(self, text: &str) -> Result<Open<'o>, Failure> {
+        let (mut name, mut reference) = (text.to_owned(), None);
+        let place = match Subject::parse(text, self.folder)? {
+            Subject::Recipe(recipe) => {
+                let done = self.built(&recipe)?;
+                if let Some(Work::Image(image)) = done.line.last().map(|planned| planned.plan.work()) {
+                    let tag = done.line.last().map(|planned| planned.plan.tag().to_string()).unwrap_or_default();
+                    reference = Some(format!("{}:{tag}", image.repository));
+                }
+                name = recipe.to_string();
+                Place::Built(done)
+            }
+            Subject::Oci { path, tag } => Place::Layout(Layout::new(self.folder.join(path), text.to_owned(), tag)),
+            Subject::DockerArchive(path) => {
+                Place::Archive(DockerArchive::open(&self.folder.join(path), text.to_owned())?)
+            }
+            Subject::Registry(reference) => Place::Registry { reference, opened: self.planner.world.open()? },
+        };
+        Ok(Open { name, reference, opener: self, place })
+    }
+
+    /// What was built of a recipe under the key that it has now.
+    fn built(self, name: &RecipeName) -> Result<Done<'o>, Failure> {
+        let not_built = |what: &str| {
+            Failure::input(format!("{name} is not built{what}")).hint(format!("run `elkbake build {name}`"))
+        };
+        let planner = self.planner;
+        planner.workspace.select(&[name.to_string()])?;
+        if planner.workspace.load(name).map_err(|error| error.into_failure(planner.ui))?.lock.is_none() {
+            return Err(not_built(": it has no lock yet"));
+        }
+        let line = planner.line(name)?;
+        let last = line.last().ok_or_else(|| not_built(""))?;
+        if let Work::Ami(_) = last.plan.work() {
+            return Err(no_image(&last.plan));
+        }
+        let Some(store) = planner.world.stored() else { return Err(not_built("")) };
+        let built = store.result(&last.plan.key())?;
+        let built = built.ok_or_else(|| not_built(" as it is now: recipe, lock and files have another key"))?;
+        Ok(Done { line, built, store })
+    }
+}
+
+impl Open<'_> {
+    /// The image, on all its platforms or on one.
+    pub(super) fn find(&self, only: Option<&Platform>) -> Result<Found, Failure> {
+        Ok(self.with(|holder| holder.find(only))?)
+    }
+
+    /// What each layer of an image holds, as far as that is known here.
+    pub(super) fn known(&self, image: &FoundImage) -> Result<Vec<Option<Listing>>, Failure> {
+        let Some(store) = self.opener.planner.world.stored() else {
+            return Ok(vec![None; image.layers.len()]);
+        };
+        Ok(image.layers.iter().map(|layer| found::known(layer, store)).collect::<Result<_, _>>()?)
+    }
+
+    /// What each layer of an image holds; those that are not known here are fetched and read.
+    pub(super) fn listings(&self, image: &FoundImage) -> Result<Vec<Listing>, Failure> {
+        let planner = self.opener.planner;
+        let opened = planner.world.open()?;
+        if let Place::Built(done) = &self.place
+            && self.known(image)?.iter().any(Option::is_none)
+        {
+            done.fetch_base(self.opener, opened)?;
+        }
+        let (store, interrupt) = (opened.store(), &planner.world.interrupt);
+        let read =
+            |holder: &dyn Holder| Reader { holder, store, interrupt, tell: self.opener.tell }.listings(&image.layers);
+        Ok(self.with(read)?)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&dyn Holder) -> T) -> T {
+        match &self.place {
+            Place::Built(Done { built, store, .. }) => act(&InStore { built, store, name: &self.name }),
+            Place::Layout(layout) => act(layout),
+            Place::Archive(archive) => act(archive),
+            Place::Registry { reference, opened } => {
+                let (registry, store) = (opened.wire(), opened.store());
+                act(&Remote { reference, registry, store, tell: self.opener.tell })
+            }
+        }
+    }
+}
+
+impl Done<'_> {
+    /// Layers of the base that nobody has asked for yet are not here.
+    fn fetch_base(&self, opener: Opener<'_>, opened: &Opened) -> Result<(), Failure> {
+        let planner = opener.planner;
+        let order = order(&self.line, &planner.stamps, &|below| {
+            let gone = || Failure::input(format!("{} is not in the store any more", below.plan.name()));
+            self.store.result(&below.plan.key())?.ok_or_else(|| gone().hint("build it again"))
+        })?;
+        Ok(build::fetch_base(&order, &opened.ports(planner.workspace, opener.tell), &self.built)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Subject {
+        Subject::parse(text, Path::new("/nowhere")).unwrap()
+    }
+
+    #[test]
+    fn recipes_layouts_archives_and_references_are_told_apart() {
+        let recipe = |name: &str| Subject::Recipe(name.parse().unwrap());
+        assert_eq!(parse("elasticsearch"), recipe("elasticsearch"));
+        assert_eq!(parse("recipes/es-8.19.toml"), recipe("es-8.19"));
+        let oci = |path: &str, tag: Option<&str>| Subject::Oci { path: path.into(), tag: tag.map(str::to_owned) };
+        assert_eq!(parse("oci:a/b"), oci("a/b", None));
+        assert_eq!(parse("oci:a/b:8.19-x"), oci("a/b", Some("8.19-x")));
+        assert_eq!(parse("oci:a:b/c"), oci("a:b/c", None));
+        assert_eq!(parse("docker-archive:x:y.tar"), Subject::DockerArchive("x:y.tar".into()));
+        for reference in [
+            "ubuntu:24.04",
+            "elastic/kibana",
+            "localhost:5000/a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ] {
+            assert_eq!(parse(reference), Subject::Registry(reference.parse().unwrap()));
+        }
+        for wrong in ["Elastic", "", "a/B", "../es"] {
+            assert!(Subject::parse(wrong, Path::new("/")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_folder_whose_name_has_a_colon_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a:b")).unwrap();
+        let subject = Subject::parse("oci:a:b", folder.path()).unwrap();
+        assert_eq!(subject, Subject::Oci { path: "a:b".into(), tag: None });
+    }
+}

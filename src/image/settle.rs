@@ -1,0 +1,241 @@
+//! A tree, fitted onto the image that it is put on.
+//!
+//! Three things make a layer differ from what was asked for. Folders that lead to something are written with it, with
+//! the modes that the image has them with, because some tools make up modes for folders that they are not told of. A
+//! path through a link of the image means where the link leads, as it does for `cp`: written as it stands, `/bin/tool`
+//! would replace the link `/bin` by a folder. And what the image has already is left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::below::{Below, BelowError};
+use crate::name::{ImagePath, NameError};
+use crate::tree::{Entry, Mode, Node, Owner, Tree};
+
+/// Links followed on the way to a folder, as Linux counts them.
+const MOST_LINKS: usize = 40;
+
+/// What is to change.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// What is put there.
+    pub tree: &'a Tree,
+    /// Folders that get the owner which the tree says even where the image has them: all others stay as they are.
+    pub owned: &'a BTreeSet<ImagePath>,
+    /// What is not to be seen any more.
+    pub removed: &'a BTreeSet<ImagePath>,
+}
+
+/// What a layer has to hold for that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// What it puts where.
+    pub tree: Tree,
+    /// What it removes.
+    pub removed: BTreeSet<ImagePath>,
+}
+
+/// Why a tree does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// The image below cannot be read.
+    #[error(transparent)]
+    Below(#[from] BelowError),
+    /// A file is to be where a folder is.
+    #[error("{0} is to be a file, and the image has a folder there: remove the folder first, or choose another path")]
+    Folder(ImagePath),
+    /// A folder is to be where something else is.
+    #[error("{path} has to be a folder for {what}, and the image has something else there")]
+    NoFolder {
+        /// What is no folder.
+        path: ImagePath,
+        /// What was to go into it.
+        what: ImagePath,
+    },
+    /// Links lead round, or to nowhere that has a name.
+    #[error("{path} goes through the link {link}, which leads to no folder")]
+    Link {
+        /// What was to be put there.
+        path: ImagePath,
+        /// The link.
+        link: ImagePath,
+    },
+    /// Two paths mean the same place.
+    #[error("{one} and {other} are the same place in the image, {place}, and are not the same")]
+    Twice {
+        /// The first.
+        one: ImagePath,
+        /// The second.
+        other: ImagePath,
+        /// Where both lead.
+        place: ImagePath,
+    },
+    /// What is to be removed is not there.
+    #[error("{0} is to be removed, and the image has no such path: correct it, or take it out of `remove`")]
+    Absent(ImagePath),
+    /// A path became too long on its way through links.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// Fits a tree onto an image.
+///
+/// # Errors
+/// When it does not fit, or the image cannot be read.
+pub fn settle(wish: Wish<'_>, below: &dyn Below) -> Result<Settled, SettleError> {
+    let mut settler = Settler { below, owned: wish.owned, folders: BTreeMap::new(), settled: Settled::default() };
+    let mut meant: BTreeMap<ImagePath, &ImagePath> = BTreeMap::new();
+    for path in wish.removed {
+        settler.remove(path)?;
+    }
+    for (path, entry) in wish.tree.iter().filter(|(path, _)| **path != ImagePath::root()) {
+        let place = settler.put(path, entry)?;
+        if let Some(one) = meant.insert(place.clone(), path)
+            && wish.tree.get(one).is_some_and(|other| other.node != entry.node || entry.node != Node::Folder)
+        {
+            return Err(SettleError::Twice { one: one.clone(), other: path.clone(), place });
+        }
+    }
+    settler.finish()
+}
+
+struct Settler<'a> {
+    below: &'a dyn Below,
+    owned: &'a BTreeSet<ImagePath>,
+    /// Where the folders that were asked for are in truth, and how they are written where anything in them is.
+    folders: BTreeMap<ImagePath, ImagePath>,
+    settled: Settled,
+}
+
+impl Settler<'_> {
+    fn remove(&mut self, path: &ImagePath) -> Result<(), SettleError> {
+        let place = self.place(path)?;
+        if self.below.entry(&place)?.is_none() {
+            return Err(SettleError::Absent(path.clone()));
+        }
+        self.settled.removed.insert(place);
+        Ok(())
+    }
+
+    /// Puts an entry where its path leads, and tells where that is.
+    fn put(&mut self, path: &ImagePath, entry: &Entry) -> Result<ImagePath, SettleError> {
+        if entry.node == Node::Folder {
+            let place = self.folder(path, path, Some(entry))?;
+            return Ok(place);
+        }
+        let place = self.place(path)?;
+        let there = self.there(&place)?;
+        if there.as_ref().is_some_and(|there| there.node == Node::Folder) {
+            return Err(SettleError::Folder(path.clone()));
+        }
+        if there.as_ref() != Some(entry) {
+            self.settled.tree.insert(place.clone(), entry.clone());
+        }
+        Ok(place)
+    }
+
+    /// A path with the links followed that lead to its folder.
+    fn place(&mut self, path: &ImagePath) -> Result<ImagePath, SettleError> {
+        let parent = path.parent().unwrap_or_else(ImagePath::root);
+        Ok(self.folder(&parent, path, None)?.join(path.file_name())?)
+    }
+
+    /// Where a folder is in truth; `what` is to go into it. One that is not there is made, as `entry` says.
+    fn folder(&mut self, path: &ImagePath, what: &ImagePath, entry: Option<&Entry>) -> Result<ImagePath, SettleError> {
+        if let (Some(place), None) = (self.folders.get(path), entry) {
+            return Ok(place.clone());
+        }
+        let Some(parent) = path.parent() else { return Ok(path.clone()) };
+        let mut place = self.folder(&parent, what, None)?.join(path.file_name())?;
+        let mut there = self.there(&place)?;
+        let mut followed = 0;
+        while let Some(Entry { node: Node::Link(target), .. }) = &there {
+            followed += 1;
+            let lost = || SettleError::Link { path: what.clone(), link: path.clone() };
+            if followed > MOST_LINKS {
+                return Err(lost());
+            }
+            let target = lead(&place, target).ok_or_else(lost)?;
+            // What a link leads to may go through further links.
+            let parent = target.parent().unwrap_or_else(ImagePath::root);
+            if target == ImagePath::root() || target.is_within(&place) {
+                return Err(lost());
+            }
+            place = self.folder(&parent, what, None)?.join(target.file_name())?;
+            there = self.there(&place)?;
+            if there.is_none() {
+                return Err(lost());
+            }
+        }
+        let made = match (there, entry) {
+            (Some(there), _) if there.node != Node::Folder => {
+                return Err(SettleError::NoFolder { path: path.clone(), what: what.clone() });
+            }
+            (Some(there), Some(entry)) if self.owned.contains(path) && there.owner != entry.owner => {
+                Some(Entry { owner: entry.owner, ..there })
+            }
+            (Some(_), _) => None,
+            (None, Some(entry)) => Some(entry.clone()),
+            (None, None) => Some(new_folder()),
+        };
+        if let Some(made) = made {
+            // A folder that was made on the way to something, and is described after that, is as it is described.
+            self.settled.tree.insert(place.clone(), made);
+        }
+        self.folders.insert(path.clone(), place.clone());
+        Ok(place)
+    }
+
+    /// What the image has at a path, once what is to be removed is gone.
+    fn there(&self, place: &ImagePath) -> Result<Option<Entry>, SettleError> {
+        if self.settled.removed.iter().any(|removed| place.is_within(removed)) {
+            return Ok(None);
+        }
+        Ok(self.below.entry(place)?)
+    }
+
+    /// Adds the folders that lead to what the layer holds.
+    fn finish(mut self) -> Result<Settled, SettleError> {
+        let all = self.settled.tree.iter().map(|(path, _)| path).chain(&self.settled.removed);
+        let mut parents = BTreeSet::new();
+        for path in all {
+            let mut parent = path.parent();
+            while let Some(folder) = parent.filter(|folder| *folder != ImagePath::root()) {
+                parent = folder.parent();
+                if !parents.insert(folder) {
+                    break;
+                }
+            }
+        }
+        for folder in parents {
+            if self.settled.tree.get(&folder).is_none() {
+                let entry = self.there(&folder)?.filter(|there| there.node == Node::Folder);
+                self.settled.tree.insert(folder, entry.unwrap_or_else(new_folder));
+            }
+        }
+        Ok(self.settled)
+    }
+}
+
+fn new_folder() -> Entry {
+    Entry { mode: Mode::new(0o755), owner: Owner::default(), node: Node::Folder }
+}
+
+/// Where the text of a link at a path leads; `None` where that is above the root.
+fn lead(link: &ImagePath, target: &str) -> Option<ImagePath> {
+    let mut parts: Vec<&str> = Vec::new();
+    if !target.starts_with('/') {
+        parts.extend(link.components());
+        parts.pop();
+    }
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/")).parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What goes into layers, and what does not.
+
+use super::{on_rootfs, recipe, rootfs};
+use crate::kitchen::baked::{gzipped, tarball};
+use crate::kitchen::project::Kitchen;
+
+fn names(layer: &std::collections::BTreeMap<String, crate::kitchen::baked::Item>) -> Vec<&str> {
+    layer.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_layer_holds_what_the_base_has_not_with_folders_as_the_base_has_them() {
+    let kitchen = on_rootfs("")
+        .file("images/app/etc/motd", "welcome\n")
+        .file("images/app/bin/tool", "tool")
+        .file("images/app/opt/app/conf", "conf");
+    let build = kitchen.build("app");
+    let baked = kitchen.baked(&build, 0);
+    let own = baked.layers.last().unwrap();
+    assert_eq!(names(own), ["opt/", "opt/app/", "opt/app/conf", "usr/", "usr/bin/", "usr/bin/tool"]);
+    assert_eq!(own["opt/"].mode, 0o750);
+    assert_eq!(own["usr/bin/tool"].mode, 0o755);
+}
+
+#[test]
+fn what_the_base_has_already_makes_no_layer() {
+    let kitchen = on_rootfs("").file("images/app/etc/motd", "welcome\n");
+    let build = kitchen.build("app");
+    assert_eq!(build["platforms"][0]["layers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn removed_paths_are_whiteouts_and_have_to_be_there() {
+    let kitchen = on_rootfs("remove = [\"/bin/sh\"]\n");
+    let build = kitchen.build("app");
+    let baked = kitchen.baked(&build, 0);
+    assert_eq!(names(baked.layers.last().unwrap()), ["usr/", "usr/bin/", "usr/bin/.wh.sh"]);
+    let kitchen = on_rootfs("remove = [\"/bin/zsh\"]\n");
+    kitchen.run(&["build", "app"]).code(3).complains("/bin/zsh is to be removed, and the image has no such path");
+}
+
+#[test]
+fn each_archive_is_a_layer_and_files_come_on_top() {
+    let archive =
+        gzipped(&tarball(&[("agent-1/", 0o700, ""), ("agent-1/run", 0o755, "run"), ("agent-1/doc/x", 0o644, "x")]));
+    let more = "[[archive]]\nname = \"agent\"\npath = \"agent.tgz\"\ninto = \"/opt/agent\"\nstrip = 1\nowner = \"7:8\"\n\
+                except = [\"doc\"]\n\
+                [[archive]]\nname = \"one\"\npath = \"one.bin\"\ninto = \"/usr/bin/one\"\nunpack = false\nmode = \"0755\"\n";
+    let kitchen =
+        on_rootfs(more).file("agent.tgz", archive).file("one.bin", "one").file("images/app/opt/agent/conf", "conf");
+    let build = kitchen.build("app");
+    let baked = kitchen.baked(&build, 0);
+    let [.., agent, one, files] = &baked.layers[..] else { panic!("three layers") };
+    assert_eq!(names(agent), ["opt/", "opt/agent/", "opt/agent/run"]);
+    assert_eq!(agent["opt/agent/run"].text(), "f 0755 7:8 run");
+    assert_eq!(one["usr/bin/one"].text(), "f 0755 0:0 one");
+    assert_eq!(names(files), ["opt/", "opt/agent/", "opt/agent/conf"]);
+    assert_eq!(files["opt/agent/"], agent["opt/agent/"], "a folder is as the archive made it");
+}
+
+#[test]
+fn zstd_is_used_where_the_recipe_says_so() {
+    let kitchen = Kitchen::new()
+        .recipe("app", &recipe("scratch", "compression = \"zstd\"\n"))
+        .file("images/app/a", "a".repeat(100_000));
+    let build = kitchen.build("app");
+    let baked = kitchen.baked(&build, 0);
+    assert_eq!(baked.manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+zstd");
+    assert_eq!(baked.layers[0]["a"].content.len(), 100_000);
+}
+
+#[test]
+fn an_input_that_changed_since_it_was_locked_is_refused_and_nothing_is_kept() {
+    let kitchen = on_rootfs("");
+    kitchen.run(&["lock"]).success();
+    let mut other = rootfs();
+    // The same size, another byte: what a plan cannot see.
+    other[9] ^= 0xff;
+    kitchen.write("base.tar.gz", &other);
+    kitchen.write("images/app/etc/new", "new");
+    kitchen.run(&["build", "app", "--offline"]).code(3);
+    let index = kitchen.store().join("v1/index");
+    assert!(index.read_dir().map_or(0, Iterator::count) == 0);
+}
