@@ -4,9 +4,11 @@
 //! Prints a table and writes `target/bench/layer.json`. Ratios count, not seconds: each row says how many times faster
 //! than `pigz -6` on all processors it was in the same run, how many times less of the processors it took, which holds
 //! on a busy machine too, and how many percent longer its bytes are. Ours reads, verifies, archives, hashes, compresses
-//! and stores; theirs compress a tar that is in memory already.
+//! and stores; theirs compress a tar that is in memory already. Then the highest memory of processes that make a layer
+//! of 4 GiB, and one of 100,000 files.
 #![allow(
     clippy::cast_precision_loss,
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::print_stdout,
     reason = "a measurement is for people to read, and has nobody to hand an error to"
@@ -19,7 +21,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime};
 
-use elkbake::contents::Contents;
+use elkbake::contents::{Contents, Spool};
 use elkbake::digest::Digest;
 use elkbake::image::layer::{Layer, Spec, write};
 use elkbake::recipe::Compression;
@@ -44,6 +46,10 @@ struct Cost {
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    if let Some(what) = std::env::args().nth(1).filter(|what| HUGE.contains(&what.as_str())) {
+        println!("{}", huge(&what, folder.path()));
+        return;
+    }
     let mut rows = Vec::new();
     for (what, files) in [("plugin", plugin()), ("small", small())] {
         let (tree, contents) = project(&folder.path().join(what), &files);
@@ -59,7 +65,50 @@ fn main() {
         }
     }
     print(&rows);
-    save(&rows);
+    let peaks = HUGE.map(|what| (what, peak(what)));
+    for (what, mb) in peaks {
+        println!("{what}: {mb:.1} MB at the most");
+    }
+    save(&rows, &peaks);
+}
+
+/// What a process of its own is started for, so that its highest memory is that of one layer.
+const HUGE: [&str; 2] = ["4-GiB", "100000-files"];
+
+/// The highest memory of a process that makes a huge layer, in MB.
+fn peak(what: &str) -> f64 {
+    let me = std::env::current_exe().expect("this program");
+    let output = Command::new(me).arg(what).output().expect("this program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
+
+fn huge(what: &str, folder: &Path) -> f64 {
+    let mut random = Random(13);
+    let mut tree = Tree::default();
+    let mut spool = Spool::new(tempfile::tempfile_in(folder).expect("a file"));
+    let mut put = |i: usize, (digest, size): (Digest, u64)| {
+        let at = format!("/usr/share/elasticsearch/plugins/a-plugin/{}/{i:06}.class", i % 300);
+        let entry = Entry { mode: Mode::new(0o644), owner: Owner::default(), node: Node::File { digest, size } };
+        tree.insert(at.parse().expect("a path"), entry);
+    };
+    if what == HUGE[0] {
+        let bytes = [random.noise(32 << 20), random.library(16 << 20), random.text(16 << 20)].concat();
+        let content = spool.take(&mut &bytes[..], u64::MAX).expect("a spool");
+        (0..64).for_each(|i| put(i, content));
+    } else {
+        (0..100_000).for_each(|i| put(i, spool.take(&mut &random.text(500)[..], u64::MAX).expect("a spool")));
+    }
+    let contents = spool.finish().expect("a spool");
+    let store = Store::open(&folder.join("store"), SystemTime::UNIX_EPOCH).expect("a store");
+    let removed = BTreeSet::new();
+    let spec = Spec { tree: &tree, removed: &removed, contents: &contents, compression: Compression::Gzip };
+    // What it took to make the input up does not count.
+    std::fs::write("/proc/self/clear_refs", "5").expect("proc");
+    write(&spec, &store, &|_| Ok(())).expect("a layer");
+    let status = std::fs::read_to_string("/proc/self/status").expect("proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a mark");
+    line.trim().strip_suffix(" kB").and_then(|kb| kb.parse::<f64>().ok()).expect("a number") / 1000.0
 }
 
 /// The 298 files of a plugin: jars, which are noise to a compressor, libraries, and texts.
@@ -260,10 +309,11 @@ fn print(rows: &[Row]) {
     }
 }
 
-fn save(rows: &[Row]) {
+fn save(rows: &[Row], peaks: &[(&str, f64)]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&folder).expect("a folder");
     let row = |row: &Row| serde_json::json!({ "layer": row.what, "by": row.by, "seconds": row.cost.wall, "processor": row.cost.processor, "size": row.size });
-    let document = serde_json::json!({ "runs": RUNS, "rows": rows.iter().map(row).collect::<Vec<_>>() });
+    let document =
+        serde_json::json!({ "runs": RUNS, "rows": rows.iter().map(row).collect::<Vec<_>>(), "peak_mb": peaks });
     std::fs::write(folder.join("layer.json"), format!("{document:#}\n")).expect("a file");
 }

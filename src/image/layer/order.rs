@@ -3,8 +3,6 @@
 //! The order of the tree: by the bytes of each component, so that a folder stands directly before what is in it. What
 //! is removed from a folder stands before all that is put into it, as the OCI image specification demands.
 
-use std::collections::BTreeSet;
-
 use super::{LayerError, Spec};
 use crate::image::listing::Listing;
 use crate::name::ImagePath;
@@ -25,14 +23,14 @@ pub(super) enum Step<'a> {
     Mark(ImagePath, String),
 }
 
-/// What a layer does, once it is sure that engines take it so.
-pub(super) fn listing(spec: &Spec<'_>) -> Result<Listing, LayerError> {
+/// What a layer does beside its tree, once it is sure that engines take it so.
+pub(super) fn markers(spec: &Spec<'_>) -> Result<Listing, LayerError> {
     let tree = spec.tree.iter().map(|(path, _)| path);
     if let Some(path) = tree.chain(spec.removed).find(|path| path.components().any(|part| part.starts_with(MARKER))) {
         let why = format!("engines take names that begin with `{MARKER}` for markers of what is removed");
         return Err(LayerError::Entry { path: path.clone(), why });
     }
-    let mut listing = Listing { tree: spec.tree.clone(), ..Listing::default() };
+    let mut listing = Listing::default();
     for path in spec.removed {
         match spec.tree.get(path).map(|entry| &entry.node) {
             // The entry takes the place of what is below, whatever that is; only folders are merged.
@@ -49,13 +47,10 @@ pub(super) fn listing(spec: &Spec<'_>) -> Result<Listing, LayerError> {
 }
 
 /// The steps of a layer.
-pub(super) fn steps<'a>(
-    tree: &'a Tree,
-    removed: &BTreeSet<ImagePath>,
-    cleared: &BTreeSet<ImagePath>,
-) -> impl Iterator<Item = Step<'a>> {
-    let of_removed = removed.iter().filter_map(|path| Some((path.parent()?, format!("{MARKER}{}", path.file_name()))));
-    let of_cleared = cleared.iter().map(|folder| (folder.clone(), CLEARED.to_owned()));
+pub(super) fn steps<'a>(tree: &'a Tree, markers: &Listing) -> impl Iterator<Item = Step<'a>> {
+    let of_removed =
+        markers.removed.iter().filter_map(|path| Some((path.parent()?, format!("{MARKER}{}", path.file_name()))));
+    let of_cleared = markers.cleared.iter().map(|folder| (folder.clone(), CLEARED.to_owned()));
     let mut markers: Vec<_> = of_removed.chain(of_cleared).collect();
     markers.sort_unstable();
     let mut markers = markers.into_iter().peekable();
@@ -74,6 +69,8 @@ pub(super) fn steps<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::contents::Contents;
     use crate::recipe::Compression;
@@ -95,8 +92,8 @@ mod tests {
     fn of(tree: &Tree, removed: &[&str]) -> Result<Vec<String>, LayerError> {
         let removed = paths(removed);
         let contents = Contents::default();
-        let listing = listing(&Spec { tree, removed: &removed, contents: &contents, compression: Compression::Gzip })?;
-        let steps = steps(tree, &listing.removed, &listing.cleared).map(|step| match step {
+        let listing = markers(&Spec { tree, removed: &removed, contents: &contents, compression: Compression::Gzip })?;
+        let steps = steps(tree, &listing).map(|step| match step {
             Step::Put(path, _) => path.to_string(),
             Step::Mark(folder, name) => format!("{folder} {name}"),
         });

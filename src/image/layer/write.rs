@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
-use super::order::{Step, listing, steps};
+use super::order::{Step, markers, steps};
 use super::{Layer, LayerError, Spec};
 use crate::contents::Contents;
 use crate::image::compress::{Advance, compress};
@@ -30,14 +30,16 @@ pub(super) fn write_on(
     store: &Store,
     advance: Advance<'_>,
 ) -> Result<Layer, LayerError> {
-    let listing = listing(spec)?;
+    let listing = markers(spec)?;
     let mut blob = store.write()?;
     let plain = compress(spec.compression, threads, &mut blob, advance, |to| {
-        entries(steps(spec.tree, &listing.removed, &listing.cleared), spec.contents, to)
+        entries(steps(spec.tree, &listing), spec.contents, to)
     })
     .map_err(ended)??;
     let (digest, size) = blob.commit(None)?;
-    let (listing, _) = store.put(&mut listing.to_text().as_bytes(), None)?;
+    let mut text = store.write()?;
+    listing.write_with(spec.tree, &mut text).map_err(ended)?;
+    let (listing, _) = text.commit(None)?;
     let media_type = media_type(spec.compression).to_owned();
     Ok(Layer { digest, size, diff_id: plain.digest, unpacked: plain.size, media_type, listing })
 }
