@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod engine;
 pub mod jar;
+pub mod layer;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
