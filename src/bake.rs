@@ -3,10 +3,14 @@
 pub mod base;
 pub mod build;
 pub mod built;
+pub mod diff;
 pub mod event;
 pub mod found;
 pub mod inspect;
 pub mod interrupt;
+mod known;
 pub mod output;
 pub mod port;
+pub mod rebuild;
 pub mod resolve;
+pub mod survey;

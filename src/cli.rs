@@ -6,10 +6,12 @@
 mod args;
 mod build;
 mod check;
+mod diff;
 mod failure;
 mod global;
 mod inspect;
 mod lock;
+mod order;
 mod plain;
 mod plan;
 mod planner;
@@ -22,6 +24,7 @@ mod store;
 mod subject;
 mod surroundings;
 mod ui;
+mod verify;
 mod workspace;
 mod world;
 
@@ -60,7 +63,9 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Check(args) => check::check(args, global, ui, surroundings),
         Command::Lock(args) => lock::lock(args, global, ui, surroundings),
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
+        Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
+        Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

@@ -1,21 +1,27 @@
 //! What the inputs of a recipe resolved to: every one by digest, with the facts that later steps need.
 
+mod found;
 mod moved;
 mod stale;
 mod want;
 mod write;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::digest::Digest;
-use crate::name::Platform;
-use crate::recipe::{Architecture, Checksum, Region};
+use crate::name::{ImagePath, Platform};
+use crate::recipe::{Architecture, Checksum, Product, Region};
 use crate::text::{self, DeValue, Document, Read, Reader, Spanned, TextError, table};
 
+pub use found::{Found, FoundError};
 pub use moved::{Moved, moved};
 pub use stale::{Stale, Why, stale};
 pub use want::{Input, Source, Want, wants};
 pub use write::WriteError;
+
+/// What a lock says of a base on a platform that follows from the base itself: whoever knows the base knows all of it.
+pub const FACTS: [&str; 5] = ["product_version", "java_version", "read_for", "modules", "there"];
 
 /// The format that is written; a lock of a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -64,10 +70,18 @@ table! {
         pub created: Option<String>,
         /// The user that it runs as.
         pub user: Option<String>,
-        /// The version of the product that it says it holds.
+        /// The version of the product in it: as its files say, or else as it says of itself.
         pub product_version: Option<String>,
-        /// The Java that it says it holds.
+        /// The Java in it, likewise.
         pub java_version: Option<String>,
+        /// The product that was looked for in its layers; none where nobody has read them.
+        pub read_for: Option<Product>,
+        /// What the product in it has as modules, so that no plugin can have the name.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        pub modules: BTreeSet<String>,
+        /// What lies where the recipe puts something, so that it can be baked without the base's layers.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        pub there: BTreeMap<ImagePath, Found>,
         /// Its layers, from the bottom up.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub layer: Vec<LockedLayer>,

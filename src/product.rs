@@ -14,11 +14,15 @@ mod environment;
 mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod fluent_bit_files;
 mod heap;
+pub mod identity;
 pub mod install;
 pub(crate) mod java_properties;
 pub mod kibana;
+mod kibana_files;
 pub mod logstash;
+mod logstash_files;
 mod password;
 mod plugin;
 mod removed;
@@ -28,6 +32,7 @@ mod runtime;
 pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod settings;
+mod settings_files;
 pub mod subject;
 pub(crate) mod yaml;
 
@@ -35,7 +40,8 @@ use crate::finding::{Code, Finding};
 use crate::local::LocalError;
 use crate::recipe::Recipe;
 
-pub use install::{interest, plugin as install, together};
+pub use identity::{Identity, identify};
+pub use install::{interest, places, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;
@@ -60,6 +66,10 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     removed::check(&scene, image, &mut found);
     baked::check(&scene, image, &mut found);
     elasticsearch_files::check(&scene, image, &mut found);
+    settings_files::check(&scene, image, &mut found);
+    kibana_files::check(&scene, image, &mut found);
+    logstash_files::check(&scene, image, &mut found);
+    fluent_bit_files::check(&scene, image, &mut found);
     Ok(found.finish())
 }
 

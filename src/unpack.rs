@@ -18,13 +18,17 @@ mod inflate;
 mod limits;
 mod links;
 mod meter;
+mod place;
 mod tar;
 #[cfg(test)]
 mod tests;
 mod unpacked;
+mod zip;
 
 pub use archive::unpack;
 pub use error::UnpackError;
 pub use gem::{Gem, gem};
 pub use limits::Limits;
+pub use meter::Advance;
+pub use place::{place, place_file};
 pub use unpacked::Unpacked;

@@ -151,3 +151,56 @@ fn an_image_of_a_registry_is_looked_at_without_its_layers() {
     kitchen.run(&["inspect", &registry.reference("elastic/es:none").to_string()]).code(4).complains("not found");
     kitchen.run(&["inspect", &reference, "--offline"]).code(3).complains("--offline");
 }
+
+#[test]
+fn files_are_read_where_they_are_asked_for_and_remembered() {
+    let registry = Registry::start();
+    let image = registry.image("elastic/es", "8.19.3", &["linux/amd64"]);
+    let reference = registry.reference("elastic/es:8.19.3").to_string();
+    let kitchen = Kitchen::new();
+    let ran = kitchen.run(&["inspect", &reference, "--files"]).success().says("/etc/kitchen").says("  1 file of ");
+    assert!(!ran.stdout.contains("--files reads"), "{}", ran.stdout);
+    assert_eq!(registry.requests_to(&image.blob_path(0)).len(), 1);
+    // Once read, what a layer holds is known, also without being asked for.
+    kitchen.run(&["inspect", &reference]).success().says("/etc/kitchen");
+    assert_eq!(registry.requests_to(&image.blob_path(0)).len(), 1);
+
+    let bakery = Bakery::new();
+    let layers = vec![
+        bakery.layer(LayerKind::Base, Tarball::new().folder("a").file("a/big", &[7; 9000]), Packed::Zstd),
+        bakery.layer(LayerKind::Files, Tarball::new().file("a/.wh.big", b"").file("a/small", b"7"), Packed::Gzip),
+    ];
+    let built = bakery.image(&[("linux/amd64", layers)]);
+    write(&bakery, &built, "1", "oci:layout").unwrap();
+    write(&bakery, &built, "1", "docker-archive:es.tar").unwrap();
+    for from in ["oci:layout:1", "docker-archive:es.tar"] {
+        let kitchen = Kitchen::new();
+        let args = ["inspect", from, "--files", "--json"];
+        let ran = kitchen.run_in(bakery.folder.path(), &args).success().json();
+        let image = &ran["images"][0]["images"][0];
+        assert_eq!(image["biggest"].as_array().unwrap().len(), 1, "what is removed is not seen: {image}");
+        assert_eq!(
+            (image["layers"][0]["files"].as_u64(), image["layers"][0]["content"].as_u64()),
+            (Some(1), Some(9000))
+        );
+    }
+}
+
+#[test]
+fn the_base_of_what_was_built_is_fetched_only_when_its_files_are_asked_for() {
+    let registry = Registry::start();
+    let image = registry.image("elastic/es", "8.19.3", &["linux/amd64"]);
+    let recipe = format!(
+        "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{}\"\nplatforms = [\"linux/amd64\"]\n",
+        registry.reference("elastic/es:8.19.3")
+    );
+    let kitchen = Kitchen::new()
+        .recipe("app", &recipe)
+        .recipe("child", &recipe.replace(&registry.reference("elastic/es:8.19.3").to_string(), "recipe:app"));
+    kitchen.run(&["build", "child"]).success();
+    kitchen.run(&["inspect", "child"]).success().says("base: kitchen");
+    assert!(registry.requests_to(&image.blob_path(0)).is_empty());
+    kitchen.run(&["inspect", "child", "--files", "--offline"]).code(3).complains("--offline");
+    kitchen.run(&["inspect", "child", "--files"]).success().says("/etc/kitchen");
+    assert_eq!(registry.requests_to(&image.blob_path(0)).len(), 1);
+}

@@ -227,11 +227,43 @@ fn a_single_manifest_is_a_base_for_its_own_platform() {
 }
 
 #[test]
-fn layers_are_not_fetched() {
+fn a_layer_is_read_once_and_what_is_in_it_stands_in_the_lock() {
     let (registry, image, kitchen) = market();
-    registry.fault(&image.blob_path(0), 9, Fault::Status(500, None));
     kitchen.run(&["lock"]).success();
-    assert!(registry.requests_to(&image.blob_path(0)).is_empty());
+    assert_eq!([0, 1].map(|on| registry.requests_to(&image.blob_path(on)).len()), [1, 1]);
+    let lock = kitchen.read("recipes/es.lock");
+    let known = "[base.platform.there]\n\"/opt\" = \"nothing\"\n\"/usr\" = \"nothing\"\n";
+    assert!(lock.contains("read_for = \"elasticsearch\"") && lock.contains(known), "{lock}");
+    std::fs::remove_file(kitchen.project().join("recipes/es.lock")).unwrap();
+    kitchen.run(&["lock"]).success();
+    assert_eq!(kitchen.read("recipes/es.lock"), lock);
+    assert_eq!(registry.requests_to(&image.blob_path(0)).len(), 1);
+}
+
+#[test]
+fn what_a_lock_knows_it_keeps_without_the_layers() {
+    let (registry, image, kitchen) = market();
+    kitchen.run(&["lock"]).success();
+    let lock = kitchen.read("recipes/es.lock");
+    registry.forget();
+    let other = kitchen.project().join("other-store");
+    let other = ["--store", other.to_str().unwrap()];
+    kitchen.run(&[&["lock"][..], &other].concat()).success().says("unchanged");
+    assert!(registry.requests().is_empty());
+    // Where more has to be known, the layers are read.
+    kitchen.write("recipes/es.toml", kitchen.read("recipes/es.toml").replace("/opt", "/etc/kitchen/agent"));
+    kitchen.run(&[&["lock", "--offline"][..], &other].concat()).success().says("unchanged");
+    kitchen.run(&[&["lock"][..], &other].concat()).success().says("changed");
+    assert_eq!(registry.requests_to(&image.blob_path(0)).len(), 1);
+    assert_ne!(kitchen.read("recipes/es.lock"), lock);
+}
+
+#[test]
+fn a_base_whose_layers_cannot_be_had_is_not_locked() {
+    let (registry, image, kitchen) = market();
+    registry.fault(&image.blob_path(0), 9, Fault::Status(404, None));
+    kitchen.run(&["lock"]).code(4).complains("base: ").complains("not found");
+    assert!(!kitchen.has("recipes/es.lock"));
 }
 
 #[test]

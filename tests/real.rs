@@ -5,14 +5,17 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod engine;
 pub mod jar;
 pub mod logstash;
+pub mod onto_debian;
 pub mod output;
 pub mod registry;
+pub mod seen;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 /// A server on a port of its own; it ends when this is dropped.
@@ -65,4 +68,33 @@ pub fn program(names: &[&str], package: &str) -> Option<PathBuf> {
         panic!("{} is not installed: install the package `{package}`, or set PEERS=0 to go without", names[0]);
     };
     Some(program)
+}
+
+/// Something to bake from that `tools/fetch.sh` puts into place, or `None` when `PEERS=0` says that it may be missing.
+///
+/// # Panics
+/// When it is missing and was not said to be.
+pub fn artefact(name: &str, fetch: &str) -> Option<PathBuf> {
+    if std::env::var("PEERS").is_ok_and(|peers| peers == "0") {
+        eprintln!("PEERS=0: did not run what needs {name}");
+        return None;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/artefacts").join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `tools/fetch.sh {fetch}`, or set PEERS=0 to go without",
+        path.display()
+    );
+    Some(path)
+}
+
+/// Runs a program to its end and gives what it printed.
+///
+/// # Panics
+/// When it fails, with what it said.
+pub fn run(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n-- stdout\n{stdout}\n-- stderr\n{stderr}");
+    stdout.into_owned()
 }

@@ -4,12 +4,13 @@
 //! configuration is small and always fetched, its layers only when somebody asks what is in them, or wants their bytes.
 //! What a layer holds is kept in the store under the layer's digest, so that each is read once.
 
+mod facts;
 mod held;
 mod local;
 mod read;
 mod repack;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bake::built::{BuiltImage, BuiltLayer};
@@ -21,7 +22,7 @@ use crate::image::below::{Below, BelowError};
 use crate::image::oci::{self, Descriptor, Document};
 use crate::image::scan::Wanted;
 use crate::image::stack::{Stack, There};
-use crate::lock::{LockedLayer, LockedPlatform};
+use crate::lock::{Found, LockedLayer, LockedPlatform};
 use crate::name::{ImagePath, Reference};
 use crate::plan::LayerKind;
 use crate::recipe::From;
@@ -29,12 +30,16 @@ use crate::tree::{Entry, Node};
 
 use held::{Held, Origin};
 
-/// What an image is built on, on one platform.
+pub use facts::Remembered;
+
+/// What an image is built on, on one platform. What its lock says of its files is believed: the lock is part of the
+/// project, and was made from the layers.
 pub struct Base<'w> {
     world: World<'w>,
     interest: Wanted<'w>,
     config: Option<Vec<u8>>,
     layers: Vec<Held>,
+    facts: BTreeMap<ImagePath, Found>,
     view: Mutex<Option<Arc<Stack>>>,
 }
 
@@ -80,7 +85,7 @@ impl<'w> Base<'w> {
                 (Some(bytes), layers)
             }
         };
-        Ok(Self::new(world, interest, config, layers))
+        Ok(Self { facts: locked.there.clone(), ..Self::new(world, interest, config, layers) })
     }
 
     /// An image that was built before. `under` is what that was built on: layers that it shares with that can be had
@@ -120,7 +125,7 @@ impl<'w> Base<'w> {
     }
 
     fn new(world: &World<'w>, interest: Wanted<'w>, config: Option<Vec<u8>>, layers: Vec<Held>) -> Self {
-        Self { world: *world, interest, config, layers, view: Mutex::new(None) }
+        Self { world: *world, interest, config, layers, facts: BTreeMap::new(), view: Mutex::new(None) }
     }
 
     /// The bytes of its OCI configuration. `scratch` and a root file system have none.
@@ -165,14 +170,18 @@ impl<'w> Base<'w> {
         Ok(Arc::clone(view.insert(Arc::new(stack))))
     }
 
-    /// Reads the layer again that holds a file, with all that is of interest in it.
-    fn read_again(&self, layer: usize, digest: Digest) -> Result<(), Fault> {
+    /// Reads the layer again that holds a file, with all that is of interest in it, and what lies beside the file: who
+    /// asks for one jar of a folder asks for the next one too.
+    fn read_again(&self, layer: usize, file: &ImagePath, digest: Digest, limit: u64) -> Result<(), Fault> {
         let Some(held) = self.layers.get(layer) else { return Ok(()) };
         let listing = read::kept_listing(held, &self.world)?.unwrap_or_default();
         let is_it = |node: &Node| matches!(node, Node::File { digest: there, .. } if *there == digest);
         let places: BTreeSet<_> =
             listing.tree.iter().filter(|(_, entry)| is_it(&entry.node)).map(|(path, _)| path).collect();
-        let wanted = |path: &ImagePath, size: u64| places.contains(path) || (self.interest)(path, size);
+        let folder = file.parent();
+        let beside = |path: &ImagePath, size: u64| size <= limit && path.parent() == folder;
+        let wanted =
+            |path: &ImagePath, size: u64| places.contains(path) || (self.interest)(path, size) || beside(path, size);
         read::read(held, Some(held.layer.diff_id), &wanted, &self.world).map(drop)
     }
 }
@@ -181,6 +190,9 @@ impl Below for Base<'_> {
     fn entry(&self, path: &ImagePath) -> Result<Option<Entry>, BelowError> {
         if self.layers.is_empty() {
             return Ok(None);
+        }
+        if let Some(known) = Remembered(&self.facts).answer(path) {
+            return Ok(known);
         }
         Ok(match self.view()?.get(path) {
             Some(There::Entry(entry)) => Some(entry.clone()),
@@ -209,7 +221,7 @@ impl Below for Base<'_> {
         if let Some(bytes) = get()? {
             return Ok(Some(bytes));
         }
-        self.read_again(layer, *digest)?;
+        self.read_again(layer, path, *digest, limit)?;
         let lost = || Fault::wrong(path, "its bytes were read and are not in the store");
         Ok(Some(get()?.ok_or_else(lost)?))
     }
@@ -261,4 +273,4 @@ fn descriptor(layer: &LockedLayer) -> Descriptor {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::bake) mod tests;

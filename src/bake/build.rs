@@ -10,6 +10,7 @@ mod image;
 mod layer;
 mod order;
 mod overlay;
+mod package;
 mod source;
 
 pub use fault::{BuildError, BuildFault};

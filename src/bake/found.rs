@@ -5,6 +5,7 @@ mod built;
 mod docker_archive;
 mod documents;
 mod layout;
+mod listings;
 mod remote;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::product::PluginFacts;
 pub use built::InStore;
 pub use docker_archive::DockerArchive;
 pub use layout::Layout;
+pub use listings::{Reader, known};
 pub use remote::Remote;
 
 /// An image on the platforms that were asked for.

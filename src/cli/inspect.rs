@@ -60,7 +60,7 @@ pub(super) fn inspect(
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let tell = |event: Event<'_>| ui.event(event);
-    let opener = Opener { planner: &planner, world: &world, folder: &surroundings.folder, tell: &tell };
+    let opener = Opener { planner: &planner, folder: &surroundings.folder, tell: &tell };
     let images = if args.images.is_empty() {
         workspace.select(&[])?.iter().map(ToString::to_string).collect()
     } else {
@@ -88,7 +88,12 @@ pub(super) fn inspect(
 fn one(args: &InspectArgs, name: &str, opener: Opener<'_>) -> Result<Inspection, Failure> {
     let open = opener.open(name)?;
     let found = open.find(args.platform.as_ref())?;
-    let listings = found.images.iter().map(|image| open.listings(image, opener.world.stored()));
-    let listings = listings.collect::<Result<Vec<_>, _>>()?;
+    let listings = found.images.iter().map(|image| {
+        if args.files {
+            return Ok(open.listings(image)?.into_iter().map(Some).collect());
+        }
+        open.known(image)
+    });
+    let listings = listings.collect::<Result<Vec<_>, Failure>>()?;
     Ok(look(&open.name, open.reference.clone(), &found, &listings, args.biggest))
 }

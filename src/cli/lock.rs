@@ -13,8 +13,10 @@ use super::world::World;
 use crate::bake::event::{self, Event};
 use crate::bake::port::PortError;
 use crate::bake::resolve::{self, Update, World as Ports};
+use crate::bake::survey::Survey;
 use crate::lock::{self, Lock, Moved, Stale};
 use crate::name::RecipeName;
+use crate::recipe::Recipe;
 use crate::text::Document;
 
 /// Pin every input of a recipe by digest, in recipes/NAME.lock
@@ -192,7 +194,12 @@ fn make(
     let (mut earlier, mut earlier_text) = (loaded.lock.clone(), loaded.lock_text.clone());
     for _ in 0..TRIES {
         let old = earlier.as_ref().map(|lock| &lock.value);
-        let new = resolve::resolve(&loaded.name, &loaded.recipe.value, old, update, &opened.ports(workspace, &tell))?;
+        let ports = opened.ports(workspace, &tell);
+        let mut new = resolve::resolve(&loaded.name, &loaded.recipe.value, old, update, &ports)?;
+        if let Recipe::Image(image) = &loaded.recipe.value {
+            let survey = Survey { name: &loaded.name, image, local: &loaded.local, earlier: old };
+            new = survey.add(new, &ports)?;
+        }
         // Whoever asked to stop wants nothing written any more.
         if world.interrupt.requested() {
             return Err(PortError::Interrupted.into());

@@ -107,7 +107,8 @@ impl Desk<'_> {
     }
 }
 
-fn other_lock(folder: &Path, path: &Path, ui: &Ui) -> Result<Document<Lock>, Failure> {
+/// A lock that is somewhere on the disk.
+pub(super) fn other_lock(folder: &Path, path: &Path, ui: &Ui) -> Result<Document<Lock>, Failure> {
     let bytes = std::fs::read(folder.join(path)).map_err(|error| Failure::file("cannot read", path, &error))?;
     crate::text::decode(path, bytes)
         .and_then(|text| crate::lock::parse(path, &text))

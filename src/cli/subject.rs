@@ -2,19 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::failure::{Exit, Failure};
-use super::planner::Planner;
-use super::world::{Opened, World};
+use super::failure::Failure;
+use super::order::{no_image, order};
+use super::planner::{Planned, Planner};
+use super::world::Opened;
+use crate::bake::build;
 use crate::bake::built::Built;
 use crate::bake::event::Listener;
-use crate::bake::found::{DockerArchive, Found, FoundImage, FoundLayer, Holder, InStore, Layout, Remote};
+use crate::bake::found::{self, DockerArchive, Found, FoundImage, Holder, InStore, Layout, Reader, Remote};
 use crate::image::listing::Listing;
 use crate::name::{Platform, RecipeName, Reference, Tag};
-use crate::plan::{Plan, Work};
+use crate::plan::Work;
 use crate::store::Store;
-
-/// Longer listings are read by nobody: a million files make one of 150 MB.
-const LONGEST_LISTING: u64 = 1 << 30;
 
 /// An image that somebody points at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +55,6 @@ impl Subject {
 #[derive(Clone, Copy)]
 pub(super) struct Opener<'o> {
     pub(super) planner: &'o Planner<'o>,
-    pub(super) world: &'o World<'o>,
     /// The folder that paths are counted from.
     pub(super) folder: &'o Path,
     pub(super) tell: Listener<'o>,
@@ -68,14 +66,22 @@ pub(super) struct Open<'o> {
     pub(super) name: String,
     /// What the image is called in registries, where elkbake gave it the name.
     pub(super) reference: Option<String>,
+    opener: Opener<'o>,
     place: Place<'o>,
 }
 
 enum Place<'o> {
-    Built((Built, &'o Store)),
+    Built(Done<'o>),
     Layout(Layout),
     Archive(DockerArchive),
-    Registry { reference: Reference, opened: &'o Opened, tell: Listener<'o> },
+    Registry { reference: Reference, opened: &'o Opened },
+}
+
+/// What was built of a recipe, and of those that it builds on.
+struct Done<'o> {
+    line: Vec<Planned>,
+    built: Built,
+    store: &'o Store,
 }
 
 impl<'o> Opener<'o> {
@@ -83,40 +89,42 @@ impl<'o> Opener<'o> {
         let (mut name, mut reference) = (text.to_owned(), None);
         let place = match Subject::parse(text, self.folder)? {
             Subject::Recipe(recipe) => {
-                let (plan, built) = self.built(&recipe)?;
-                if let Work::Image(image) = plan.work() {
-                    reference = Some(format!("{}:{}", image.repository, plan.tag()));
+                let done = self.built(&recipe)?;
+                if let Some(Work::Image(image)) = done.line.last().map(|planned| planned.plan.work()) {
+                    let tag = done.line.last().map(|planned| planned.plan.tag().to_string()).unwrap_or_default();
+                    reference = Some(format!("{}:{tag}", image.repository));
                 }
                 name = recipe.to_string();
-                Place::Built(built)
+                Place::Built(done)
             }
             Subject::Oci { path, tag } => Place::Layout(Layout::new(self.folder.join(path), text.to_owned(), tag)),
             Subject::DockerArchive(path) => {
                 Place::Archive(DockerArchive::open(&self.folder.join(path), text.to_owned())?)
             }
-            Subject::Registry(reference) => Place::Registry { reference, opened: self.world.open()?, tell: self.tell },
+            Subject::Registry(reference) => Place::Registry { reference, opened: self.planner.world.open()? },
         };
-        Ok(Open { name, reference, place })
+        Ok(Open { name, reference, opener: self, place })
     }
 
     /// What was built of a recipe under the key that it has now.
-    fn built(self, name: &RecipeName) -> Result<(Plan, (Built, &'o Store)), Failure> {
+    fn built(self, name: &RecipeName) -> Result<Done<'o>, Failure> {
         let not_built = |what: &str| {
-            Failure::new(Exit::BadInput, format!("{name} is not built{what}"))
-                .hint(format!("run `elkbake build {name}`"))
+            Failure::input(format!("{name} is not built{what}")).hint(format!("run `elkbake build {name}`"))
         };
-        self.planner.workspace.select(&[name.to_string()])?;
-        if self.planner.workspace.load(name).map_err(|error| error.into_failure(self.planner.ui))?.lock.is_none() {
+        let planner = self.planner;
+        planner.workspace.select(&[name.to_string()])?;
+        if planner.workspace.load(name).map_err(|error| error.into_failure(planner.ui))?.lock.is_none() {
             return Err(not_built(": it has no lock yet"));
         }
-        let planned = self.planner.line(name)?.pop().ok_or_else(|| not_built(""))?;
-        if let Work::Ami(_) = planned.plan.work() {
-            return Err(Failure::input(format!("{name} is the recipe of a host, not of a container image")));
+        let line = planner.line(name)?;
+        let last = line.last().ok_or_else(|| not_built(""))?;
+        if let Work::Ami(_) = last.plan.work() {
+            return Err(no_image(&last.plan));
         }
-        let Some(store) = self.world.stored() else { return Err(not_built("")) };
-        let built = store.result(&planned.plan.key())?;
+        let Some(store) = planner.world.stored() else { return Err(not_built("")) };
+        let built = store.result(&last.plan.key())?;
         let built = built.ok_or_else(|| not_built(" as it is now: recipe, lock and files have another key"))?;
-        Ok((planned.plan, (built, store)))
+        Ok(Done { line, built, store })
     }
 }
 
@@ -127,24 +135,50 @@ impl Open<'_> {
     }
 
     /// What each layer of an image holds, as far as that is known here.
-    pub(super) fn listings(&self, image: &FoundImage, store: Option<&Store>) -> Result<Vec<Option<Listing>>, Failure> {
-        let known = |layer: &FoundLayer| {
-            let (Some(store), Some(digest)) = (store, &layer.listing) else { return Ok(None) };
-            let text = store.bytes(digest, LONGEST_LISTING)?.and_then(|bytes| String::from_utf8(bytes).ok());
-            Ok(text.and_then(|text| Listing::parse(&text).ok()))
+    pub(super) fn known(&self, image: &FoundImage) -> Result<Vec<Option<Listing>>, Failure> {
+        let Some(store) = self.opener.planner.world.stored() else {
+            return Ok(vec![None; image.layers.len()]);
         };
-        image.layers.iter().map(known).collect()
+        Ok(image.layers.iter().map(|layer| found::known(layer, store)).collect::<Result<_, _>>()?)
+    }
+
+    /// What each layer of an image holds; those that are not known here are fetched and read.
+    pub(super) fn listings(&self, image: &FoundImage) -> Result<Vec<Listing>, Failure> {
+        let planner = self.opener.planner;
+        let opened = planner.world.open()?;
+        if let Place::Built(done) = &self.place
+            && self.known(image)?.iter().any(Option::is_none)
+        {
+            done.fetch_base(self.opener, opened)?;
+        }
+        let (store, interrupt) = (opened.store(), &planner.world.interrupt);
+        let read =
+            |holder: &dyn Holder| Reader { holder, store, interrupt, tell: self.opener.tell }.listings(&image.layers);
+        Ok(self.with(read)?)
     }
 
     fn with<T>(&self, act: impl FnOnce(&dyn Holder) -> T) -> T {
         match &self.place {
-            Place::Built((built, store)) => act(&InStore { built, store, name: &self.name }),
+            Place::Built(Done { built, store, .. }) => act(&InStore { built, store, name: &self.name }),
             Place::Layout(layout) => act(layout),
             Place::Archive(archive) => act(archive),
-            Place::Registry { reference, opened, tell } => {
-                act(&Remote { reference, registry: opened.wire(), store: opened.store(), tell: *tell })
+            Place::Registry { reference, opened } => {
+                let (registry, store) = (opened.wire(), opened.store());
+                act(&Remote { reference, registry, store, tell: self.opener.tell })
             }
         }
+    }
+}
+
+impl Done<'_> {
+    /// Layers of the base that nobody has asked for yet are not here.
+    fn fetch_base(&self, opener: Opener<'_>, opened: &Opened) -> Result<(), Failure> {
+        let planner = opener.planner;
+        let order = order(&self.line, &planner.stamps, &|below| {
+            let gone = || Failure::input(format!("{} is not in the store any more", below.plan.name()));
+            self.store.result(&below.plan.key())?.ok_or_else(|| gone().hint("build it again"))
+        })?;
+        Ok(build::fetch_base(&order, &opened.ports(planner.workspace, opener.tell), &self.built)?)
     }
 }
 

@@ -8,13 +8,9 @@
 mod graph;
 mod header;
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 
-use super::scan::Inflated;
-use super::scan::ScanError;
-use super::scan::entries::Entries;
-use super::scan::head::Head;
-use super::scan::stream::Stream;
+use super::scan::{Head, ScanError, walk};
 use crate::digest::Digest;
 use crate::parallel;
 use graph::Graph;
@@ -97,32 +93,12 @@ fn heads(layer: &dyn Packed) -> Result<Vec<Head>, ScanError> {
     Ok(heads)
 }
 
-/// What is shown of each entry: its head, and a reader of its bytes.
-type Show<'s> = &'s mut dyn FnMut(Head, &mut dyn Read) -> Result<(), ScanError>;
-
 /// Reads a layer to its end, and holds it against its digests.
-fn each(layer: &dyn Packed, show: Show<'_>) -> Result<(), ScanError> {
-    let compressed = BufReader::with_capacity(128 << 10, layer.open().map_err(ScanError::Read)?);
-    let Some(inflated) = Inflated::new(compressed).map_err(ScanError::Read)? else {
-        return Err(ScanError::Refused("it is compressed with bzip2, which is not read".to_owned()));
-    };
-    let mut entries = Entries::new(Stream::new(inflated));
-    let mut read = || {
-        while let Some(head) = entries.next()? {
-            show(head, &mut entries)?;
-        }
-        Ok(())
-    };
-    let read = read();
-    let ((got, _), inflated) = entries.into_stream().finish();
-    let drained = io::copy(&mut inflated.into_inner(), &mut io::sink()).map(drop).map_err(ScanError::Read);
-    // What does not unpack may be what does not have its digest: then that is what is wrong.
-    match (read, drained) {
-        (_, Err(damaged)) => Err(damaged),
-        (Err(error), Ok(())) => Err(error),
-        (Ok(()), Ok(())) if got != layer.diff_id() => Err(ScanError::DiffId { expected: layer.diff_id(), got }),
-        (Ok(()), Ok(())) => Ok(()),
-    }
+fn each(
+    layer: &dyn Packed,
+    show: &mut dyn FnMut(Head, &mut dyn Read) -> Result<(), ScanError>,
+) -> Result<(), ScanError> {
+    walk(layer.open().map_err(ScanError::Read)?, None, Some(layer.diff_id()), show).map(drop)
 }
 
 /// Writes entries.

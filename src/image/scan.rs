@@ -6,29 +6,30 @@
 //! and PAX names, hard links, devices, extended attributes, names that are no text.
 
 mod collect;
-pub(super) mod entries;
-pub(super) mod head;
+mod compare;
+mod entries;
+mod error;
+mod head;
 mod inflate;
-pub(super) mod place;
+mod place;
 mod refusal;
-pub(super) mod stream;
+mod stream;
+mod walk;
 
-use std::io::{self, BufReader, Read};
+use std::io::Read;
 
 use crate::contents::{Contents, Spool};
-use crate::digest::{Digest, Mismatch};
+use crate::digest::Digest;
 use crate::image::listing::Listing;
-use crate::name::ImagePath;
 
 use collect::Collector;
-use entries::Entries;
-use refusal::Refusal;
-use stream::Stream;
 
+pub use collect::Wanted;
+pub use compare::{TarDifference, first_difference};
+pub use error::ScanError;
+pub(super) use head::Head;
 pub use inflate::{Inflated, Packing};
-
-/// Which files' bytes are wanted, by path and size.
-pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);
+pub(super) use walk::walk;
 
 /// Wants nothing.
 pub const NOTHING: Wanted<'static> = &|_, _| false;
@@ -61,77 +62,17 @@ pub struct Scanned {
     pub contents: Contents,
 }
 
-/// Why a layer is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ScanError {
-    /// Its bytes cannot be read, are not those of its digest, or cannot be unpacked.
-    #[error("it cannot be read: {0}")]
-    Read(#[source] io::Error),
-    /// What is kept of it cannot be written.
-    #[error("what is kept of it cannot be written: {0}")]
-    Keep(#[source] io::Error),
-    /// It holds what no layer may hold, or is none.
-    #[error("{0}")]
-    Refused(String),
-    /// It is another tar stream than its image's configuration says.
-    #[error("its image's configuration says that it unpacks to {expected}, and it unpacks to {got}")]
-    DiffId {
-        /// What was promised.
-        expected: Digest,
-        /// What it is.
-        got: Digest,
-    },
-}
-
-impl From<Refusal> for ScanError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal.into_message())
-    }
-}
-
-impl ScanError {
-    /// Whether the compressed bytes were not those that were promised, so that it may help to get them again.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        let Self::Read(error) = self else { return false };
-        error.get_ref().is_some_and(|inner| inner.downcast_ref::<Mismatch>().is_some())
-    }
-}
-
 /// Reads a layer to its end, plain or compressed with gzip, zstd or xz. `compressed` has to fail where its bytes are
 /// not the promised ones, as [`crate::digest::Verifying`] does. What is wanted goes to `spool`.
 ///
 /// # Errors
 /// Whatever is wrong with it; what went to the spool until then is nobody's.
 pub fn scan(what: &Scan<'_>, compressed: impl Read, spool: Spool) -> Result<Scanned, ScanError> {
-    let compressed = BufReader::with_capacity(128 << 10, compressed);
-    let Some(inflated) = Inflated::packed(compressed, what.packing).map_err(ScanError::Read)? else {
-        return Err(Refusal::new("it is compressed with bzip2, which is not read: use gzip, zstd or xz").into());
-    };
-    let mut entries = Entries::new(Stream::new(inflated));
     let mut collector = Collector::new(what.wanted, what.whole, spool);
-    let read = (|| {
-        while let Some(head) = entries.next()? {
-            collector.add(&head, &mut entries)?;
-        }
-        Ok(())
-    })();
-    let ((diff_id, unpacked), inflated) = match read {
-        Ok(()) => entries.into_stream().finish(),
-        // What does not unpack may be what does not have its digest: then that is what is wrong.
-        Err(error) => return Err(drain(entries.into_stream().finish().1.into_inner()).err().unwrap_or(error)),
-    };
-    drain(inflated.into_inner())?;
-    if let Some(expected) = what.diff_id.filter(|expected| *expected != diff_id) {
-        return Err(ScanError::DiffId { expected, got: diff_id });
-    }
+    let (diff_id, unpacked) =
+        walk(compressed, what.packing, what.diff_id, &mut |head, mut bytes| collector.add(&head, &mut bytes))?;
     let (listing, unnamed, contents) = collector.finish()?;
     Ok(Scanned { listing, diff_id, unpacked, unnamed, contents })
-}
-
-/// Reads compressed bytes to their end, where it shows whether they are right.
-fn drain(mut compressed: impl Read) -> Result<(), ScanError> {
-    io::copy(&mut compressed, &mut io::sink()).map(drop).map_err(ScanError::Read)
 }
 
 #[cfg(test)]

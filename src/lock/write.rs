@@ -42,8 +42,8 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::lock::{FORMAT, LockedAmi, LockedBase, LockedFile, LockedLayer, LockedPlatform, parse};
-    use crate::recipe::{Architecture, Checksum};
+    use crate::lock::{FORMAT, Found, LockedAmi, LockedBase, LockedFile, LockedLayer, LockedPlatform, parse};
+    use crate::recipe::{Architecture, Checksum, Product};
 
     const TEXT: &str = "[^\0]{0,12}";
 
@@ -70,6 +70,9 @@ mod tests {
                 user,
                 product_version,
                 java_version,
+                read_for: Some(Product::Kibana),
+                modules: ["b".to_owned(), "a".to_owned()].into(),
+                there: [("/a b".parse().unwrap(), Found::Nothing)].into(),
                 layer,
             },
         )

@@ -33,6 +33,8 @@ pub enum Misfit {
         /// What the base says.
         base: String,
     },
+    /// The base has as a module what the recipe says as a plugin.
+    Module(String),
     /// The recipe that this builds on is not there.
     NoParent(RecipeName),
     /// The recipe that this builds on makes a host's image.
@@ -59,6 +61,7 @@ impl fmt::Display for Misfit {
                 f.write_str(&all.join("; "))
             }
             Self::Version { recipe, base } => write!(f, "the recipe says {recipe}, the base is {base}"),
+            Self::Module(name) => write!(f, "the base has `{name}` as a module already"),
             Self::NoParent(parent) => write!(f, "it builds on the recipe {parent}, which is not there"),
             Self::ParentIsHost(parent) => write!(f, "it builds on the recipe {parent}, which makes no container image"),
             Self::ParentPlatform { parent, platform } => {
@@ -80,6 +83,7 @@ impl Misfit {
         match self {
             Self::Stale(_) => "run `elkbake lock`",
             Self::Version { .. } => "give `version` and `from` the same version",
+            Self::Module(_) => "remove the plugin from the recipe",
             Self::NoParent(_) => "write the recipe, or correct `from`",
             Self::ParentIsHost(_) => "an image builds on an image or on `scratch`",
             Self::ParentPlatform { .. } => "add the platform there, or take it away here",
@@ -127,6 +131,10 @@ impl<'p> Checked<'p> {
         if let Some(base) = wrong.filter(|_| image.product != Product::Generic) {
             let misfit = Misfit::Version { recipe: image.version.clone(), base: base.to_owned() };
             return fail("version", misfit);
+        }
+        let modules = || lock.base.iter().flat_map(|base| &base.platform).flat_map(|on| &on.modules);
+        if let Some(at) = image.plugin.iter().position(|plugin| modules().any(|module| *module == plugin.name)) {
+            return fail(&format!("plugin.{at}.name"), Misfit::Module(image.plugin[at].name.clone()));
         }
         let From::Recipe(parent_name) = &image.from else {
             return Ok(Self { parent: None });

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::input::{FILE, FORMAT, ORDER, RECIPE};
 use super::planned::Plan;
 use crate::digest::{Digest, Hasher};
-use crate::lock::Lock;
+use crate::lock::{FACTS, Lock};
 use crate::recipe::Recipe;
 use crate::text::Document;
 use crate::tree::{Entry, Node, Tree};
@@ -28,10 +28,25 @@ pub(super) fn inputs(
 ) -> BTreeMap<String, Digest> {
     let mut inputs = BTreeMap::from([(FORMAT.to_owned(), Digest::of(KEY_FORMAT.to_string().as_bytes()))]);
     add_document(&mut inputs, RECIPE, &recipe.canonical);
-    add_document(&mut inputs, "lock", &lock.canonical);
+    add_document(&mut inputs, "lock", &without_facts(&lock.canonical));
     inputs.extend(files.iter().map(|(path, entry)| (format!("{FILE}{path}"), of_entry(entry))));
     inputs.extend(parent.map(|parent| (format!("parent {}", parent.name()), parent.key())));
     inputs
+}
+
+/// What a lock says but for the facts about its base. They follow from the base's digest, and a lock may know more of
+/// them than another, so they have no say in what is made.
+fn without_facts(canonical: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut canonical = canonical.clone();
+    let Some(base) = canonical.get_mut("base") else { return canonical };
+    if let Ok(mut said) = serde_json::from_str::<Value>(base) {
+        let platforms = said.get_mut("platform").and_then(Value::as_array_mut);
+        for platform in platforms.into_iter().flatten().filter_map(Value::as_object_mut) {
+            platform.retain(|name, _| !FACTS.contains(&name.as_str()));
+        }
+        *base = said.to_string();
+    }
+    canonical
 }
 
 /// The digest of all inputs; lengths stand before names, so that no two lists have the same bytes.

@@ -1,7 +1,7 @@
 //! Which product's installer a plugin is given to.
 
 use super::plugin::{InstallError, Installed, Job};
-use super::{elasticsearch, kibana, logstash};
+use super::{elasticsearch, identity, kibana, logstash};
 use crate::image::below::Below;
 use crate::name::ImagePath;
 use crate::recipe::Product;
@@ -37,13 +37,26 @@ pub fn together(product: Product, installed: &[Installed], below: &dyn Below) ->
     }
 }
 
-/// Which files of a base an installer of the product asks for: they are kept when the base is read.
+/// The folders that a plugin of a name goes to, as far as its name says.
+#[must_use]
+pub fn places(product: Product, name: &str) -> Vec<ImagePath> {
+    let folders = match product {
+        Product::Elasticsearch => {
+            ["plugins", "bin", "config"].map(|folder| format!("elasticsearch/{folder}/{name}")).to_vec()
+        }
+        Product::Kibana => vec!["kibana/plugins".to_owned()],
+        Product::Logstash | Product::Filebeat | Product::FluentBit | Product::Generic => Vec::new(),
+    };
+    folders.iter().filter_map(|folder| format!("/usr/share/{folder}").parse().ok()).collect()
+}
+
+/// Which files of a base are asked for, by an installer or by who tells what the base is: they are kept when the base is read.
 #[must_use]
 pub fn interest(product: Product) -> &'static (dyn Fn(&ImagePath, u64) -> bool + Sync) {
     match product {
-        Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size),
-        Product::Kibana => &|path, _| kibana::interest(path),
-        Product::Logstash => &|path, size| logstash::interest(path, size),
+        Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size) || identity::interest(path, size),
+        Product::Kibana => &|path, size| kibana::interest(path) || identity::interest(path, size),
+        Product::Logstash => &|path, size| logstash::interest(path, size) || identity::interest(path, size),
         Product::Filebeat | Product::FluentBit | Product::Generic => &|_, _| false,
     }
 }

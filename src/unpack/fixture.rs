@@ -1,6 +1,7 @@
 //! Made-up archives: written byte by byte, so that they can lie.
 
 mod tar_file;
+mod zip_file;
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -8,6 +9,7 @@ use std::io::{Seek, Write};
 use flate2::{Compression, Crc, write::GzEncoder};
 
 pub(crate) use tar_file::{Member, TarFile, pax};
+pub(crate) use zip_file::{Item, ZipFile};
 
 use super::archive::unpack;
 use super::error::UnpackError;

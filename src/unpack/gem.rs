@@ -95,7 +95,7 @@ impl Reader<'_> {
                 self.parts.checksums = Some(Checksums::parse(&text(buffered(&summing), LONGEST_CHECKSUMS)?)?);
             }
             // Signatures of the parts: nobody here knows whom to believe.
-            _ if name.ends_with(".sig") => {}
+            _ if head.name.ends_with(b".sig") => {}
             _ => return Err(refused("does not belong into a gem", MAKE_ANEW)),
         }
         self.parts.sums.push((name, summing.into_inner().sums));

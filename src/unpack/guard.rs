@@ -58,8 +58,8 @@ impl<'a> Guard<'a> {
         if let Shape::File(size) = shape {
             self.grow(size)?;
         }
-        let made = self.claims.check(&path, shape == Shape::Folder).map_err(clash)?;
-        made.into_iter().try_for_each(|length| self.count(length))?;
+        let folders = self.claims.check(&path, shape == Shape::Folder).map_err(clash)?;
+        folders.into_iter().try_for_each(|length| self.count(length))?;
         Ok(Some(path))
     }
 

@@ -1,31 +1,34 @@
 //! How much of an archive has been read, and how much came out of it.
 
-use std::cell::Cell;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{MAKE_ANEW, refused, stopped};
 use super::limits::Limits;
 
+/// Is told of bytes of the archive as they are read, from any thread, and stops everything by an error.
+pub type Advance<'a> = &'a (dyn Fn(u64) -> io::Result<()> + Sync);
+
 /// Counts the archive's own bytes, and tells of them.
 pub(super) struct Meter<'a> {
-    packed: Cell<u64>,
-    advance: &'a dyn Fn(u64) -> io::Result<()>,
+    packed: AtomicU64,
+    advance: Advance<'a>,
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn new(advance: &'a dyn Fn(u64) -> io::Result<()>) -> Self {
-        Self { packed: Cell::new(0), advance }
+    pub(super) fn new(advance: Advance<'a>) -> Self {
+        Self { packed: AtomicU64::new(0), advance }
     }
 
     /// Counts bytes of the archive that were read.
     pub(super) fn add(&self, bytes: u64) -> io::Result<()> {
-        self.packed.set(self.packed.get() + bytes);
+        self.packed.fetch_add(bytes, Ordering::Relaxed);
         (self.advance)(bytes).map_err(stopped)
     }
 
     /// How many it were so far.
     pub(super) fn packed(&self) -> u64 {
-        self.packed.get()
+        self.packed.load(Ordering::Relaxed)
     }
 }
 
@@ -84,15 +87,15 @@ mod tests {
     use super::*;
 
     fn swell(packed: u64, unpacked: u64, limits: Limits) -> io::Result<u64> {
-        let told = Cell::new(0);
+        let told = AtomicU64::new(0);
         let advance = |n| {
-            told.set(told.get() + n);
+            told.fetch_add(n, Ordering::Relaxed);
             Ok(())
         };
         let meter = Meter::new(&advance);
         let mut inner = Packed { inner: io::repeat(0).take(packed), meter: &meter };
         io::copy(&mut inner, &mut io::sink())?;
-        assert_eq!((meter.packed(), told.get()), (packed, packed));
+        assert_eq!((meter.packed(), told.load(Ordering::Relaxed)), (packed, packed));
         io::copy(&mut Swelling::new(io::repeat(0).take(unpacked), &meter, limits), &mut io::sink())
     }
 

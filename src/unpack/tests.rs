@@ -2,3 +2,4 @@
 
 mod gems;
 mod tars;
+mod zips;

@@ -44,7 +44,7 @@ fn each_archive_is_a_layer_and_files_come_on_top() {
     let archive =
         gzipped(&tarball(&[("agent-1/", 0o700, ""), ("agent-1/run", 0o755, "run"), ("agent-1/doc/x", 0o644, "x")]));
     let more = "[[archive]]\nname = \"agent\"\npath = \"agent.tgz\"\ninto = \"/opt/agent\"\nstrip = 1\nowner = \"7:8\"\n\
-                except = [\"doc/**\"]\n\
+                except = [\"doc\"]\n\
                 [[archive]]\nname = \"one\"\npath = \"one.bin\"\ninto = \"/usr/bin/one\"\nunpack = false\nmode = \"0755\"\n";
     let kitchen =
         on_rootfs(more).file("agent.tgz", archive).file("one.bin", "one").file("images/app/opt/agent/conf", "conf");

@@ -16,7 +16,8 @@ use serde_json::json;
 
 use super::{Server, program};
 
-fn serve(program: &Path, folder: &Path) -> Server {
+/// A registry that keeps everything in a folder.
+pub fn serve(program: &Path, folder: &Path) -> Server {
     super::serve(program, |command, port| {
         let config = folder.join("config.yml");
         let text = format!(

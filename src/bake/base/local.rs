@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::held::{CHANGED, Held, Origin};
-use super::read::{Known, read};
+use super::read::read;
 use super::repack;
+use crate::bake::known::Known;
 use crate::bake::resolve::docker_archive::members;
 use crate::bake::resolve::project::Inside;
 use crate::bake::resolve::{Fault, World};
@@ -136,7 +137,7 @@ pub(super) fn rootfs(
             None => repack::repack(&held, None, wanted, world),
         };
     }
-    let known = match Known::of(digest, true, world)? {
+    let known = match Known::of(digest, true, world.store)? {
         Some(known) => known,
         None => read(&held, None, wanted, world)?.1,
     };

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::held::{CHANGED, Held, Origin};
 use crate::bake::event::Task;
+use crate::bake::known::{self, Known};
 use crate::bake::port::PortError;
 use crate::bake::resolve::{Fault, World};
 use crate::contents::{Contents, Spool};
@@ -13,42 +14,8 @@ use crate::image::scan::{Scan, ScanError, Scanned, Wanted, scan};
 use crate::parallel;
 use crate::tree::Node;
 
-/// The number of the rules by which a layer becomes a listing: other rules read all layers again.
-const FORMAT: u32 = 1;
-
 /// Layers that are fetched and read at one time.
 const AT_ONCE: usize = 4;
-
-/// Longer listings than those of the largest layer that is read.
-const LONGEST_LISTING: u64 = 1 << 30;
-
-/// What is kept in the store of a layer that was read.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(super) struct Known {
-    pub(super) diff_id: Digest,
-    /// The text of its listing.
-    pub(super) listing: Digest,
-}
-
-impl Known {
-    fn key(layer: Digest, whole: bool) -> Digest {
-        let kind = if whole { "file system" } else { "layer" };
-        Digest::of(format!("elkbake scan {FORMAT} of {kind} {layer}").as_bytes())
-    }
-
-    /// What was kept of a layer.
-    pub(super) fn of(layer: Digest, whole: bool, world: &World<'_>) -> Result<Option<Self>, Fault> {
-        Ok(world.store.result(&Self::key(layer, whole))?)
-    }
-
-    /// Keeps what was read of a layer.
-    pub(super) fn keep(layer: Digest, whole: bool, scanned: &Scanned, world: &World<'_>) -> Result<Self, Fault> {
-        let (listing, _) = world.store.put(&mut scanned.listing.to_text().as_bytes(), None)?;
-        let known = Self { diff_id: scanned.diff_id, listing };
-        world.store.keep(&Self::key(layer, whole), &known, &[listing])?;
-        Ok(known)
-    }
-}
 
 /// What each layer does.
 pub(super) fn listings(layers: &[Held], wanted: Wanted<'_>, world: &World<'_>) -> Result<Vec<Listing>, Fault> {
@@ -69,7 +36,7 @@ fn listing(held: &Held, wanted: Wanted<'_>, world: &World<'_>) -> Result<Listing
 
 /// The text of a layer's listing, where the store has it.
 pub(super) fn kept(held: &Held, world: &World<'_>) -> Result<Option<Digest>, Fault> {
-    let known = Known::of(held.layer.descriptor.digest, held.whole, world)?;
+    let known = Known::of(held.layer.descriptor.digest, held.whole, world.store)?;
     // What lies is read again, and refused.
     Ok(known.filter(|known| known.diff_id == held.layer.diff_id).map(|known| known.listing))
 }
@@ -79,8 +46,7 @@ pub(super) fn kept_listing(held: &Held, world: &World<'_>) -> Result<Option<List
     let Some(digest) = held.layer.listing.map_or_else(|| kept(held, world), |said| Ok(Some(said)))? else {
         return Ok(None);
     };
-    let text = world.store.bytes(&digest, LONGEST_LISTING)?;
-    Ok(text.and_then(|text| Listing::parse(std::str::from_utf8(&text).ok()?).ok()))
+    Ok(known::listing(&digest, world.store)?)
 }
 
 /// Reads a layer from its bytes, and keeps in the store what it does and what is wanted of its files.
@@ -102,7 +68,7 @@ pub(super) fn read(
     };
     let scanned = scanned.map_err(|error| refusal(held, &error, world))?;
     keep_contents(&scanned.listing, &scanned.contents, world)?;
-    let known = Known::keep(held.layer.descriptor.digest, held.whole, &scanned, world)?;
+    let known = Known::keep(held.layer.descriptor.digest, held.whole, &scanned, world.store)?;
     Ok((scanned.listing, known))
 }
 

@@ -6,8 +6,9 @@ use std::io::{self, BufReader, Read, Write};
 use std::num::NonZeroUsize;
 
 use super::held::{Held, Origin};
-use super::read::{Known, Told, keep_contents, refusal};
+use super::read::{Told, keep_contents, refusal};
 use crate::bake::event::Task;
+use crate::bake::known::Known;
 use crate::bake::port::PortError;
 use crate::bake::resolve::{Fault, World};
 use crate::contents::Spool;
@@ -74,7 +75,7 @@ pub(super) fn repack(
     let (digest, size) = blob.commit(None).map_err(PortError::from)?;
     let layer = Descriptor { digest, size, media_type: format!("{LAYER_TAR}+gzip") };
     keep_contents(&scanned.listing, &scanned.contents, world)?;
-    Known::keep(digest, held.whole, &scanned, world)?;
+    Known::keep(digest, held.whole, &scanned, world.store)?;
     let result = Repacked { layer: layer.clone(), diff_id: scanned.diff_id };
     world.store.keep(&key(held), &result, &[digest])?;
     Ok(repacked(held, layer, scanned.diff_id))

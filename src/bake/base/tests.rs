@@ -18,15 +18,15 @@ use crate::image::scan::fixture::{Tarball, gzip, zstd};
 use crate::store::Store;
 
 const DOCKER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+pub(in crate::bake) const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-struct Fake {
-    project: TempDir,
-    cache: TempDir,
-    store: Store,
+pub(in crate::bake) struct Fake {
+    pub(in crate::bake) project: TempDir,
+    pub(in crate::bake) cache: TempDir,
+    pub(in crate::bake) store: Store,
     manifests: BTreeMap<Digest, Vec<u8>>,
     blobs: BTreeMap<Digest, Vec<u8>>,
     interrupt: Interrupt,
@@ -34,7 +34,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn new() -> Self {
+    pub(in crate::bake) fn new() -> Self {
         let cache = tempfile::tempdir().unwrap();
         Self {
             project: tempfile::tempdir().unwrap(),
@@ -47,7 +47,7 @@ impl Fake {
         }
     }
 
-    fn world(&self) -> World<'_> {
+    pub(in crate::bake) fn world(&self) -> World<'_> {
         World {
             project: self.project.path(),
             registry: Some(self),
@@ -61,7 +61,7 @@ impl Fake {
     }
 
     /// Puts an image into the registry: for each layer what it is called, the tar stream, and its compressed bytes.
-    fn serve(&mut self, layers: &[(&str, Vec<u8>, Vec<u8>)]) -> LockedPlatform {
+    pub(in crate::bake) fn serve(&mut self, layers: &[(&str, Vec<u8>, Vec<u8>)]) -> LockedPlatform {
         let config = config(&layers.iter().map(|(_, tar, _)| Digest::of(tar)).collect::<Vec<_>>());
         let manifest = manifest(&config, layers);
         for bytes in layers.iter().map(|(_, _, bytes)| bytes).chain([&config]) {
@@ -71,7 +71,7 @@ impl Fake {
         locked(Digest::of(&manifest), Some(Digest::of(&config)), layers)
     }
 
-    fn asked(&self) -> Vec<Digest> {
+    pub(in crate::bake) fn asked(&self) -> Vec<Digest> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
@@ -128,11 +128,14 @@ fn locked(manifest: Digest, config: Option<Digest>, layers: &[(&str, Vec<u8>, Ve
         user: None,
         product_version: None,
         java_version: None,
+        read_for: None,
+        modules: BTreeSet::new(),
+        there: BTreeMap::new(),
         layer: layers.iter().map(layer).collect(),
     }
 }
 
-fn from() -> From {
+pub(in crate::bake) fn from() -> From {
     "a.example/es:8".parse().unwrap()
 }
 
@@ -210,6 +213,9 @@ fn bytes_are_had_from_what_was_kept_or_from_the_layer_again() {
     assert!(fake.store.size(&Digest::of(b"one")).is_none());
     assert_eq!(text(&base, "/opt/version").as_deref(), Some("8.19.3"));
     assert_eq!(text(&base, "/opt/linked").as_deref(), Some("one"), "from the layer that it is linked to");
+    fake.store.drop_blob(&Digest::of(b"8.19.3")).unwrap();
+    assert_eq!(base.bytes(&path("/opt/big"), 5000).unwrap().unwrap().len(), 5000);
+    assert!(fake.store.size(&Digest::of(b"8.19.3")).is_some(), "what lies beside it comes along");
     assert_eq!(text(&base, "/usr/lib/release").as_deref(), Some("one"));
     assert_eq!(text(&base, "/empty").as_deref(), Some(""));
     for nothing in ["/opt", "/lib", "/none", "/lib/release"] {

@@ -9,10 +9,11 @@ use crate::image::settle::SettleError;
 use crate::name::RecipeName;
 use crate::product::InstallError;
 use crate::store::StoreError;
+use crate::unpack::UnpackError;
 
 /// Why an image could not be built.
 #[derive(Debug, thiserror::Error)]
-#[error("recipe {recipe}{}: {fault}", place(.at))]
+#[error("recipe {recipe}{}: {fault}", comma(.at))]
 pub struct BuildError {
     /// Which recipe.
     pub recipe: RecipeName,
@@ -22,7 +23,7 @@ pub struct BuildError {
     pub fault: BuildFault,
 }
 
-fn place(at: &str) -> String {
+fn comma(at: &str) -> String {
     if at.is_empty() { String::new() } else { format!(", {at}") }
 }
 
@@ -38,6 +39,9 @@ pub enum BuildFault {
     /// An input could not be had or read, or is not what the lock pins.
     #[error(transparent)]
     Input(#[from] Fault),
+    /// An archive was refused.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -70,6 +74,7 @@ impl BuildFault {
                 Some("run `elkbake lock`".to_owned())
             }
             Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
+            Self::Unpack(error) => Some(error.help().to_owned()),
             Self::Jar(error) => error.help(),
             Self::Run(_) => Some(
                 "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \

@@ -14,6 +14,7 @@ use crate::image::moment::Moment;
 use crate::image::oci::{self, Descriptor};
 use crate::parallel;
 use crate::plan::{LayerKind, PlatformPlan, Work};
+use crate::product::PluginFacts;
 
 /// Builds an image, unless it was built before.
 ///
@@ -84,6 +85,8 @@ impl Bench<'_> {
                 layers.push(BuiltLayer { what, descriptor, diff_id, listing });
             }
         }
+        let extends = plugins.iter().any(|plugin: &PluginFacts| !plugin.extends.is_empty());
+        self.together(on, extends, &base).map_err(nowhere)?;
         self.assemble(on, &base, layers, plugins).map_err(nowhere)
     }
 
@@ -92,7 +95,7 @@ impl Bench<'_> {
         on: &PlatformPlan,
         base: &Base<'_>,
         layers: Vec<BuiltLayer>,
-        plugins: Vec<crate::product::PluginFacts>,
+        plugins: Vec<PluginFacts>,
     ) -> Result<Dated, BuildFault> {
         let stated = base.config().map(oci::config).transpose()?.and_then(|config| config.created);
         let stated = stated.and_then(|created| Moment::parse(&created)).unwrap_or(Moment::NONE);

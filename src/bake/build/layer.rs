@@ -1,21 +1,20 @@
 //! One layer: what goes into it, fitted onto what lies below, written once.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::fault::BuildFault;
 use super::order::Bench;
+use super::source::is_for;
 use crate::bake::event::Task;
 use crate::contents::{Contents, Spool};
 use crate::image::below::Below;
 use crate::image::jar;
 use crate::image::layer::{self, Layer, Spec};
 use crate::image::settle::{Wish, settle};
-use crate::lock::Input;
 use crate::name::{ImagePath, Platform};
 use crate::plan::{LayerKind, PlannedLayer};
-use crate::product::{self, Job, PluginFacts};
-use crate::recipe::{Archive, Plugin};
+use crate::product::PluginFacts;
+use crate::recipe::Archive;
 use crate::tree::Tree;
 
 /// What is kept under a layer's input.
@@ -85,11 +84,13 @@ impl Bench<'_> {
             LayerKind::Files => Ok(self.files()),
             LayerKind::Archive(name) => {
                 let is_it = |a: &&Archive| a.name == *name && is_for(&a.platforms, platform);
-                image.archive.iter().find(is_it).map(|_| Batch::default()).ok_or_else(lost)
+                let (tree, contents) = self.unpacked(image.archive.iter().find(is_it).ok_or_else(lost)?, platform)?;
+                Ok(Batch { tree, contents, ..Batch::default() })
             }
             LayerKind::Plugin(name) => {
-                let is_it = |p: &&Plugin| p.name == *name && is_for(&p.platforms, platform);
-                image.plugin.iter().find(is_it).map(|_| Batch::default()).ok_or_else(lost)
+                let installed = self.installed(name, platform, below)?;
+                let (tree, contents, plugin) = (installed.tree, installed.contents, Some(installed.facts));
+                Ok(Batch { tree, contents, plugin, ..Batch::default() })
             }
         }
     }
@@ -104,8 +105,4 @@ impl Bench<'_> {
         }
         Batch { tree: local.tree.clone(), contents, owned: local.owned.clone(), ..Batch::default() }
     }
-}
-
-fn is_for(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
-    only.is_empty() || only.contains(platform)
 }

@@ -1,5 +1,6 @@
 //! The bytes that a plugin or an archive is made from: out of the store, the project or the world.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -39,4 +40,8 @@ impl Bench<'_> {
             BuildFault::Misfit(format!("{} was put into the store and is not there: is its disk failing?", locked.name))
         })
     }
+}
+
+pub(super) fn is_for(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
+    only.is_empty() || only.contains(platform)
 }

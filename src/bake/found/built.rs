@@ -7,7 +7,7 @@ use crate::bake::built::{Built, BuiltImage};
 use crate::bake::found::{Found, Holder};
 use crate::bake::resolve::Fault;
 use crate::digest::Digest;
-use crate::image::oci::{Descriptor, OciError};
+use crate::image::oci::{Descriptor, LONGEST_CONFIG, LONGEST_MANIFEST, OciError};
 use crate::name::Platform;
 use crate::store::Store;
 
@@ -38,8 +38,12 @@ impl Documents for InStore<'_> {
         self.name.to_owned()
     }
 
-    fn bytes(&self, at: &Descriptor, limit: u64) -> Result<Vec<u8>, Fault> {
-        self.store.bytes(&at.digest, limit)?.ok_or_else(|| self.missing(&at.digest))
+    fn document(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        self.store.bytes(&at.digest, LONGEST_MANIFEST)?.ok_or_else(|| self.missing(&at.digest))
+    }
+
+    fn config(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        self.store.bytes(&at.digest, LONGEST_CONFIG)?.ok_or_else(|| self.missing(&at.digest))
     }
 
     fn wrong(&self, at: &Descriptor, error: OciError) -> Fault {

@@ -175,3 +175,82 @@ fn member(entry: &mut impl Read) -> io::Result<Descriptor> {
     };
     Ok(Descriptor { digest, size, media_type: format!("{LAYER_TAR}{suffix}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn open(bytes: &[u8]) -> Result<Found, Fault> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        DockerArchive::open(file.path(), "docker-archive:a.tar".to_owned())?.find(None)
+    }
+
+    fn tar(entries: &[(u8, &str, &[u8])]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (kind, name, bytes) in entries {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(tar::EntryType::new(*kind));
+            header.set_size(if *kind == b'2' { 0 } else { bytes.len() as u64 });
+            if *kind == b'2' {
+                tar.append_link(&mut header, name, std::str::from_utf8(bytes).unwrap()).unwrap();
+            } else {
+                tar.append_data(&mut header, name, *bytes).unwrap();
+            }
+        }
+        tar.into_inner().unwrap()
+    }
+
+    fn config(layers: usize) -> Vec<u8> {
+        let diff_ids = vec![crate::digest::Digest::of(b"layer"); layers];
+        let config = serde_json::json!({ "architecture": "amd64", "os": "linux", "rootfs": { "diff_ids": diff_ids } });
+        config.to_string().into_bytes()
+    }
+
+    #[test]
+    fn layers_are_found_by_name_and_through_links() {
+        let manifest = br#"[{"Config":"c.json","Layers":["a/layer.tar","b/layer.tar"]}]"#;
+        let entries: [(u8, &str, &[u8]); 4] = [
+            (b'2', "b/layer.tar", b"../a/layer.tar"),
+            (b'0', "a/layer.tar", b"layer"),
+            (b'0', "c.json", &config(2)),
+            (b'0', "manifest.json", manifest),
+        ];
+        let image = open(&tar(&entries)).unwrap().images.remove(0);
+        assert_eq!(image.layers[0].descriptor, image.layers[1].descriptor);
+        assert_eq!(image.layers[0].descriptor.size, 5);
+    }
+
+    #[test]
+    fn what_is_missing_twice_or_does_not_fit_is_told() {
+        let manifest = br#"[{"Config":"c.json","Layers":["l.tar"]}]"#;
+        let all: [(u8, &str, &[u8]); 3] =
+            [(b'0', "l.tar", b"layer"), (b'0', "c.json", &config(1)), (b'0', "manifest.json", manifest)];
+        open(&tar(&all)).unwrap();
+        for (missing, why) in [(0, "no `l.tar`"), (1, "no `c.json`"), (2, "no `manifest.json`")] {
+            let some: Vec<_> = all.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, one)| *one).collect();
+            let error = open(&tar(&some)).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        let error = open(&tar(&[all[0], all[0]])).unwrap_err().to_string();
+        assert!(error.contains("two entries `l.tar`"), "{error}");
+        let wrong = config(3);
+        let error = open(&tar(&[all[0], (b'0', "c.json", &wrong), all[2]])).unwrap_err().to_string();
+        assert!(error.contains("1 layers, its configuration 3"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(bytes: Vec<u8>, at in 0..2000_usize, byte: u8) {
+            let _ = open(&bytes);
+            let config = config(1);
+            let manifest = br#"[{"Config":"c.json","Layers":["l.tar"]}]"#;
+            let mut right =
+                tar(&[(b'0', "l.tar", b"layer"), (b'0', "c.json", &config), (b'0', "manifest.json", manifest)]);
+            right[at] = byte;
+            let _ = open(&right);
+        }
+    }
+}

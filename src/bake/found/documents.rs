@@ -17,8 +17,11 @@ pub(super) trait Documents {
     /// How people call the whole.
     fn subject(&self) -> String;
 
-    /// All bytes of a document, verified.
-    fn bytes(&self, at: &Descriptor, limit: u64) -> Result<Vec<u8>, Fault>;
+    /// All bytes of a manifest or an index, verified.
+    fn document(&self, at: &Descriptor) -> Result<Vec<u8>, Fault>;
+
+    /// All bytes of a configuration, verified.
+    fn config(&self, at: &Descriptor) -> Result<Vec<u8>, Fault>;
 
     /// What it means that a document is wrong.
     fn wrong(&self, at: &Descriptor, error: OciError) -> Fault;
@@ -44,7 +47,7 @@ struct Search<'d> {
 
 impl Search<'_> {
     fn add(&mut self, at: &Descriptor, depth: usize) -> Result<(), Fault> {
-        let bytes = self.from.bytes(at, oci::LONGEST_MANIFEST)?;
+        let bytes = self.from.document(at)?;
         let index = match oci::document(&at.media_type, &bytes).map_err(|error| self.from.wrong(at, error))? {
             Document::Manifest(manifest) => return self.add_image(at, &manifest),
             Document::Index(index) => index,
@@ -72,7 +75,7 @@ impl Search<'_> {
         if self.images.len() + self.others.len() == MOST_IMAGES {
             return Err(self.maze());
         }
-        let bytes = self.from.bytes(&manifest.config, oci::LONGEST_CONFIG)?;
+        let bytes = self.from.config(&manifest.config)?;
         let config = oci::config(&bytes).map_err(|error| self.from.wrong(&manifest.config, error))?;
         if !self.wants(&config.platform()) {
             self.others.push(config.platform());

@@ -52,16 +52,6 @@ impl Layout {
         }
     }
 
-    fn blob(&self, digest: &Digest) -> PathBuf {
-        self.path.join("blobs/sha256").join(digest.hex())
-    }
-}
-
-impl Documents for Layout {
-    fn subject(&self) -> String {
-        self.shown.clone()
-    }
-
     fn bytes(&self, at: &Descriptor, limit: u64) -> Result<Vec<u8>, Fault> {
         let path = self.blob(&at.digest);
         let bytes = small(&path, limit)?;
@@ -72,6 +62,24 @@ impl Documents for Layout {
                 message: Mismatch::Digest { expected: at.digest, got }.to_string(),
             }),
         }
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs/sha256").join(digest.hex())
+    }
+}
+
+impl Documents for Layout {
+    fn subject(&self) -> String {
+        self.shown.clone()
+    }
+
+    fn document(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        self.bytes(at, oci::LONGEST_MANIFEST)
+    }
+
+    fn config(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        self.bytes(at, oci::LONGEST_CONFIG)
     }
 
     fn wrong(&self, at: &Descriptor, error: OciError) -> Fault {

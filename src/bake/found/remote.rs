@@ -49,20 +49,21 @@ impl Documents for Remote<'_> {
         self.reference.to_string()
     }
 
-    fn bytes(&self, at: &Descriptor, limit: u64) -> Result<Vec<u8>, Fault> {
-        // Registries keep manifests apart from all other blobs.
-        if limit == oci::LONGEST_MANIFEST {
-            let raw = self.registry.manifest(&self.reference.at(at.digest), self.tell)?;
-            return match Digest::of(&raw.bytes) {
-                got if got == at.digest => Ok(raw.bytes),
-                got => {
-                    let message = Mismatch::Digest { expected: at.digest, got }.to_string();
-                    Err(Fault::Wrong { subject: self.reference.to_string(), message })
-                }
-            };
+    fn document(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        let raw = self.registry.manifest(&self.reference.at(at.digest), self.tell)?;
+        match Digest::of(&raw.bytes) {
+            got if got == at.digest => Ok(raw.bytes),
+            got => {
+                let message = Mismatch::Digest { expected: at.digest, got }.to_string();
+                Err(Fault::Wrong { subject: self.reference.to_string(), message })
+            }
         }
-        if at.size > limit {
-            return Err(self.wrong(at, OciError::TooLong { kind: "OCI configuration", size: at.size, limit }));
+    }
+
+    fn config(&self, at: &Descriptor) -> Result<Vec<u8>, Fault> {
+        let (size, limit) = (at.size, oci::LONGEST_CONFIG);
+        if size > limit {
+            return Err(self.wrong(at, OciError::TooLong { kind: "OCI configuration", size, limit }));
         }
         if let Some(bytes) = self.store.bytes(&at.digest, limit)? {
             return Ok(bytes);

@@ -1,6 +1,6 @@
 //! From an index to the images of some platforms, wherever the documents are kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::Fault;
 use crate::digest::Digest;
@@ -148,6 +148,9 @@ pub(super) fn facts(
         user: config.user.clone(),
         product_version: config.product_version().map(|version| version.to_string()),
         java_version: config.java_version().map(str::to_owned),
+        read_for: None,
+        modules: BTreeSet::new(),
+        there: BTreeMap::new(),
         layer,
     }
 }

@@ -1,6 +1,6 @@
 //! A base that is a root file system, one tarball of the project.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -36,6 +36,9 @@ pub(super) fn resolve(
         user: None,
         product_version: None,
         java_version: None,
+        read_for: None,
+        modules: BTreeSet::new(),
+        there: BTreeMap::new(),
         layer: vec![LockedLayer { digest, size, media_type: media_type.clone() }],
     });
     Ok((digest, locked.collect()))

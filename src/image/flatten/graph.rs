@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::image::scan::head::Head;
+use crate::image::scan::Head;
 use crate::tree::{Mode, Owner};
 
 /// More entries than any image has.

@@ -1,6 +1,6 @@
 //! What stands before the bytes of an entry: a USTAR header, and PAX records for what does not fit in it.
 
-use crate::image::scan::head::Head;
+use crate::image::scan::Head;
 
 pub(super) const BLOCK: usize = 512;
 

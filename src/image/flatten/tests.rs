@@ -17,6 +17,28 @@ impl Packed for Layer {
     }
 }
 
+/// A layer that is another than it says.
+struct Lying(Layer);
+impl Packed for Lying {
+    fn diff_id(&self) -> Digest {
+        Digest::of(b"another")
+    }
+    fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        self.0.open()
+    }
+}
+
+/// A disk without room.
+struct Full;
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// One entry: kind, name, and content or target.
 type Line<'l> = (u8, &'l str, &'l str);
 
@@ -175,27 +197,9 @@ fn a_layer_that_does_not_fit_or_is_another_is_refused_by_its_number() {
     assert!(why.contains("hard link to `nowhere`"), "{why}");
     let (_, why) = refused(&[layer(&[(b'2', "a", "b"), (b'2', "b", "a"), (b'0', "a/x", "")])]);
     assert!(why.contains("too many links"), "{why}");
-    struct Lying(Layer);
-    impl Packed for Lying {
-        fn diff_id(&self) -> Digest {
-            Digest::of(b"another")
-        }
-        fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
-            self.0.open()
-        }
-    }
     let lying = Lying(layer(&[(b'0', "a", "")]));
     let error = flatten(&[&lying], &mut Vec::new()).unwrap_err();
     assert!(matches!(error, FlattenError::Layer { source: ScanError::DiffId { .. }, .. }), "{error}");
-    struct Full;
-    impl Write for Full {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
     let error = flatten(&[&layer(&[(b'0', "a", "")])], &mut Full).unwrap_err();
     assert!(matches!(error, FlattenError::Write(_)), "{error}");
 }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use super::error::ScanError;
 use super::head::Head;
 use super::place::{Place, link_target, place};
 use super::refusal::Refusal;
-use super::{ScanError, Wanted};
 use crate::contents::{Contents, Spool};
 use crate::digest::Hasher;
 use crate::image::listing::{Listing, Special};
 use crate::name::ImagePath;
 use crate::tree::{Entry, Node};
+
+/// Which files' bytes are wanted, by path and size.
+pub type Wanted<'a> = &'a (dyn Fn(&ImagePath, u64) -> bool + Sync);
 
 /// More entries than any image has.
 const MOST_ENTRIES: u64 = 2_000_000;

@@ -5,13 +5,13 @@
 
 use std::io::{self, Read};
 
-use super::ScanError;
+use super::error::ScanError;
 use super::head::{BLOCK, Extension, Head, LONGEST_EXTENSION, extension_size};
 use super::refusal::Refusal;
 use super::stream::Stream;
 
 /// The entries of a tar stream.
-pub(in crate::image) struct Entries<R> {
+pub(super) struct Entries<R> {
     stream: Stream<R>,
     /// What is left of the bytes of the entry that was given last, and of what fills its last block.
     rest: u64,
@@ -20,12 +20,12 @@ pub(in crate::image) struct Entries<R> {
 }
 
 impl<R: Read> Entries<R> {
-    pub(in crate::image) fn new(stream: Stream<R>) -> Self {
+    pub(super) fn new(stream: Stream<R>) -> Self {
         Self { stream, rest: 0, padding: 0, buffer: vec![0; 64 << 10] }
     }
 
     /// The next entry, its bytes still to come; `None` at the end, when all of the stream has passed.
-    pub(in crate::image) fn next(&mut self) -> Result<Option<Head>, ScanError> {
+    pub(super) fn next(&mut self) -> Result<Option<Head>, ScanError> {
         let mut said = Extension::default();
         let mut extended = false;
         loop {
@@ -98,7 +98,7 @@ impl<R: Read> Entries<R> {
         }
     }
 
-    pub(in crate::image) fn into_stream(self) -> Stream<R> {
+    pub(super) fn into_stream(self) -> Stream<R> {
         self.stream
     }
 }

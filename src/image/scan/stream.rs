@@ -5,21 +5,21 @@ use std::io::{self, Read};
 use crate::digest::{Digest, Hasher};
 
 /// Unpacked, no image is larger: a stream that goes on behind this is a bomb.
-pub(in crate::image) const LONGEST: u64 = 256 << 30;
+pub(super) const LONGEST: u64 = 256 << 30;
 
 /// What all of a tar stream passes through.
-pub(in crate::image) struct Stream<R> {
+pub(super) struct Stream<R> {
     inner: R,
     hasher: Hasher,
 }
 
 impl<R: Read> Stream<R> {
-    pub(in crate::image) fn new(inner: R) -> Self {
+    pub(super) fn new(inner: R) -> Self {
         Self { inner, hasher: Hasher::default() }
     }
 
     /// Fills a buffer, as far as there are bytes.
-    pub(in crate::image) fn fill(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn fill(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while filled < into.len() {
             match self.read(&mut into[filled..]) {
@@ -33,7 +33,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// What has passed, and what it passed from.
-    pub(in crate::image) fn finish(self) -> ((Digest, u64), R) {
+    pub(super) fn finish(self) -> ((Digest, u64), R) {
         (self.hasher.finish(), self.inner)
     }
 }

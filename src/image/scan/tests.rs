@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::fixture::{Tarball, gzip, xz, zstd};
 use super::*;
 use crate::digest::Verifying;
+use crate::name::ImagePath;
 
 fn read(bytes: &[u8], what: &Scan<'_>) -> Result<Scanned, ScanError> {
     let verifying = Verifying::new(bytes, Digest::of(bytes), Some(bytes.len() as u64));

