@@ -10,6 +10,9 @@ pub(super) struct YamlError {
     pub(super) what: String,
 }
 
+/// What YAML takes for white space; Unicode has more of it.
+pub(super) const WHITE: [char; 2] = [' ', '\t'];
+
 /// A line that is not blank.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'t> {
@@ -30,12 +33,15 @@ impl Line<'_> {
 pub(super) struct Lines<'t> {
     raw: Vec<&'t str>,
     at: usize,
+    /// Whether the last line ends as a line does.
+    ends: bool,
     /// What is left of the line that is read next, where a part of it is read already.
     rest: Option<Line<'t>>,
 }
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Result<Self, YamlError> {
+        let ends = text.ends_with('\n');
         let text = text.strip_suffix('\n').unwrap_or(text);
         // Three dots end a document, behind a text that ends with blank lines for example.
         let raw: Vec<_> = text.strip_suffix("\n...").unwrap_or(text).split('\n').collect();
@@ -43,7 +49,7 @@ impl<'t> Lines<'t> {
         let odd = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
         match raw.iter().position(|line| line.contains(odd)) {
             Some(i) => Err(YamlError { line: i + 1, what: "it holds a control character".to_owned() }),
-            None => Ok(Self { raw, at: 0, rest: None }),
+            None => Ok(Self { raw, at: 0, ends, rest: None }),
         }
     }
 
@@ -83,6 +89,11 @@ impl<'t> Lines<'t> {
         blank
     }
 
+    /// Whether all is read, and the last line had no end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.at >= self.raw.len() && !self.ends
+    }
+
     /// The number of the line that was read last.
     pub(super) fn number(&self) -> usize {
         self.at.max(1)
@@ -95,5 +106,5 @@ impl<'t> Lines<'t> {
 }
 
 pub(super) fn is_blank(line: &str) -> bool {
-    line.bytes().all(|c| c == b' ' || c == b'\t')
+    line.chars().all(|c| WHITE.contains(&c))
 }

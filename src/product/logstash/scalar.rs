@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::lines::{Lines, YamlError, is_blank};
+use super::lines::{Lines, WHITE, YamlError, is_blank};
 
 /// What begins something else than a plain text.
 const INDICATORS: &str = ",[]{}#&*!|>'\"%@`";
@@ -15,7 +15,7 @@ pub(super) fn key(text: &str) -> Result<Option<(String, &str)>, String> {
         let mut parts = Quoted::new(quote);
         let Some(rest) = parts.take(&text[1..])? else { return Ok(None) };
         let rest = rest.strip_prefix(':').filter(|rest| after_colon(rest));
-        return Ok(rest.map(|rest| (parts.text, rest.trim_start())));
+        return Ok(rest.map(|rest| (parts.text, rest.trim_start_matches(WHITE))));
     }
     if text == "?" || text.starts_with("? ") {
         return Err("keys that are no texts are not read here".to_owned());
@@ -24,7 +24,9 @@ pub(super) fn key(text: &str) -> Result<Option<(String, &str)>, String> {
         return Ok(None);
     }
     let colon = text.match_indices(':').find(|(at, _)| after_colon(&text[at + 1..]));
-    Ok(colon.filter(|(at, _)| *at > 0).map(|(at, _)| (text[..at].trim_end().to_owned(), text[at + 1..].trim_start())))
+    Ok(colon
+        .filter(|(at, _)| *at > 0)
+        .map(|(at, _)| (text[..at].trim_end_matches(WHITE).to_owned(), text[at + 1..].trim_start_matches(WHITE))))
 }
 
 /// A text without quotes; it goes on in lines that are further to the right than `indent`.
@@ -34,7 +36,7 @@ pub(super) fn plain(first: &str, indent: isize, lines: &mut Lines<'_>) -> Result
         () if text.starts_with('#') || text.contains(" #") => Err(YamlError { line, what: said("`#`") }),
         () => Ok(()),
     };
-    let first = first.trim_end();
+    let first = first.trim_end_matches(WHITE);
     let is_sign = |sign: char| first.strip_prefix(sign).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     if first.starts_with(|c| INDICATORS.contains(c)) || is_sign('-') || is_sign('?') || is_sign(':') {
         let what = format!("nothing here begins with `{}`", first.chars().take(1).collect::<String>());
@@ -46,7 +48,7 @@ pub(super) fn plain(first: &str, indent: isize, lines: &mut Lines<'_>) -> Result
         let blank = lines.skip_blank();
         let Some((_, line)) = lines.raw().filter(|(column, _)| column.cast_signed() > indent) else { return Ok(text) };
         lines.advance();
-        let line = line.trim_matches([' ', '\t']);
+        let line = line.trim_matches(WHITE);
         check(line, lines.number())?;
         fold(&mut text, blank);
         text.push_str(line);
@@ -82,7 +84,7 @@ pub(super) fn quoted(first: &str, indent: isize, lines: &mut Lines<'_>) -> Resul
             return Err(YamlError { line: at, what: "the closing quote is missing".to_owned() });
         };
         lines.advance();
-        line = next.trim_start_matches([' ', '\t']);
+        line = next.trim_start_matches(WHITE);
     }
 }
 
@@ -121,7 +123,7 @@ impl Quoted {
                 },
                 _ => self.text.push(c),
             }
-            if !matches!(c, ' ' | '\t') {
+            if !WHITE.contains(&c) {
                 self.solid = self.text.len();
             }
         }
@@ -173,7 +175,7 @@ fn code(chars: &mut std::str::Chars<'_>, length: usize) -> Result<char, String> 
 pub(super) fn block(header: &str, indent: isize, lines: &mut Lines<'_>) -> Result<String, YamlError> {
     let wrong = |what: &str| YamlError { line: lines.number(), what: what.to_owned() };
     let (mut step, mut chomp) = (None, None);
-    for sign in header.trim_end().chars().skip(1) {
+    for sign in header.trim_end_matches(WHITE).chars().skip(1) {
         match sign {
             '1'..='9' if step.is_none() => step = sign.to_digit(10),
             '+' | '-' if chomp.is_none() => chomp = Some(sign),
@@ -197,7 +199,7 @@ pub(super) fn block(header: &str, indent: isize, lines: &mut Lines<'_>) -> Resul
             break;
         }
         let content = &line[column..];
-        let is_solid = !content.starts_with([' ', '\t']);
+        let is_solid = !content.starts_with(WHITE);
         if !is_first {
             match (flows && last_was_solid && is_solid, pending.is_empty()) {
                 (true, true) => text.push(' '),
@@ -210,13 +212,12 @@ pub(super) fn block(header: &str, indent: isize, lines: &mut Lines<'_>) -> Resul
         (last_was_solid, is_first) = (is_solid, false);
         lines.advance();
     }
-    match chomp {
-        Some('-') => {}
-        Some(_) => {
-            text.push_str(if is_first { "" } else { "\n" });
-            text.push_str(&pending);
-        }
-        None => text.push_str(if is_first { "" } else { "\n" }),
+    // A text that the document ends in without a line break has none either.
+    if chomp != Some('-') && !is_first && !lines.is_cut() {
+        text.push('\n');
+    }
+    if chomp == Some('+') {
+        text.push_str(&pending);
     }
     Ok(text)
 }

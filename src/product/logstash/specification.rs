@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::version::{Requirement, Version};
+use super::version::{Requirement, Version, is_relation};
 use super::yaml::{self, Node, Value};
 
 /// What a gem says of itself.
@@ -264,21 +264,24 @@ fn requirement(node: &Node) -> Result<Requirement, String> {
     let condition = |node: &Node| {
         let Value::List(pair) = &node.value else { return Err("a condition is no pair".to_owned()) };
         let [relation, wanted] = &pair[..] else { return Err("a condition is no pair".to_owned()) };
-        let relation = text(relation).ok_or("a condition has no relation")?;
+        let relation = text(relation).filter(|text| is_relation(text)).ok_or("a condition has no known relation")?;
         Ok(format!("{relation} {}", version(wanted)?))
     };
+    if map.get("requirements").is_none() {
+        return Err("it has no conditions".to_owned());
+    }
     let conditions: Vec<_> = map.items("requirements")?.map(condition).collect::<Result<_, _>>()?;
-    Requirement::parse(conditions.iter().map(String::as_str))
-        .ok_or_else(|| "a condition has no known relation".to_owned())
+    Requirement::parse(conditions.iter().map(String::as_str)).ok_or_else(|| "a condition cannot be read".to_owned())
 }
 
 fn dependency(node: &Node) -> Result<Dependency, String> {
     let map = Fields::of(node, "Gem::Dependency").map_err(|what| format!("`dependencies`: {what}"))?;
     let name = gem_name(&map.text("name")?.unwrap_or_default()).map_err(|what| format!("`dependencies`: {what}"))?;
     // Gems of before 2011 have the second name only, later ones both.
-    let key = if map.get("requirement").is_some() { "requirement" } else { "version_requirements" };
+    let wanted = map.get("requirement").or_else(|| map.get("version_requirements"));
+    let wanted = wanted.ok_or_else(|| "it has no conditions".to_owned()).and_then(requirement);
     Ok(Dependency {
-        requirement: map.requirement(key).map_err(|what| format!("the gem `{name}` that it needs: {what}"))?,
+        requirement: wanted.map_err(|what| format!("the gem `{name}` that it needs: {what}"))?,
         is_for_development: match map.text("type")?.as_deref() {
             None | Some(":runtime") => false,
             Some(":development") => true,

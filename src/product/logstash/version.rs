@@ -268,6 +268,12 @@ fn holds(relation: Relation, version: &Version, wanted: &Version) -> bool {
     }
 }
 
+/// Whether a text is a sign such as `>=`, and nothing more.
+#[must_use]
+pub(super) fn is_relation(text: &str) -> bool {
+    RELATIONS.iter().any(|(sign, _)| *sign == text)
+}
+
 /// Ruby's white space around a text.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::lines::{Line, Lines, YamlError};
+use super::lines::{Line, Lines, WHITE, YamlError};
 use super::scalar;
 
 /// A value with its tag, if it has one.
@@ -45,7 +45,7 @@ pub(super) fn read(text: &str) -> Result<Rc<Node>, YamlError> {
     let node = match first.strip_prefix("---") {
         Some(rest) if rest.is_empty() || rest.starts_with(' ') => {
             reader.lines.advance();
-            reader.value(rest.trim(), Home { indent: -1, list_beside: true })?
+            reader.value(rest, Home { indent: -1, list_beside: true })?
         }
         _ => reader.block(-1)?,
     };
@@ -139,16 +139,16 @@ impl<'t> Reader<'t> {
     fn value(&mut self, text: &'t str, home: Home) -> Result<Rc<Node>, YamlError> {
         let at = self.lines.number();
         let wrong = |what: &str| YamlError { line: at, what: what.to_owned() };
-        let (mut tag, mut anchor, mut rest) = (None, None, text.trim_start());
+        let (mut tag, mut anchor, mut rest) = (None, None, text.trim_start_matches(WHITE));
         while let Some(sign @ ('!' | '&')) = rest.chars().next() {
             let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
             let place = if sign == '!' { &mut tag } else { &mut anchor };
             if place.replace(word.trim_start_matches('&').to_owned()).is_some() {
                 return Err(wrong("it has two tags or two anchors"));
             }
-            rest = after.trim_start();
+            rest = after.trim_start_matches(WHITE);
         }
-        if let Some(name) = rest.trim_end().strip_prefix('*') {
+        if let Some(name) = rest.trim_end_matches(WHITE).strip_prefix('*') {
             if tag.is_some() || anchor.is_some() {
                 return Err(wrong("what points elsewhere has no tag or anchor"));
             }
@@ -158,8 +158,8 @@ impl<'t> Reader<'t> {
             None => self.below(home)?,
             Some('|' | '>') => node(Value::Text(scalar::block(rest, home.indent, &mut self.lines)?)),
             Some('"' | '\'') => node(Value::Text(scalar::quoted(rest, home.indent, &mut self.lines)?)),
-            _ if rest.trim_end() == "[]" => node(Value::List(Vec::new())),
-            _ if rest.trim_end() == "{}" => node(Value::Map(Vec::new())),
+            _ if rest.trim_end_matches(WHITE) == "[]" => node(Value::List(Vec::new())),
+            _ if rest.trim_end_matches(WHITE) == "{}" => node(Value::Map(Vec::new())),
             _ => match scalar::plain(rest, home.indent, &mut self.lines)? {
                 text if matches!(text.as_str(), "~" | "null" | "Null" | "NULL") => node(Value::Null),
                 text => node(Value::Text(text)),
@@ -215,7 +215,8 @@ fn tagged(tag: String, node: &Node) -> Result<Rc<Node>, String> {
         ("!!null", Value::Null | Value::Text(_)) => Value::Null,
         (_, value) => value.clone(),
     };
-    let is_object = tag.starts_with("!ruby/object:");
+    let is_name = |name: &str| name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b':');
+    let is_object = tag.strip_prefix("!ruby/object:").is_some_and(is_name);
     if !is_object && !matches!(tag.as_str(), "!" | "!str" | "!!str" | "!binary" | "!!binary" | "!!null") {
         return Err(format!("nobody knows the tag `{tag}` here"));
     }
