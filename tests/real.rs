@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod engine;
+pub mod filebeat;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
