@@ -5,6 +5,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod base_in_registry;
 pub mod engine;
 pub mod filebeat;
 pub mod logstash;
