@@ -11,5 +11,6 @@ pub mod interrupt;
 mod known;
 pub mod output;
 pub mod port;
+pub mod rebuild;
 pub mod resolve;
 pub mod survey;

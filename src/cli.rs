@@ -24,6 +24,7 @@ mod store;
 mod subject;
 mod surroundings;
 mod ui;
+mod verify;
 mod workspace;
 mod world;
 
@@ -64,6 +65,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
+        Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

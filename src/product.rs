@@ -14,12 +14,15 @@ mod environment;
 mod examples;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod fluent_bit_files;
 mod heap;
 pub mod identity;
 pub mod install;
 pub(crate) mod java_properties;
 pub mod kibana;
+mod kibana_files;
 pub mod logstash;
+mod logstash_files;
 mod password;
 mod plugin;
 mod removed;
@@ -29,6 +32,7 @@ mod runtime;
 pub(crate) mod script;
 pub(crate) mod secret;
 pub(crate) mod settings;
+mod settings_files;
 pub mod subject;
 pub(crate) mod yaml;
 
@@ -62,6 +66,10 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     removed::check(&scene, image, &mut found);
     baked::check(&scene, image, &mut found);
     elasticsearch_files::check(&scene, image, &mut found);
+    settings_files::check(&scene, image, &mut found);
+    kibana_files::check(&scene, image, &mut found);
+    logstash_files::check(&scene, image, &mut found);
+    fluent_bit_files::check(&scene, image, &mut found);
     Ok(found.finish())
 }
 

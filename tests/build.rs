@@ -1,6 +1,8 @@
 //! `elkbake build`, as a user sees it: what is in the image, what is not done twice, and what is refused.
 
+mod bases;
 mod layers;
+mod products;
 
 use serde_json::json;
 

@@ -32,4 +32,5 @@ mod reproducible;
 mod schema;
 mod store;
 mod store_crash;
+mod verify;
 mod wire;

@@ -8,6 +8,7 @@ pub mod aws;
 pub mod base_in_registry;
 pub mod engine;
 pub mod filebeat;
+pub mod jar;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;

@@ -170,14 +170,18 @@ impl<'w> Base<'w> {
         Ok(Arc::clone(view.insert(Arc::new(stack))))
     }
 
-    /// Reads the layer again that holds a file, with all that is of interest in it.
-    fn read_again(&self, layer: usize, digest: Digest) -> Result<(), Fault> {
+    /// Reads the layer again that holds a file, with all that is of interest in it, and what lies beside the file: who
+    /// asks for one jar of a folder asks for the next one too.
+    fn read_again(&self, layer: usize, file: &ImagePath, digest: Digest, limit: u64) -> Result<(), Fault> {
         let Some(held) = self.layers.get(layer) else { return Ok(()) };
         let listing = read::kept_listing(held, &self.world)?.unwrap_or_default();
         let is_it = |node: &Node| matches!(node, Node::File { digest: there, .. } if *there == digest);
         let places: BTreeSet<_> =
             listing.tree.iter().filter(|(_, entry)| is_it(&entry.node)).map(|(path, _)| path).collect();
-        let wanted = |path: &ImagePath, size: u64| places.contains(path) || (self.interest)(path, size);
+        let folder = file.parent();
+        let beside = |path: &ImagePath, size: u64| size <= limit && path.parent() == folder;
+        let wanted =
+            |path: &ImagePath, size: u64| places.contains(path) || (self.interest)(path, size) || beside(path, size);
         read::read(held, Some(held.layer.diff_id), &wanted, &self.world).map(drop)
     }
 }
@@ -217,7 +221,7 @@ impl Below for Base<'_> {
         if let Some(bytes) = get()? {
             return Ok(Some(bytes));
         }
-        self.read_again(layer, *digest)?;
+        self.read_again(layer, path, *digest, limit)?;
         let lost = || Fault::wrong(path, "its bytes were read and are not in the store");
         Ok(Some(get()?.ok_or_else(lost)?))
     }

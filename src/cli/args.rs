@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, inspect, lock, plan, schema, shell, store};
+use super::{build, check, diff, inspect, lock, plan, schema, shell, store, verify};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -39,6 +39,7 @@ pub(super) enum Command {
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
+    Verify(verify::VerifyArgs),
     Schema(schema::SchemaArgs),
     Store(store::StoreArgs),
     Completions(shell::CompletionsArgs),

@@ -4,7 +4,7 @@
 //! and end. Workers compress blocks, and one thread writes them in their order. The channels between them are bounded,
 //! so that memory does not grow with the stream, and whoever fails stops the others.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -72,6 +72,20 @@ pub fn compress<E>(
             Err(_) => Err(io::Error::other("the thread that writes compressed bytes has failed")),
         }
     })
+}
+
+/// Compresses all that a reader has.
+///
+/// # Errors
+/// The reader's own, that of `advance`, or that of `to`, as they are.
+pub fn compress_from(
+    how: Compression,
+    threads: usize,
+    from: &mut dyn Read,
+    to: &mut (dyn Write + Send),
+    advance: Advance<'_>,
+) -> io::Result<Plain> {
+    compress(how, threads, to, advance, |blocks| io::copy(from, blocks).map(drop))?
 }
 
 /// One block on its way to a worker.
@@ -182,4 +196,139 @@ fn write(how: Compression, ordered: &Receiver<Receiver<io::Result<Made>>>, to: &
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOTH: [Compression; 2] = [Compression::Gzip, Compression::Zstd];
+
+    /// Some blocks and a bit, half noise and half text.
+    fn bytes(how: Compression) -> Vec<u8> {
+        let len = if how == Compression::Gzip { 3 * gzip::BLOCK + 1000 } else { zstd::BLOCK + 1000 };
+        let mut state = 3_u64;
+        let next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            if state & (1 << 40) == 0 { state.to_le_bytes() } else { *b"the same" }
+        };
+        let some: Vec<u8> = std::iter::repeat_with(next).take(40_000).flatten().collect();
+        some.into_iter().cycle().take(len).collect()
+    }
+
+    fn plain(how: Compression, made: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::new();
+        match how {
+            Compression::Gzip => flate2::read::GzDecoder::new(made).read_to_end(&mut plain).unwrap(),
+            Compression::Zstd => ::zstd::Decoder::new(made).unwrap().read_to_end(&mut plain).unwrap(),
+        };
+        plain
+    }
+
+    /// Feeds in writes of the given sizes, one after the other, over and over.
+    fn squeeze(how: Compression, threads: usize, bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
+        let mut made = Vec::new();
+        let mut sizes = sizes.iter().cycle();
+        let plain = compress(how, threads, &mut made, &|_| Ok(()), |to| {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+                to.write_all(now)?;
+                rest = later;
+            }
+            io::Result::Ok(())
+        });
+        assert_eq!(plain.unwrap().unwrap(), Plain { digest: Digest::of(bytes), size: bytes.len() as u64 });
+        made
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3))]
+        #[test]
+        fn neither_threads_nor_sizes_of_writes_show(sizes in prop::collection::vec(1..900_000_usize, 1..9)) {
+            for how in BOTH {
+                let bytes = bytes(how);
+                let made = squeeze(how, 1, &bytes, &[bytes.len()]);
+                prop_assert_eq!(&plain(how, &made), &bytes);
+                for threads in [2, 5] {
+                    prop_assert!(squeeze(how, threads, &bytes, &sizes) == made);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_and_whole_blocks_are_streams_too() {
+        for how in BOTH {
+            let bytes = bytes(how);
+            for len in [0, 1, bytes.len() - 1000] {
+                assert_eq!(plain(how, &squeeze(how, 2, &bytes[..len], &[70_000])), &bytes[..len]);
+            }
+        }
+    }
+
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or_else(|| io::Error::other("disk full"))?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Endless<'b>(&'b [u8], usize);
+
+    impl Read for Endless<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let n = (&self.0[self.1..]).read(into)?;
+            self.1 = (self.1 + n) % self.0.len();
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn whoever_fails_ends_it_for_all() {
+        for (how, threads) in BOTH.into_iter().flat_map(|how| [(how, 1), (how, 3)]) {
+            // The streams have no end, so that these tests have none either unless the failure is heard.
+            let some = bytes(how);
+            let endless = || Endless(&some, 0);
+            let to_full = compress_from(how, threads, &mut endless(), &mut Full(20_000), &|_| Ok(()));
+            assert_eq!(to_full.unwrap_err().to_string(), "disk full");
+            let told = std::sync::atomic::AtomicU64::new(0);
+            let stop = |n| match told.fetch_add(n, std::sync::atomic::Ordering::Relaxed) {
+                0..4_000_000 => Ok(()),
+                _ => Err(io::Error::other("enough")),
+            };
+            let stopped = compress_from(how, threads, &mut endless(), &mut io::sink(), &stop);
+            assert_eq!(stopped.unwrap_err().to_string(), "enough");
+            let mut made = Vec::new();
+            let fed = compress(how, threads, &mut made, &|_| Ok(()), |to| {
+                to.write_all(&some).unwrap();
+                Err("no more")
+            });
+            assert_eq!(fed.unwrap().unwrap_err(), "no more");
+        }
+    }
+
+    #[test]
+    fn all_bytes_are_told() {
+        for how in BOTH {
+            let bytes = bytes(how);
+            let told = std::sync::atomic::AtomicU64::new(0);
+            let add = |n| {
+                told.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
+                Ok(())
+            };
+            compress_from(how, 2, &mut &bytes[..], &mut io::sink(), &add).unwrap();
+            assert_eq!(told.into_inner(), bytes.len() as u64);
+        }
+    }
 }

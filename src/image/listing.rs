@@ -3,6 +3,7 @@
 //! Kept in the store for each layer that was read or written, as lines of text: whoever asks what an image holds does
 //! not unpack it again.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -111,7 +112,7 @@ impl Listing {
         let node = match kind {
             "d" => Node::Folder,
             "f" => Node::File { size: fields.next()?.parse().ok()?, digest: Digest::from_hex(fields.next()?).ok()? },
-            "l" => Node::Link(unescape(fields.next()?)?),
+            "l" => Node::Link(unescape(fields.next()?)?.into_owned()),
             "s" => {
                 let kind = fields.next()?.parse().ok().filter(|kind| matches!(kind, 'b' | 'c' | 'p' | 'l'))?;
                 self.special.insert(path, Special { mode, owner, kind });
@@ -132,7 +133,10 @@ fn escape(text: &str) -> String {
     }
 }
 
-fn unescape(text: &str) -> Option<String> {
+fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('\\') {
+        return Some(Cow::Borrowed(text));
+    }
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -147,7 +151,7 @@ fn unescape(text: &str) -> Option<String> {
             c => c,
         });
     }
-    Some(plain)
+    Some(Cow::Owned(plain))
 }
 
 #[cfg(test)]

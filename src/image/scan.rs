@@ -6,6 +6,7 @@
 //! and PAX names, hard links, devices, extended attributes, names that are no text.
 
 mod collect;
+mod compare;
 mod entries;
 mod error;
 mod head;
@@ -24,6 +25,7 @@ use crate::image::listing::Listing;
 use collect::Collector;
 
 pub use collect::Wanted;
+pub use compare::{TarDifference, first_difference};
 pub use error::ScanError;
 pub(super) use head::Head;
 pub use inflate::{Inflated, Packing};

@@ -17,7 +17,8 @@ const MOST_LINKS: usize = 40;
 pub struct Stack {
     spots: Vec<Spot>,
     layers: usize,
-    last: Option<(ImagePath, usize)>,
+    /// The folder that was put into last, because the next entry mostly goes there too.
+    last: Option<(String, usize)>,
 }
 
 /// What lies somewhere in a stack.
@@ -191,15 +192,19 @@ impl Stack {
     }
 
     fn put(&mut self, path: &ImagePath, there: There, layer: usize) -> Result<(), StackError> {
-        let Some(parent) = path.parent() else {
+        let (parent, name) = path.as_str().rsplit_once('/').unwrap_or_default();
+        if name.is_empty() {
             self.spots[ROOT].there = there;
             return Ok(());
-        };
+        }
         let folder = match &self.last {
-            Some((last, spot)) if *last == parent => *spot,
-            _ => self.make_folder(&parent, path, layer)?,
+            Some((last, spot)) if last == parent => *spot,
+            _ => {
+                let spot = self.make_folder(&path.parent().unwrap_or_else(ImagePath::root), path, layer)?;
+                self.last = Some((parent.to_owned(), spot));
+                spot
+            }
         };
-        let name = path.file_name();
         let is_folder = matches!(&there, There::Entry(Entry { node: Node::Folder, .. }));
         match self.spots[folder].names.get(name).copied() {
             Some(old) if is_folder && self.spots[old].is_folder() => {
@@ -211,7 +216,6 @@ impl Stack {
                 self.spots[folder].names.insert(name.into(), spot);
             }
         }
-        self.last = Some((parent, folder));
         Ok(())
     }
 

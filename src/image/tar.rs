@@ -233,3 +233,157 @@ fn octal(number: u64, digits: usize) -> String {
     let text = format!("{number:0digits$o}");
     if text.len() > digits { "0".repeat(digits) } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn head<'a>(name: &'a str, kind: Kind<'a>) -> Head<'a> {
+        Head { name, mode: Mode::new(0o640), owner: Owner { uid: 1000, gid: 0 }, kind }
+    }
+
+    #[test]
+    fn a_plain_header_is_512_bytes_of_ustar() {
+        let header = header(&head("usr/bin/x", Kind::File(1_000_000))).unwrap();
+        assert_eq!(header.len(), BLOCK);
+        for (at, text) in [
+            (0, &b"usr/bin/x\0"[..]),
+            (100, b"0000640\x000001750\x000000000\x0000003641100\x0002263523001\0"),
+            (156, b"0\0"),
+            (257, b"ustar\x0000\0"),
+            (329, b"0000000\x000000000\0\0"),
+        ] {
+            assert_eq!(&header[at..at + text.len()], text, "at {at}: {}", header.escape_ascii());
+        }
+        let sum: u32 = (0..BLOCK).map(|i| if (148..156).contains(&i) { 32 } else { u32::from(header[i]) }).sum();
+        assert_eq!(header[148..156], *format!("{sum:06o}\0 ").as_bytes());
+    }
+
+    #[test]
+    fn what_does_not_fit_and_nothing_else_stands_in_records() {
+        let long = "n".repeat(101);
+        let owner = Owner { uid: 2_097_152, gid: u32::MAX };
+        for (head, records) in [
+            (head(&"n".repeat(100), Kind::File(0)), String::new()),
+            (head(&"n".repeat(99), Kind::Folder), String::new()),
+            (head(&"n".repeat(100), Kind::Folder), format!("111 path={}/\n", "n".repeat(100))),
+            (head(&long, Kind::File(0)), format!("111 path={long}\n")),
+            (head("ä", Kind::File(0)), "11 path=ä\n".to_owned()),
+            (head("l", Kind::Link(&long[..100])), String::new()),
+            (head("l", Kind::Link(&long)), format!("115 linkpath={long}\n")),
+            (head("l", Kind::Link("ö")), "15 linkpath=ö\n".to_owned()),
+            (head("f", Kind::File(LARGEST_SIZE)), String::new()),
+            (head("f", Kind::File(LARGEST_SIZE + 1)), "19 size=8589934592\n".to_owned()),
+            (Head { owner, ..head("f", Kind::Folder) }, "18 gid=4294967295\n15 uid=2097152\n".to_owned()),
+            (Head { owner: Owner { uid: 2_097_151, gid: 0 }, ..head("f", Kind::Folder) }, String::new()),
+        ] {
+            let bytes = header(&head).unwrap();
+            if records.is_empty() {
+                assert_eq!(bytes.len(), BLOCK, "{head:?}");
+                continue;
+            }
+            assert_eq!((bytes[156], &bytes[124..135]), (b'x', format!("{:011o}", records.len()).as_bytes()));
+            assert_eq!(&bytes[BLOCK..BLOCK + records.len()], records.as_bytes());
+            assert!(bytes[BLOCK + records.len()..2 * BLOCK].iter().all(|&byte| byte == 0));
+            assert_eq!(bytes.len(), 3 * BLOCK);
+        }
+    }
+
+    #[test]
+    fn records_count_their_own_length() {
+        for len in 1..1100 {
+            let record = record("path", &"x".repeat(len));
+            let text = std::str::from_utf8(&record).unwrap();
+            assert_eq!(text.split_once(' ').unwrap().0, text.len().to_string());
+        }
+    }
+
+    #[test]
+    fn what_no_stream_can_hold_is_refused() {
+        for head in [
+            head("", Kind::Folder),
+            head("a\0b", Kind::File(0)),
+            head("l", Kind::Link("")),
+            head("l", Kind::Link("\0")),
+        ] {
+            let error = TarWriter::new(Vec::new()).add(&head).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reader_of_another_length_is_refused() {
+        for (bytes, wrong) in [("", "less"), ("12345", "less"), ("123456", ""), ("1234567", "more")] {
+            let mut tar = TarWriter::new(Vec::new());
+            match tar.add_from(&head("f", Kind::File(6)), &mut bytes.as_bytes()) {
+                Ok(()) => assert_eq!(wrong, ""),
+                Err(AddError::Read(error)) => assert!(error.to_string().contains(wrong) && !wrong.is_empty()),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }
+
+    type Made = (String, u16, u32, u32, u8, String);
+
+    /// Entries with names and links of all lengths, some not ASCII.
+    fn entries() -> impl Strategy<Value = Vec<Made>> {
+        // No line feeds: the crate that reads takes them for the end of a record.
+        let name = "[a-zä日 =]{1,120}(/[a-z.]{1,90}x){0,4}";
+        let entry = (name, 0..0o10000_u16, any::<u32>(), any::<u32>(), 0..3_u8, "[a-zö/]{1,130}");
+        prop::collection::vec(entry, 0..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn others_read_what_was_written(entries in entries()) {
+            let mut writer = TarWriter::new(Vec::new());
+            for (name, mode, uid, gid, kind, text) in &entries {
+                let kind = match kind {
+                    0 => Kind::Folder,
+                    1 => Kind::File(text.len() as u64),
+                    _ => Kind::Link(text),
+                };
+                let mut bytes = if matches!(kind, Kind::File(_)) { text.as_bytes() } else { &[] };
+                let owner = Owner { uid: *uid, gid: *gid };
+                writer.add_from(&Head { name, mode: Mode::new(*mode), owner, kind }, &mut bytes).unwrap();
+            }
+            let stream = writer.finish().unwrap();
+            prop_assert_eq!(stream.len() % BLOCK, 0);
+            let mut archive = tar::Archive::new(&stream[..]);
+            let mut read = archive.entries().unwrap();
+            for (name, mode, uid, gid, kind, text) in &entries {
+                let mut entry = read.next().unwrap().unwrap();
+                let path = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+                prop_assert_eq!(path.trim_end_matches('/'), name);
+                prop_assert_eq!(path.ends_with('/'), *kind == 0);
+                let header = entry.header().clone();
+                let owner = (header.uid().unwrap(), header.gid().unwrap());
+                // The crate reads ids from the header only; the records are read here.
+                let mut owner_of = owner;
+                for record in entry.pax_extensions().unwrap().into_iter().flatten() {
+                    let record = record.unwrap();
+                    match record.key().unwrap() {
+                        "uid" => owner_of.0 = record.value().unwrap().parse().unwrap(),
+                        "gid" => owner_of.1 = record.value().unwrap().parse().unwrap(),
+                        _ => {}
+                    }
+                }
+                prop_assert_eq!(owner_of, (u64::from(*uid), u64::from(*gid)));
+                prop_assert_eq!(header.mode().unwrap(), u32::from(*mode));
+                prop_assert_eq!(header.mtime().unwrap(), MTIME);
+                let kinds = [tar::EntryType::Directory, tar::EntryType::Regular, tar::EntryType::Symlink];
+                prop_assert_eq!(header.entry_type(), kinds[usize::from(*kind)]);
+                if *kind == 2 {
+                    prop_assert_eq!(entry.link_name_bytes().unwrap(), text.as_bytes());
+                }
+                let mut bytes = String::new();
+                entry.read_to_string(&mut bytes).unwrap();
+                prop_assert_eq!(&bytes, if *kind == 1 { text } else { "" });
+            }
+            prop_assert!(read.next().is_none());
+        }
+    }
+}

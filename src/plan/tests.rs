@@ -174,6 +174,30 @@ fn a_layer_has_another_input_only_when_something_of_it_or_below_it_changed() {
     assert_eq!(changed(&zstd, &lock_text(), &files()), [1, 2, 3, 4, 5]);
 }
 
+/// A jar may be of a plugin, and a command or a file of the recipe's own sees what is left of it. A plugin sees the
+/// plugins before it: Logstash's `Gemfile` names them all.
+#[test]
+fn jars_are_changed_when_all_that_brings_jars_is_there() {
+    let jar = "[[jar]]\nname = \"log4shell\"\npath = \"/lib/*.jar\"\nremove = [\"A.class\"]\n";
+    let with = |lock: &str, jar: &str| {
+        let logstash = RECIPE.replace("[[run]]", &format!("{jar}[[run]]"));
+        let plan = plan_of(&logstash, lock, &files()).unwrap();
+        image(&plan).platforms[1].layers.iter().map(|layer| (layer.what.to_string(), layer.input)).collect::<Vec<_>>()
+    };
+    let (before, plain) = (with(&lock_text(), jar), with(&lock_text(), ""));
+    let kinds: Vec<_> = before.iter().map(|(what, _)| what.as_str()).collect();
+    assert_eq!(
+        kinds[2..],
+        ["plugin discovery-ec2", "plugin analysis-icu", "jar log4shell", "run certificates", "files"]
+    );
+    assert_eq!(before[..4], plain[..4]);
+    assert_ne!(before[5], plain[4]);
+    let changed = |after: &[(String, Digest)]| (0..before.len()).filter(|&i| before[i] != after[i]).collect::<Vec<_>>();
+    assert_eq!(changed(&with(&lock_text(), &jar.replace("A.class", "B.class"))), [4, 5, 6]);
+    let plugin = lock_text().replace(&Digest::of(b"discovery-ec2").hex(), &Digest::of(b"other").hex());
+    assert_eq!(changed(&with(&plugin, jar)), [2, 3, 4, 5, 6]);
+}
+
 #[test]
 fn comments_order_and_layout_do_not_count() {
     let value: toml::Table = toml::from_str(RECIPE).unwrap();

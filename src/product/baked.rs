@@ -2,7 +2,7 @@
 
 use super::rule::Rule;
 use super::rules::{
-    FB_MODE, FB_OWNER, FIRELENS_PATH, KEY_CONTAINER, KEYSTORE, LITTER, NODE_DATA, PLUGINS_FILE, SINCEDB,
+    FB_MODE, FB_OWNER, FB_UNREADABLE, FIRELENS_PATH, KEY_CONTAINER, KEYSTORE, LITTER, NODE_DATA, PLUGINS_FILE, SINCEDB,
     STRAY_PLUGIN_FILE,
 };
 use super::subject::{Found, Scene};
@@ -81,10 +81,11 @@ fn check_filebeat(scene: &Scene<'_>, image: &ImageRecipe, (path, entry): (&Image
     let words = config.into_iter().flat_map(|config| config.cmd.iter().chain(&config.entrypoint).flatten());
     let mut words = words.map(String::as_str);
     let lax = |word: &str| matches!(word, "--strict.perms=false" | "-strict.perms=false");
-    if words.any(lax) || !matches!(entry.node, Node::File { .. }) {
+    let lax = words.any(lax);
+    if !matches!(entry.node, Node::File { .. }) {
         return;
     }
-    if entry.mode.bits() & 0o022 != 0 {
+    if entry.mode.bits() & 0o022 != 0 && !lax {
         found.add(&FB_MODE, scene.file(path), format!("`{path}` will have the mode {}", entry.mode));
     }
     let user = config.and_then(|config| config.user.as_deref()).map(|user| user.split(':').next().unwrap_or(user));
@@ -94,8 +95,16 @@ fn check_filebeat(scene: &Scene<'_>, image: &ImageRecipe, (path, entry): (&Image
         // Which number another name has only the base knows.
         Some(user) => user.parse().ok(),
     };
-    if entry.owner.uid != 0 && runs_as.is_some_and(|uid| uid != entry.owner.uid) {
+    if entry.owner.uid != 0 && runs_as.is_some_and(|uid| uid != entry.owner.uid) && !lax {
         found.add(&FB_OWNER, scene.file(path), format!("`{path}` will belong to {}", entry.owner));
+    }
+    // Its image's user is of group 0; which groups another user has only the base knows.
+    let bits = entry.mode.bits();
+    let by_group = bits & 0o040 != 0 && (user.is_some() || entry.owner.gid == 0);
+    let by_owner = bits & 0o400 != 0 && runs_as.is_none_or(|uid| uid == entry.owner.uid);
+    if runs_as != Some(0) && bits & 0o004 == 0 && !by_group && !by_owner {
+        let message = format!("`{path}` will have the mode {} and belong to {}", entry.mode, entry.owner);
+        found.add(&FB_UNREADABLE, scene.file(path), message);
     }
 }
 

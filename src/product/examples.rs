@@ -1,5 +1,7 @@
 //! Every rule for images with a recipe that breaks it and the nearest one that keeps it.
 
+mod files;
+
 use proptest::prelude::*;
 
 use super::fixture::{DIGEST, Fixture, prove};
@@ -286,11 +288,19 @@ fn others() -> Vec<Example> {
 
 #[test]
 fn every_rule_for_images_is_shown_by_a_recipe_and_not_by_its_counterpart() {
-    let examples: Vec<_> =
-        [general(), secrets(), heaps(), elasticsearch(), elasticsearch_files(), elasticsearch_syntax(), others()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let examples: Vec<_> = [
+        general(),
+        secrets(),
+        heaps(),
+        elasticsearch(),
+        elasticsearch_files(),
+        elasticsearch_syntax(),
+        others(),
+        files::examples(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     prove(RULES, &examples);
 }
 
@@ -314,10 +324,11 @@ fn a_good_image_of_each_product_has_no_finding() {
     .file("/usr/share/elasticsearch/config/jvm.options.d/heap.options", "# heap\n-Xms4g\n-Xmx4g\n")
     .with("runtime.network_mode = \"bridge\"\nruntime.memory = 8192\nruntime.secrets = [\"KEY_PASS\"]")
     .with("runtime.ulimits.memlock = { soft = -1, hard = -1 }\n[[plugin]]\nname = \"discovery-ec2\"");
-    let kibana = kibana("8.19.3", "elasticsearch.hosts: [\"https://es:9200\"]\nelasticsearch.password: \"${PW}\"\n");
+    let kibana = kibana("8.19.3", "server.host: \"0.0.0.0\"\nelasticsearch.password: \"${PW}\"\n");
     let logstash = logstash("8.19.3")
         .file("/usr/share/logstash/config/logstash.yml", "api.http.host: 0.0.0.0\n")
-        .file("/usr/share/logstash/pipeline/a.conf", "input { tcp { port => 9601 codec => json } }\n")
+        .file("/usr/share/logstash/pipeline/logstash.conf", "input { tcp { port => 9601 codec => json } }\n")
+        .file("/usr/share/logstash/pipeline/out.conf", "output { elasticsearch { } }\n")
         .with("config.env.LS_JAVA_OPTS = \"-Xms1g -Xmx1g\"\nruntime.memory = 2048");
     for fixture in [es, kibana, logstash, filebeat(), generic()] {
         assert_eq!(fixture.codes(), [""; 0]);

@@ -53,22 +53,29 @@ const BLANK: [char; 3] = [' ', '\t', '\u{c}'];
 
 /// Lines with those that they go on with, without comments and blank ones.
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines = natural_lines(text).enumerate();
     let mut all = Vec::new();
-    while let Some((i, line)) = lines.next() {
-        let mut line = line.trim_start_matches(BLANK);
-        if line.is_empty() || line.starts_with(['#', '!']) {
-            continue;
+    let mut first = 1;
+    let mut logical = String::new();
+    // Whether the line before goes on in this one.
+    let mut open = false;
+    for (i, line) in natural_lines(text).enumerate() {
+        let line = line.trim_start_matches(BLANK);
+        if logical.is_empty() {
+            // A comment goes on nowhere; and a line that is nothing but a backslash joins nothing to the next.
+            if line.is_empty() || line.starts_with(['#', '!']) {
+                open = false;
+                continue;
+            }
+            first = i + 1;
         }
-        let mut logical = String::new();
-        while goes_on(line) {
-            logical.push_str(&line[..line.len() - 1]);
-            line = lines.next().map_or("", |(_, line)| line.trim_start_matches(BLANK));
+        open = goes_on(line);
+        logical.push_str(&line[..line.len() - usize::from(open)]);
+        if !open && !logical.is_empty() {
+            all.push((first, std::mem::take(&mut logical)));
         }
-        logical.push_str(line);
-        if !logical.is_empty() {
-            all.push((i + 1, logical));
-        }
+    }
+    if open && !logical.is_empty() {
+        all.push((first, logical));
     }
     all
 }
@@ -168,6 +175,7 @@ mod tests {
         assert_eq!(flat("a=1\\\n# no comment"), ["1:a=1# no comment"]);
         assert_eq!(flat("a=1\\"), ["1:a=1"]);
         assert_eq!(flat("\\\n\nb=2"), ["3:b=2"]);
+        assert_eq!(flat("\\\n# comment\nb=2\n\\"), ["3:b=2"]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ use resolve::{Decided, Present};
 use specification::{GemPlatform, Specification};
 use version::{Requirement, Version};
 
+pub use pack::{alone, is_gem};
+
 /// Where Logstash is in its image.
 const HOME: &str = "/usr/share/logstash";
 

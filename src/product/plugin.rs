@@ -21,7 +21,7 @@ pub struct Job<'a> {
     pub platform: &'a Platform,
     /// What the recipe calls the plugin.
     pub name: &'a str,
-    /// What its package holds. A package that is one gem is not unpacked: it is the one file of this.
+    /// What its package holds. A gem of Logstash's is not unpacked: it is the one file of this.
     pub package: &'a Unpacked,
     /// The image so far.
     pub below: &'a dyn Below,

@@ -186,6 +186,7 @@ fn names_stand_once() {
     );
     wrong_image(&two("archive", "path = \"x\"\ninto = \"/x\"\n"), "6:8: there is another archive with the name `a`");
     wrong_image(&two("run", "command = [\"x\"]\n"), "5:8: there is another run with the name `a`");
+    wrong_image(&two("jar", "path = \"/x\"\nremove = [\"a\"]\n"), "6:8: there is another jar with the name `a`");
     wrong_ami(&two("volume", "kind = \"gp3\"\n"), "5:8: there is another volume with the name `a`");
     wrong_image("[[plugin]]\nname = \" \"\n", "2:8: this is no name");
     // Found even where something else in one of them is wrong.
@@ -233,6 +234,15 @@ fn platforms_of_parts_are_platforms_of_the_recipe() {
         "5:13: this recipe is not baked for `linux/arm64`",
     );
     read(&format!("{IMAGE}platforms = [\"linux/arm64\"]\n{archive}platforms = [\"linux/arm64\"]\n"));
+}
+
+#[test]
+fn what_is_taken_out_of_jars_is_named() {
+    let jar = |remove: &str| format!("[[jar]]\nname = \"a\"\npath = \"/lib/*.jar\"\nremove = {remove}\n");
+    read(&format!("{IMAGE}{}", jar("[\"org/example/A.class\"]")));
+    wrong_image(&jar("[]"), "4:10: there is nothing to take out | name a class");
+    wrong_image(&jar("[\"/A.class\"]"), "4:10: `/A.class` is nothing that a jar holds | paths in jars begin without");
+    wrong_image(&jar("[\"\"]"), "4:10: `` is nothing that a jar holds");
 }
 
 #[test]

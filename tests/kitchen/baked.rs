@@ -109,7 +109,7 @@ pub fn items(tar: &[u8]) -> BTreeMap<String, Item> {
 }
 
 /// A tarball of `(name, mode, content)`; a name that ends with a slash is a folder, content that begins with `->` a link.
-pub fn tarball(entries: &[(&str, u32, &str)]) -> Vec<u8> {
+pub fn tarball<C: AsRef<[u8]>>(entries: &[(&str, u32, C)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, mode, content) in entries {
         let mut header = tar::Header::new_ustar();
@@ -117,7 +117,9 @@ pub fn tarball(entries: &[(&str, u32, &str)]) -> Vec<u8> {
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(1);
-        if let Some(target) = content.strip_prefix("->") {
+        let content = content.as_ref();
+        if let Some(target) = content.strip_prefix(b"->") {
+            let target = std::str::from_utf8(target).unwrap();
             header.set_entry_type(tar::EntryType::Symlink);
             header.set_size(0);
             builder.append_link(&mut header, name, target).unwrap();
@@ -125,7 +127,7 @@ pub fn tarball(entries: &[(&str, u32, &str)]) -> Vec<u8> {
         }
         header.set_entry_type(if name.ends_with('/') { tar::EntryType::Directory } else { tar::EntryType::Regular });
         header.set_size(content.len() as u64);
-        builder.append_data(&mut header, name, content.as_bytes()).unwrap();
+        builder.append_data(&mut header, name, content).unwrap();
     }
     builder.into_inner().unwrap()
 }

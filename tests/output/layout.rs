@@ -123,8 +123,11 @@ fn a_layout_that_a_killed_run_left_is_gone_on_with() {
         std::fs::write(bakery.path("torn").join(name), bytes).unwrap();
     }
     // A disk that lost what was not synced leaves a file of the right name and the wrong bytes.
-    std::fs::write(bakery.path("torn").join(&blob), vec![0; built.platforms[0].layers[0].descriptor.size as usize])
-        .unwrap();
+    std::fs::write(
+        bakery.path("torn").join(&blob),
+        vec![0; usize::try_from(built.platforms[0].layers[0].descriptor.size).unwrap()],
+    )
+    .unwrap();
     write(&bakery, &built, "1", "oci:torn").unwrap();
     assert_eq!(files(&bakery.path("torn")), files(&bakery.path("whole")));
 }

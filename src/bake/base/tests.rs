@@ -213,6 +213,9 @@ fn bytes_are_had_from_what_was_kept_or_from_the_layer_again() {
     assert!(fake.store.size(&Digest::of(b"one")).is_none());
     assert_eq!(text(&base, "/opt/version").as_deref(), Some("8.19.3"));
     assert_eq!(text(&base, "/opt/linked").as_deref(), Some("one"), "from the layer that it is linked to");
+    fake.store.drop_blob(&Digest::of(b"8.19.3")).unwrap();
+    assert_eq!(base.bytes(&path("/opt/big"), 5000).unwrap().unwrap().len(), 5000);
+    assert!(fake.store.size(&Digest::of(b"8.19.3")).is_some(), "what lies beside it comes along");
     assert_eq!(text(&base, "/usr/lib/release").as_deref(), Some("one"));
     assert_eq!(text(&base, "/empty").as_deref(), Some(""));
     for nothing in ["/opt", "/lib", "/none", "/lib/release"] {

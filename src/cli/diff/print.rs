@@ -41,7 +41,9 @@ fn platform(text: &mut String, difference: &Difference, ui: &Ui) {
         return;
     }
     // Writing to a String cannot fail.
-    let field = |text: &mut String, name: &str, value: &str| drop(writeln!(text, "  {name:<FIELD$} {}", plain(value)));
+    let field = |text: &mut String, name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<FIELD$} {}", plain(value));
+    };
     for change in difference.digest.iter().chain(&difference.base) {
         field(text, &change.what, change.from.as_deref().unwrap_or("none"));
         field(text, "", &format!("-> {}", change.to.as_deref().unwrap_or("none")));

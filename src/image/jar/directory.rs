@@ -86,7 +86,7 @@ impl<'z> Directory<'z> {
 
 /// The end record: the last place that looks like one and whose comment ends with the file.
 fn find_end(bytes: &[u8]) -> Option<usize> {
-    let first = bytes.len().checked_sub(22 + 0xffff).unwrap_or_default();
+    let first = bytes.len().saturating_sub(22 + 0xffff);
     let last = bytes.len().checked_sub(22)?;
     let is_end = |at: &usize| {
         u32_at(bytes, *at) == Some(END)

@@ -34,7 +34,7 @@ fn jar_of(kind: Kind, entries: &[(&str, &[u8])]) -> Vec<u8> {
             writer.start_file(*name, options).unwrap();
             writer.write_all(bytes).unwrap();
         }
-        writer.set_comment("a comment");
+        writer.set_comment("a comment").unwrap();
     }
     if kind.streamed {
         let mut writer = ZipWriter::new_stream(Vec::new());

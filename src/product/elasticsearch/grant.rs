@@ -15,7 +15,10 @@ pub(super) const FILE: &str = "plugin-security.policy";
 pub(super) fn read(text: &str, jars: &BTreeSet<String>) -> Result<Vec<String>, InstallError> {
     let mut reader = Reader { tokens: tokens(text)?.into_iter().peekable(), line: 1, jars, granted: BTreeSet::new() };
     while reader.tokens.peek().is_some() {
-        reader.grant()?;
+        // Java does not mind more of them than it needs.
+        if !reader.has(';') {
+            reader.grant()?;
+        }
     }
     Ok(reader.granted.into_iter().collect())
 }
@@ -344,7 +347,7 @@ mod tests {
         let text = "/*\n * text \"\n */\ngrant {\n  // a comment\n  permission java.net.SocketPermission \"*\", \"connect,resolve\";\n\
                     permission java.lang.RuntimePermission \"getClassLoader\"; // why\n};\n\
                     GRANT codeBase \"${codebase.netty-common}\" {\n  PERMISSION java.io.FilePermission '/proc/x', 'read';\n};\n\
-                    grant codeBase \"${codebase.x.jar}\", signedBy \"me\" { };\ngrant codeBase \"file:/x\" {};";
+                    grant codeBase \"${codebase.x.jar}\", signedBy \"me\" { };\ngrant codeBase \"file:/x\" {};;";
         let granted = [
             "java.io.FilePermission /proc/x read",
             "java.lang.RuntimePermission getClassLoader",

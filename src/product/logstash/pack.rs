@@ -1,12 +1,14 @@
 //! What a plugin's package holds: an offline pack, `logstash/*.gem` with `logstash/dependencies/*.gem`, or one gem.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
 
 use super::specification::Specification;
 use crate::digest::Digest;
 use crate::name::ImagePath;
 use crate::product::plugin::{InstallError, Job};
-use crate::tree::Node;
+use crate::tree::{Entry, Mode, Node, Owner};
 use crate::unpack::{self, Limits, UnpackError, Unpacked};
 
 /// A gem of a package.
@@ -50,11 +52,29 @@ pub(super) fn gems(job: &Job<'_>) -> Result<BTreeMap<String, PackedGem>, Install
     Ok(gems)
 }
 
+/// Whether a file is a gem, by its name.
+#[must_use]
+pub fn is_gem(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending == "gem")
+}
+
+/// A package that is one gem, as [`install`](super::install) takes it: the gem itself is read there.
+#[must_use]
+pub fn alone(gem: File, digest: Digest, size: u64) -> Unpacked {
+    let mut package = Unpacked::default();
+    if let Ok(path) = ImagePath::root().join("plugin.gem") {
+        let entry = Entry { mode: Mode::new(0o644), owner: Owner::default(), node: Node::File { digest, size } };
+        package.tree.insert(path, entry);
+    }
+    package.contents.add_part(digest, Arc::new(gem), 0, size);
+    package
+}
+
 /// Whether the gem at a place of a package is a plugin or what a plugin needs; `None` where it is no gem's place.
 fn place(path: &ImagePath) -> Option<bool> {
     let parts: Vec<_> = path.components().collect();
-    path.file_name().ends_with(".gem").then_some(())?;
     match parts[..] {
+        _ if !is_gem(path.file_name()) => None,
         [_] | ["logstash", _] => Some(true),
         ["logstash", "dependencies", _] => Some(false),
         _ => None,

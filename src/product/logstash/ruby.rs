@@ -95,7 +95,7 @@ fn dependencies(spec: &Specification) -> Vec<String> {
         lines.collect::<Vec<_>>()
     };
     let kinds = |dev: bool| if dev { "add_development_dependency" } else { "add_runtime_dependency" };
-    let number = spec.specification_version;
+    let number = spec.format;
     let mut lines = vec![
         String::new(),
         "  if s.respond_to? :specification_version then".to_owned(),
@@ -233,7 +233,7 @@ test_files:
         assert_eq!(spec.full_name(), "logstash-output-x-1.2.0-java");
         assert_eq!(
             gemspec(&spec),
-            r##"# -*- encoding: utf-8 -*-
+            r#"# -*- encoding: utf-8 -*-
 # stub: logstash-output-x 1.2.0 java lib
 
 Gem::Specification.new do |s|
@@ -267,7 +267,7 @@ Gem::Specification.new do |s|
     s.add_dependency(%q<b>.freeze, [">= 0"])
   end
 end
-"##
+"#
         );
     }
 

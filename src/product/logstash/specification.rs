@@ -37,7 +37,7 @@ pub(super) struct Specification {
     /// The day on which it was made, `2024-01-31`.
     pub(super) date: String,
     /// The number of the rules by which it is written.
-    pub(super) specification_version: u32,
+    pub(super) format: u32,
     /// The version of RubyGems that made it.
     pub(super) rubygems_version: String,
     /// All else that is a text.
@@ -116,7 +116,7 @@ impl Specification {
             extra_rdoc_files: map.texts("extra_rdoc_files")?,
             metadata: map.pairs("metadata")?,
             date: map.date("date")?,
-            specification_version: match map.text("specification_version")?.as_deref() {
+            format: match map.text("specification_version")?.as_deref() {
                 None => 4,
                 Some(text) => text.parse().map_err(|_| "`specification_version` is no number".to_owned())?,
             },
@@ -178,10 +178,10 @@ impl<'n> Fields<'n> {
     fn paths(&self, key: &str, default: &[&str]) -> Result<Vec<String>, String> {
         let paths =
             if self.get(key).is_some() { self.texts(key)? } else { default.iter().map(|s| (*s).to_owned()).collect() };
-        match paths.iter().any(|path| path.contains(char::is_control)) {
-            true => Err(format!("`{key}` holds a control character")),
-            false => Ok(paths),
+        if paths.iter().any(|path| path.contains(char::is_control)) {
+            return Err(format!("`{key}` holds a control character"));
         }
+        Ok(paths)
     }
 
     fn pairs(&self, key: &str) -> Result<BTreeMap<String, String>, String> {

@@ -27,6 +27,9 @@ pub(crate) fn read(text: &str) -> Result<Node, YamlError> {
     match reader.peek() {
         None => Ok(root),
         Some(line) if matches!(reader.content(line), "---" | "...") => unread(line.number, "a second document"),
+        Some(line) if reader.content(line).starts_with(['|', '>']) => {
+            unread(line.number, "a text that is no further in than what it belongs to")
+        }
         Some(line) => wrong(line.number, "this line belongs to nothing above it; look at how far it is indented"),
     }
 }
@@ -129,6 +132,9 @@ impl<'t> Reader<'t> {
                 break;
             }
             let Some((key, value)) = self.key(line)? else {
+                if self.content(line).starts_with(['|', '>']) {
+                    return unread(line.number, "a text that is no further in than its key");
+                }
                 return wrong(line.number, "this is no `key: value`: a colon and a space stand behind a key");
             };
             let node = if uncommented(&self.text[value..line.end]).is_empty() {
@@ -208,10 +214,7 @@ impl<'t> Reader<'t> {
                 self.skip_to(line.start + length)?;
                 node.value
             }
-            Some('|' | '>') => {
-                self.next += 1;
-                Value::Text { text: self.text_block(parent), quoted: true }
-            }
+            Some('|' | '>') => Value::Text { text: self.text_block(line, parent), quoted: true },
             Some('&' | '*' | '!') => return unread(number, "an anchor or a tag"),
             Some(c @ ('@' | '`' | '%' | ']' | '}' | ',')) => {
                 return wrong(number, format!("no value starts with `{c}`"));
@@ -228,6 +231,7 @@ impl<'t> Reader<'t> {
     fn plain(&mut self, parent: Option<usize>) -> Result<String, YamlError> {
         let mut text = String::new();
         let mut commented = false;
+        let mut end = None;
         while let Some(line) =
             self.peek().filter(|line| text.is_empty() || parent.is_none_or(|parent| line.indent > parent))
         {
@@ -236,6 +240,8 @@ impl<'t> Reader<'t> {
             }
             let content = self.content(line);
             let plain = uncommented(content);
+            commented |= end.is_some_and(|end: usize| self.text[end..line.start].contains('#'));
+            end = Some(line.end);
             if commented {
                 return wrong(line.number, "this line goes on with a value that a comment has ended");
             }
@@ -255,12 +261,24 @@ impl<'t> Reader<'t> {
         Ok(text)
     }
 
-    /// The lines of a `|` or `>`.
-    fn text_block(&mut self, parent: Option<usize>) -> String {
+    /// The lines of a `|` or `>`, which starts on a line: all that are further in, and blank ones; a `#` is none of a
+    /// comment there.
+    fn text_block(&mut self, line: Line, parent: Option<usize>) -> String {
+        let least = parent.map_or(1, |parent| parent + 1);
         let mut text = String::new();
-        while let Some(line) = self.peek().filter(|line| parent.is_none_or(|parent| line.indent > parent)) {
-            text.push_str(self.content(line));
+        let mut end = line.end;
+        let mut rest = self.text[end..].split_inclusive('\n');
+        end += rest.next().map_or(0, str::len);
+        for line in rest {
+            let content = line.trim_start_matches(' ');
+            if line.len() - content.len() < least && !content.trim().is_empty() {
+                break;
+            }
+            text.push_str(content.trim_end());
             text.push('\n');
+            end += line.len();
+        }
+        while self.peek().is_some_and(|line| line.start < end) {
             self.next += 1;
         }
         text
@@ -268,14 +286,14 @@ impl<'t> Reader<'t> {
 
     /// Goes on behind a quoted text or a flow value, on whose last line nothing else stands.
     fn skip_to(&mut self, end: usize) -> Result<(), YamlError> {
+        let mut number = 1;
         while let Some(line) = self.peek().filter(|line| line.start < end) {
             self.next += 1;
-            if line.end > end {
-                let rest = &self.text[end..line.end];
-                if !uncommented(rest).trim().is_empty() {
-                    return wrong(line.number, format!("there is `{}` behind the value", rest.trim()));
-                }
-            }
+            number = line.number;
+        }
+        let rest = self.text[end..].split('\n').next().unwrap_or_default();
+        if !uncommented(rest).trim().is_empty() {
+            return wrong(number, format!("there is `{}` behind the value", rest.trim()));
         }
         Ok(())
     }

@@ -102,12 +102,15 @@ impl Reader<'_> {
 
     fn plain(&mut self) -> Result<Value, YamlError> {
         let rest = &self.rest[self.at..];
+        let after = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
+        if rest.strip_prefix(['-', '?']).is_some_and(|rest| rest.starts_with(after)) {
+            return wrong(self.line(), "no value is a dash or a question mark");
+        }
         let mut before = ' ';
         let mut chars = rest.char_indices().peekable();
         let mut end = rest.len();
         while let Some((i, c)) = chars.next() {
-            let after = chars.peek().map_or(' ', |(_, c)| *c);
-            let key = c == ':' && (after.is_whitespace() || matches!(after, ',' | '[' | ']' | '{' | '}'));
+            let key = c == ':' && chars.peek().is_none_or(|(_, c)| after(*c));
             if matches!(c, ',' | '[' | ']' | '{' | '}') || key || (c == '#' && before.is_whitespace()) {
                 end = i;
                 break;
@@ -126,12 +129,9 @@ impl Reader<'_> {
     /// The next character that is neither white space nor in a comment.
     fn peek(&mut self) -> Option<char> {
         loop {
-            let rest = &self.rest[self.at..];
-            let trimmed = rest.trim_start();
-            let gap = rest.len() - trimmed.len();
-            self.at += gap;
-            let commented = trimmed.starts_with('#') && (gap > 0 || self.rest[..self.at].ends_with([' ', '\t', '\n']));
-            if !commented {
+            let trimmed = self.rest[self.at..].trim_start();
+            self.at = self.rest.len() - trimmed.len();
+            if !trimmed.starts_with('#') {
                 return trimmed.chars().next();
             }
             self.at += trimmed.find('\n').unwrap_or(trimmed.len());

@@ -56,7 +56,7 @@ fn plain_and_quoted_texts() {
     );
     is("a: b\n  c\n  d\ne: f", r#"{a:"b c d",e:"f"}"#);
     is("a: \"b\n  c\n\n  d\\\n  e\"\nf: 'g\n h'", r#"{a:"b c\nde",f:"g h"}"#);
-    is("a: |\n  b: c\n  # d\n  e\nf: >-\n  g", r#"{a:"b: c\ne\n",f:"g\n"}"#);
+    is("a: |\n  b: c\n  # d\n  e\nf: >-\n  g", r#"{a:"b: c\n# d\ne\n",f:"g\n"}"#);
     is("a: http://b:80/c\nd: -e\nf: ::1\ng: ${H:i}", r#"{a:"http://b:80/c",d:"-e",f:"::1",g:"${H:i}"}"#);
     is("text", "\"text\"");
     is("a: '#b'", "{a:\"#b\"}");
@@ -107,6 +107,9 @@ fn what_is_no_yaml() {
     wrong(2, "a: b # c\n  d");
     wrong(1, "\"a\":b");
     wrong(1, "a: [,]");
+    wrong(1, "a: [- b]");
+    wrong(3, "a: b\n  # c\n  d");
+    wrong(1, "a: 'b\n # c' d");
 }
 
 #[test]
@@ -119,6 +122,7 @@ fn what_is_not_read() {
     unread(1, "? a");
     unread(1, ": a");
     unread(1, "a: [b: c]");
+    unread(2, "a:\n|\n  b");
     unread(1, &"- ".repeat(1000));
     unread(1, &"[".repeat(100_000));
 }

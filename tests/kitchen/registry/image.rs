@@ -128,6 +128,9 @@ fn layer(content: &str) -> (Vec<u8>, Digest) {
     header.set_path("etc/kitchen").expect("a short path");
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_cksum();
     let mut builder = tar::Builder::new(Vec::new());
     builder.append(&header, content.as_bytes()).expect("memory");

@@ -1,0 +1,121 @@
+//! What images are built on, and what of that is fetched.
+
+use elkbake::digest::Digest;
+use serde_json::json;
+
+use super::{recipe, rootfs};
+use crate::kitchen::baked::{gzipped, tarball};
+use crate::kitchen::project::Kitchen;
+use crate::kitchen::registry::{Fault, Registry};
+
+const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
+
+/// A recipe with files of its own on a base of a registry.
+fn on_registry(registry: &Registry) -> Kitchen {
+    let text = recipe(&registry.reference("elk/base:1").to_string(), "");
+    let text = text.replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]");
+    Kitchen::new().recipe("app", &text).file("images/app/etc/app/conf", "a = 1")
+}
+
+#[test]
+fn a_fresh_machine_bakes_files_onto_a_base_without_fetching_a_layer_of_it() {
+    for docker in [false, true] {
+        let registry = Registry::start();
+        let image = match docker {
+            true => registry.docker_image("elk/base", "1", &PLATFORMS),
+            false => registry.image("elk/base", "1", &PLATFORMS),
+        };
+        let kitchen = on_registry(&registry);
+        kitchen.run(&["lock"]).success();
+        let here = kitchen.build("app");
+
+        registry.forget();
+        for platform in [0, 1] {
+            registry.fault(&image.blob_path(platform), 9, Fault::Status(500, None));
+        }
+        let store = kitchen.project().join("other-store");
+        let there = kitchen.run(&["build", "app", "--json", "--store", store.to_str().unwrap()]).success().json();
+        assert_eq!(there["builds"][0]["digest"], here["digest"]);
+        assert!([0, 1].iter().all(|platform| registry.requests_to(&image.blob_path(*platform)).is_empty()));
+        let baked = kitchen.baked(&here, 1);
+        assert_eq!(baked.manifest["layers"][0]["digest"], json!(image.layers[1].0));
+        assert_eq!(baked.manifest["layers"][0]["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+        assert_eq!(baked.config["rootfs"]["diff_ids"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn a_layer_that_was_damaged_on_its_way_is_fetched_again() {
+    let registry = Registry::start();
+    let image = registry.image("elk/base", "1", &PLATFORMS);
+    registry.fault(&image.blob_path(0), 1, Fault::Cut(50));
+    let kitchen = on_registry(&registry);
+    kitchen.run(&["lock"]).success();
+    assert!(kitchen.read("recipes/app.lock").contains("\"/etc/app\" = \"nothing\""));
+}
+
+#[test]
+fn a_root_file_system_may_be_packed_in_any_way() {
+    let files = [("etc/", 0o755, ""), ("etc/motd", 0o644, "welcome\n")];
+    let tar = tarball(&files);
+    let packed =
+        [("a.tar", tar.clone()), ("a.tar.gz", gzipped(&tar)), ("a.tar.zst", zstd::encode_all(&tar[..], 1).unwrap())];
+    for (name, bytes) in packed {
+        let kitchen = Kitchen::new().recipe("app", &recipe(&format!("rootfs:{name}"), "")).file(name, bytes);
+        let baked = kitchen.baked(&kitchen.write_and_build("images/app/etc/own", "own"), 0);
+        assert_eq!(baked.config["rootfs"]["diff_ids"][0], json!(Digest::of(&tar)), "{name}");
+        // What is packed already is taken as it is, and not even copied.
+        assert_eq!(baked.layers.len(), if name == "a.tar" { 2 } else { 1 }, "{name}");
+        assert_eq!(baked.layers[0].contains_key("etc/motd"), name == "a.tar");
+        assert!(baked.manifest["layers"][0]["mediaType"].as_str().unwrap().contains(if name.ends_with("zst") {
+            "zstd"
+        } else {
+            "gzip"
+        }));
+    }
+}
+
+impl Kitchen {
+    /// Writes a file of the project, and builds the recipe `app`.
+    fn write_and_build(&self, path: &str, content: &str) -> serde_json::Value {
+        self.write(path, content);
+        self.build("app")
+    }
+}
+
+#[test]
+fn a_root_file_system_with_a_missing_parent_is_refused_by_the_entry() {
+    let tar = tarball(&[("etc/passwd", 0o644, "root")]);
+    let kitchen = Kitchen::new().recipe("app", &recipe("rootfs:a.tar", "")).file("a.tar", &tar);
+    let kitchen = kitchen.file("images/app/etc/own", "own");
+    let ran = kitchen.run(&["lock"]).code(3).complains("rootfs:a.tar");
+    ran.complains("entry `etc/passwd`: the folder /etc, which it is in, does not stand before it");
+    assert!(!kitchen.has("recipes/app.lock"));
+}
+
+#[test]
+fn a_base_whose_configuration_lies_is_refused_with_both_digests() {
+    let layer = rootfs();
+    let lie = Digest::of(b"another tar stream");
+    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [lie] } });
+    let config = config.to_string().into_bytes();
+    let at = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(bytes), "size": bytes.len() });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({ "schemaVersion": 2, "mediaType": kind,
+        "config": at("application/vnd.oci.image.config.v1+json", &config),
+        "layers": [at("application/vnd.oci.image.layer.v1.tar+gzip", &layer)] });
+    let manifest = manifest.to_string().into_bytes();
+    let index = json!({ "schemaVersion": 2, "manifests": [at(kind, &manifest)] });
+    let mut kitchen = Kitchen::new()
+        .recipe("app", &recipe("oci:base", ""))
+        .file("images/app/etc/own", "own")
+        .file("base/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)
+        .file("base/index.json", index.to_string());
+    for blob in [&layer, &config, &manifest] {
+        kitchen = kitchen.file(&format!("base/blobs/sha256/{}", Digest::of(blob).hex()), blob);
+    }
+    let ran = kitchen.run(&["lock"]).code(3).complains(&lie.to_string()).complains(&Digest::of(&layer).to_string());
+    ran.complains("its image's configuration says that it unpacks to");
+    let blobs = std::fs::read_dir(kitchen.store().join("v1/blobs/sha256")).unwrap().count();
+    assert_eq!(blobs, 0, "nothing of it is kept");
+}
