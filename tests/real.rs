@@ -5,7 +5,9 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod base_in_registry;
 pub mod engine;
+pub mod filebeat;
 pub mod jar;
 pub mod layer;
 pub mod logstash;
