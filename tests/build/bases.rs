@@ -21,9 +21,10 @@ fn on_registry(registry: &Registry) -> Kitchen {
 fn a_fresh_machine_bakes_files_onto_a_base_without_fetching_a_layer_of_it() {
     for docker in [false, true] {
         let registry = Registry::start();
-        let image = match docker {
-            true => registry.docker_image("elk/base", "1", &PLATFORMS),
-            false => registry.image("elk/base", "1", &PLATFORMS),
+        let image = if docker {
+            registry.docker_image("elk/base", "1", &PLATFORMS)
+        } else {
+            registry.image("elk/base", "1", &PLATFORMS)
         };
         let kitchen = on_registry(&registry);
         kitchen.run(&["lock"]).success();

@@ -23,15 +23,16 @@ const UTF8: &str = "opt/Bäckerei/Brötchen-面包-🥖";
 
 /// The base, as a file of the project; linked, because it is large.
 pub fn debian(kitchen: &Kitchen) -> Option<PathBuf> {
-    place(&artefact("debian.tar", "debian")?, &kitchen.project().join("debian.tar"))
+    let to = kitchen.project().join("debian.tar");
+    place(&artefact("debian.tar", "debian")?, &to);
+    Some(to)
 }
 
 /// Puts something fetched into a project.
-pub fn place(from: &Path, to: &Path) -> Option<PathBuf> {
+pub fn place(from: &Path, to: &Path) {
     if std::fs::hard_link(from, to).is_err() {
         std::fs::copy(from, to).unwrap();
     }
-    Some(to.to_owned())
 }
 
 /// The only tag in an OCI layout that elkbake wrote.
