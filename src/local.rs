@@ -5,6 +5,7 @@
 //! or `sbin` 0755, and all belong to `0:0`. Two kinds of files never reach an image: `.gitkeep`, which stands for an
 //! empty folder because Git knows none, and `.DS_Store`, which a file manager drops everywhere.
 
+mod seen;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,8 @@ use rustix::fs::OFlags;
 use crate::name::{ImagePath, NameError};
 use crate::tree::Tree;
 
-pub use walk::read;
+pub use seen::Seen;
+pub use walk::{read, read_again};
 
 /// Of a longer file only this much is looked at by checks.
 pub const LONGEST_CHECKED_TEXT: u64 = 1 << 20;
@@ -27,7 +29,7 @@ pub const LONGEST_CHECKED_TEXT: u64 = 1 << 20;
 const BINARY_PROBE: usize = 8 << 10;
 
 /// The files of one recipe.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Local {
     /// What they become in the image or on the host.
     pub tree: Tree,

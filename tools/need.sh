@@ -21,6 +21,7 @@ package_of() {
         c++) echo g++ ;;
         cc) echo gcc ;;
         venv) echo python3-venv ;;
+        xz) echo xz-utils ;;
         *) echo "$1" ;;
     esac
 }

@@ -12,13 +12,14 @@ pub struct Spool {
     file: BufWriter<File>,
     len: u64,
     parts: Vec<(Digest, u64, u64)>,
+    buffer: Vec<u8>,
 }
 
 impl Spool {
     /// Spools to a file, which should be a temporary one without a name.
     #[must_use]
     pub fn new(file: File) -> Self {
-        Self { file: BufWriter::with_capacity(1 << 16, file), len: 0, parts: Vec::new() }
+        Self { file: BufWriter::with_capacity(1 << 16, file), len: 0, parts: Vec::new(), buffer: vec![0; 1 << 16] }
     }
 
     /// Takes all of a content, and tells its digest and size.
@@ -27,20 +28,19 @@ impl Spool {
     /// `FileTooLarge` when it has more than `limit` bytes; when it cannot be read or written.
     pub fn take(&mut self, from: &mut dyn Read, limit: u64) -> io::Result<(Digest, u64)> {
         let mut hasher = Hasher::default();
-        let mut buffer = vec![0; 1 << 16];
         loop {
-            let n = match from.read(&mut buffer) {
+            let n = match from.read(&mut self.buffer) {
                 Ok(0) => break,
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            hasher.update(&buffer[..n]);
+            hasher.update(&self.buffer[..n]);
             if hasher.size() > limit {
                 let message = format!("it has more than {limit} bytes");
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
             }
-            self.file.write_all(&buffer[..n])?;
+            self.file.write_all(&self.buffer[..n])?;
             self.len += n as u64;
         }
         let (digest, size) = hasher.finish();

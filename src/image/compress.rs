@@ -23,7 +23,7 @@ const fn most_threads(how: Compression) -> usize {
     }
 }
 
-/// Is told of so many more bytes, before they were compressed; its error stops the work.
+/// Is told of so many more bytes, before they are compressed; its error ends the work.
 pub type Advance<'a> = &'a (dyn Fn(u64) -> io::Result<()> + Sync);
 
 /// What was compressed.
@@ -135,7 +135,11 @@ impl<'a> Blocks<'a> {
     fn send(&mut self, last: bool) -> io::Result<()> {
         let block = &self.bytes[self.start..];
         self.hasher.update(block);
-        (self.advance)(block.len() as u64)?;
+        // Whoever writes tries again after an interruption, and this one is meant.
+        (self.advance)(block.len() as u64).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => io::Error::other(error),
+            _ => error,
+        })?;
         let before = self.bytes.len().saturating_sub(self.window);
         let mut next = Vec::with_capacity(self.window + self.block);
         next.extend_from_slice(&self.bytes[before..]);

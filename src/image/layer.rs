@@ -13,7 +13,7 @@ use crate::recipe::Compression;
 use crate::store::StoreError;
 use crate::tree::Tree;
 
-pub use write::write;
+pub use write::{write, write_plain};
 
 /// What goes into a layer.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::io;
 
 use crate::digest::Digest;
 use crate::name::ImagePath;
@@ -49,31 +50,44 @@ impl Listing {
     /// The text form.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("{HEAD}\n");
-        let mut line = |parts: std::fmt::Arguments<'_>| {
-            // Writing to a String cannot fail.
-            let _ = text.write_fmt(parts);
-            text.push('\n');
-        };
-        for (path, Entry { mode, owner, node }) in self.tree.iter() {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.lines(&self.tree, |line| text.write_fmt(line));
+        text
+    }
+
+    /// Writes the text form as it would be with this tree in place of its own: whoever has a big tree elsewhere need
+    /// not copy it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_with(&self, tree: &Tree, to: &mut dyn io::Write) -> io::Result<()> {
+        self.lines(tree, |line| to.write_fmt(line))
+    }
+
+    fn lines<E>(&self, tree: &Tree, mut line: impl FnMut(fmt::Arguments<'_>) -> Result<(), E>) -> Result<(), E> {
+        line(format_args!("{HEAD}\n"))?;
+        for (path, Entry { mode, owner, node }) in tree.iter() {
             let path = escape(path.as_str());
             match node {
-                Node::Folder => line(format_args!("d\t{mode}\t{owner}\t{path}")),
+                Node::Folder => line(format_args!("d\t{mode}\t{owner}\t{path}\n"))?,
                 Node::File { digest, size } => {
-                    line(format_args!("f\t{mode}\t{owner}\t{path}\t{size}\t{}", digest.hex()));
+                    line(format_args!("f\t{mode}\t{owner}\t{path}\t{size}\t{}\n", digest.hex()))?;
                 }
-                Node::Link(target) => line(format_args!("l\t{mode}\t{owner}\t{path}\t{}", escape(target))),
+                Node::Link(target) => line(format_args!("l\t{mode}\t{owner}\t{path}\t{}\n", escape(target)))?,
             }
         }
         for (path, Special { mode, owner, kind }) in &self.special {
-            line(format_args!("s\t{mode}\t{owner}\t{}\t{kind}", escape(path.as_str())));
+            line(format_args!("s\t{mode}\t{owner}\t{}\t{kind}\n", escape(path.as_str())))?;
         }
         for (path, target) in &self.linked {
-            line(format_args!("h\t{}\t{}", escape(path.as_str()), escape(target.as_str())));
+            line(format_args!("h\t{}\t{}\n", escape(path.as_str()), escape(target.as_str())))?;
         }
-        self.removed.iter().for_each(|path| line(format_args!("w\t{}", escape(path.as_str()))));
-        self.cleared.iter().for_each(|path| line(format_args!("o\t{}", escape(path.as_str()))));
-        text
+        let mut paths = |kind: char, paths: &BTreeSet<ImagePath>| {
+            paths.iter().try_for_each(|path| line(format_args!("{kind}\t{}\n", escape(path.as_str()))))
+        };
+        paths('w', &self.removed)?;
+        paths('o', &self.cleared)
     }
 
     /// Reads the text form.

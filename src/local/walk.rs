@@ -1,12 +1,14 @@
 //! The walk through a recipe's folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirEntry};
+use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use globset::GlobMatcher;
 
+use super::seen::{Look, Seen};
 use super::{Local, LocalError, open};
 use crate::digest::{Digest, Hasher};
 use crate::name::ImagePath;
@@ -18,12 +20,31 @@ use crate::tree::{Entry, Mode, Node, Owner};
 /// # Errors
 /// When something in it cannot be read or may not be in an image.
 pub fn read(project: &Path, folder: &str, rules: &BTreeMap<Glob, FileRule>) -> Result<Local, LocalError> {
+    // At the beginning of time every file has just changed, so nothing is noted.
+    read_again(project, folder, rules, &Seen::default(), SystemTime::UNIX_EPOCH).map(|(local, _)| local)
+}
+
+/// The same, without reading big files again that look as they did when they were `seen`; and what is seen this time.
+/// `now` is any time before the call.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_again(
+    project: &Path,
+    folder: &str,
+    rules: &BTreeMap<Glob, FileRule>,
+    seen: &Seen,
+    now: SystemTime,
+) -> Result<(Local, Seen), LocalError> {
     let mut walk = Walk {
         project,
         rules: Rules::new(rules),
         local: Local::default(),
         folders: Vec::new(),
         buffer: vec![0; 64 << 10],
+        before: seen,
+        seen: Seen::default(),
+        now,
     };
     if find_folder(project, Path::new(folder))? {
         walk.folders.push((PathBuf::from(folder), ImagePath::root()));
@@ -32,7 +53,7 @@ pub fn read(project: &Path, folder: &str, rules: &BTreeMap<Glob, FileRule>) -> R
     while let Some((source, at)) = walk.folders.pop() {
         walk.folder(&source, &at)?;
     }
-    Ok(walk.local)
+    Ok((walk.local, walk.seen))
 }
 
 /// Whether the folder is there, once it is sure that it is in the project.
@@ -61,6 +82,9 @@ struct Walk<'a> {
     local: Local,
     folders: Vec<(PathBuf, ImagePath)>,
     buffer: Vec<u8>,
+    before: &'a Seen,
+    seen: Seen,
+    now: SystemTime,
 }
 
 impl Walk<'_> {
@@ -89,7 +113,7 @@ impl Walk<'_> {
             Err(error) => return Err(LocalError::Unreadable { path: source, source: error }),
         };
         let made = if kind.is_file() {
-            let (digest, size) = self.hash(&source)?;
+            let (digest, size) = self.content(&source)?;
             let made = Entry {
                 mode: self.rules.mode(&path),
                 owner: self.rules.owner(&path),
@@ -114,16 +138,29 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn hash(&mut self, source: &Path) -> Result<(Digest, u64), LocalError> {
+    fn content(&mut self, source: &Path) -> Result<(Digest, u64), LocalError> {
         let fail = |error| LocalError::Unreadable { path: source.to_owned(), source: error };
-        let mut file = open(&self.project.join(source)).map_err(fail)?;
+        let file = open(&self.project.join(source)).map_err(fail)?;
+        let look = Look::at(&file.metadata().map_err(fail)?);
+        let (digest, size) = match self.before.digest(source, &look) {
+            Some(digest) => (digest, look.size()),
+            None => self.hash(&file).map_err(fail)?,
+        };
+        // Who was changed while it was read is no witness.
+        if look == Look::at(&file.metadata().map_err(fail)?) && look.size() == size {
+            self.seen.note(source, look, digest, self.now);
+        }
+        Ok((digest, size))
+    }
+
+    fn hash(&mut self, mut file: &File) -> io::Result<(Digest, u64)> {
         let mut hasher = Hasher::default();
         loop {
             match file.read(&mut self.buffer) {
                 Ok(0) => return Ok(hasher.finish()),
                 Ok(n) => hasher.update(&self.buffer[..n]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(fail(error)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -195,7 +232,7 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use tempfile::TempDir;
 
@@ -387,5 +424,53 @@ mod tests {
     fn a_very_deep_tree_is_read() {
         let project = project(&[(&format!("images/es/{}x", "d/".repeat(60)), "")]);
         assert_eq!(read(project.path(), "images/es", &BTreeMap::new()).unwrap().tree.len(), 61);
+    }
+
+    /// A minute after the last change of a file.
+    fn later(path: &Path) -> SystemTime {
+        let meta = fs::metadata(path).unwrap();
+        let changed = std::time::Duration::new(meta.ctime().cast_unsigned(), 0);
+        SystemTime::UNIX_EPOCH + changed + std::time::Duration::from_mins(1)
+    }
+
+    #[test]
+    fn a_file_that_looks_as_it_did_is_not_read_again_and_any_edit_shows() {
+        let text = |c: char| c.to_string().repeat(20_000);
+        let project = project(&[("images/es/big", &text('a')), ("images/es/small", "a"), ("aside", &text('c'))]);
+        let big = project.path().join("images/es/big");
+        let again = |seen: &Seen, now| read_again(project.path(), "images/es", &BTreeMap::new(), seen, now).unwrap();
+        let digest = |local: &Local| match local.tree.get(&"/big".parse().unwrap()).unwrap().node {
+            Node::File { digest, size: 20_000 } => digest,
+            _ => panic!("another size"),
+        };
+
+        let (local, fresh) = again(&Seen::default(), later(&big) - std::time::Duration::from_secs(59));
+        assert_eq!(
+            (digest(&local), fresh),
+            (Digest::of(text('a').as_bytes()), Seen::default()),
+            "too fresh to believe"
+        );
+        let (_, seen) = again(&Seen::default(), later(&big));
+        assert_ne!(seen, Seen::default());
+        assert_eq!(again(&seen, later(&big)), (local.clone(), seen.clone()));
+        // That it was not read shows when notes of another file stand in for it.
+        let json = serde_json::to_string(&seen).unwrap();
+        let wrong = json.replace(&Digest::of(text('a').as_bytes()).hex(), &Digest::of(b"?").hex());
+        let (lied_to, _) = again(&serde_json::from_str(&wrong).unwrap(), later(&big));
+        assert_eq!(digest(&lied_to), Digest::of(b"?"));
+
+        // Times go in steps of up to ten milliseconds; what is closer together is what `SETTLED` is for.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let dates = fs::metadata(&big).unwrap().modified().unwrap();
+        let keep_dates = |path: &Path| File::open(path).unwrap().set_modified(dates).unwrap();
+        fs::write(&big, text('b')).unwrap();
+        keep_dates(&big);
+        assert_eq!(digest(&again(&seen, later(&big)).0), Digest::of(text('b').as_bytes()), "edited in its place");
+        let (_, seen) = again(&seen, later(&big));
+        keep_dates(&project.path().join("aside"));
+        fs::rename(project.path().join("aside"), &big).unwrap();
+        assert_eq!(digest(&again(&seen, later(&big)).0), Digest::of(text('c').as_bytes()), "another in its place");
+        fs::remove_file(&big).unwrap();
+        assert_eq!(again(&seen, later(project.path())).1, Seen::default());
     }
 }

@@ -51,7 +51,6 @@ pub fn places(product: Product, name: &str) -> Vec<ImagePath> {
 }
 
 /// Which files of a base are asked for, by an installer or by who tells what the base is: they are kept when the base is read.
-#[must_use]
 pub fn interest(product: Product) -> &'static (dyn Fn(&ImagePath, u64) -> bool + Sync) {
     match product {
         Product::Elasticsearch => &|path, size| elasticsearch::interest(path, size) || identity::interest(path, size),

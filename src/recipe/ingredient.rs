@@ -45,15 +45,18 @@ table! {
         pub into: ImagePath,
         /// Whether to unpack it.
         pub unpack: bool = true,
-        /// How many leading path components to drop.
+        /// How many leading path components to drop; what has no more than these is dropped.
         pub strip: u16 = 0,
         /// The owner of all that comes out of it.
         pub owner: Owner = Owner { uid: 0, gid: 0 },
         /// The mode of the file, with `unpack = false`.
         pub mode: Option<Mode>,
-        /// Patterns of what to take; everything where none is given.
+        /// Whether files in it may be set-user-id or set-group-id; such an archive is refused otherwise.
+        pub set_id: bool = false,
+        /// Patterns of what to take; everything where none is given. They are for paths below `into`, after `strip`, and
+        /// one that matches a folder takes all that is in it. One that matches nothing is an error.
         pub only: BTreeSet<Glob>,
-        /// Patterns of what to leave out.
+        /// Patterns of what to leave out, read like those of `only`.
         pub except: BTreeSet<Glob>,
         /// The platforms it is for; all of the recipe's where none is given.
         pub platforms: BTreeSet<Platform>,
@@ -125,8 +128,12 @@ impl Archive {
             let help = "remove `mode`, or say `unpack = false`";
             reader.mistake("mode", "what is unpacked brings its own modes", help);
         }
-        let unpacking =
-            [("strip", self.strip > 0), ("only", !self.only.is_empty()), ("except", !self.except.is_empty())];
+        let unpacking = [
+            ("strip", self.strip > 0),
+            ("set_id", self.set_id),
+            ("only", !self.only.is_empty()),
+            ("except", !self.except.is_empty()),
+        ];
         for (key, _) in unpacking.iter().filter(|(_, said)| *said && !self.unpack) {
             let message = format!("`{key}` is about unpacking, and this is not unpacked");
             reader.mistake(key, message, &format!("remove `{key}` or `unpack = false`"));

@@ -71,7 +71,7 @@ fn open(mut file: File, spool: File, limits: &Limits, meter: &Meter<'_>) -> io::
     file.rewind()?;
     let format = Format::of(&head)?;
     if format == Format::Zip {
-        return zip::unpack(file, spool, limits, meter);
+        return zip::unpack(&file, spool, limits, meter);
     }
     let packed = BufReader::with_capacity(BUFFER, Packed { inner: file, meter });
     let from: Box<dyn Read> = match format {

@@ -1,5 +1,7 @@
 //! How much an archive may hold.
 
+use crate::recipe::Archive;
+
 /// How much an archive may hold, and what it may do.
 ///
 /// The defaults are far above what any program for an image is packed as, and below what fills a disk or a memory.
@@ -39,6 +41,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What an archive of a recipe may hold. Where its links may lead is judged when they are put to their places.
+    #[must_use]
+    pub fn of(rules: &Archive) -> Self {
+        Self { set_id: rules.set_id, absolute_links: true, ..Self::default() }
+    }
+
     /// Whether so many bytes are too many to come out of so few.
     pub(super) fn is_bomb(&self, packed: u64, unpacked: u64) -> bool {
         unpacked > self.ratio_from && unpacked / self.ratio.max(1) > packed

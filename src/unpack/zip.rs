@@ -9,13 +9,13 @@ mod end;
 mod entry;
 mod extra;
 mod local;
+mod packing;
 
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use self::entry::Packing;
 use self::local::Located;
 use super::error::{MAKE_ANEW, about, refused};
 use super::guard::{Guard, Shape};
@@ -34,13 +34,13 @@ const FOLDER_MODE: u16 = 0o755;
 
 /// Unpacks a zip. All that can be wrong with names, kinds and sizes is found before a byte is unpacked; entries are
 /// unpacked side by side, each to its place in the spool.
-pub(super) fn unpack(file: File, spool: File, limits: &Limits, meter: &Meter<'_>) -> io::Result<Unpacked> {
+pub(super) fn unpack(file: &File, spool: File, limits: &Limits, meter: &Meter<'_>) -> io::Result<Unpacked> {
     let length = file.metadata()?.len();
-    let end = end::find(&file, length)?;
-    let mut entries = central::read(&file, &end, limits)?;
+    let end = end::find(file, length)?;
+    let mut entries = central::read(file, &end, limits)?;
     entries.sort_by_key(|entry| entry.offset);
     check_sizes(&entries, length, limits)?;
-    let located = local::locate(&file, entries, end.directory)?;
+    let located = local::locate(file, entries, end.directory)?;
 
     let mut guard = Guard::new(limits);
     let mut works = Vec::with_capacity(located.len());
@@ -78,7 +78,7 @@ enum Done {
 
 fn inflate_all(
     works: Vec<Work>,
-    file: File,
+    file: &File,
     spool: File,
     mut guard: Guard<'_>,
     meter: &Meter<'_>,
@@ -91,7 +91,7 @@ fn inflate_all(
         if first_failed.load(Ordering::Relaxed) < *index {
             return Ok(Done::Nothing);
         }
-        let done = inflate(work, &file, &spool, meter).map_err(about(&work.located.entry.name));
+        let done = inflate(work, file, &spool, meter).map_err(about(&work.located.entry.name));
         if done.is_err() {
             first_failed.fetch_min(*index, Ordering::Relaxed);
         }
@@ -176,22 +176,4 @@ fn shape(located: &Located) -> io::Result<(Shape, u16)> {
     let default = if shape == Shape::Folder { FOLDER_MODE } else { FILE_MODE };
     let mode = entry.unix_mode.filter(|mode| *mode != 0).map_or(default, |mode| mode & 0o7777);
     Ok((shape, mode))
-}
-
-/// How the bytes of an entry are packed; what else there is, is refused by name.
-fn packing(method: u16) -> io::Result<Packing> {
-    let name = match method {
-        0 => return Ok(Packing::Stored),
-        8 => return Ok(Packing::Deflated),
-        1..=6 => "an old method of PKZIP",
-        9 => "Deflate64",
-        12 => "bzip2",
-        14 => "LZMA",
-        93 => "zstd",
-        95 => "xz",
-        99 => "AES encryption",
-        _ => "a method that nobody knows",
-    };
-    let message = format!("is packed with {name} (method {method}), and only stored and deflated entries are read");
-    Err(refused(message, MAKE_ANEW))
 }

@@ -3,7 +3,7 @@
 //! What has to come out is made by tar and by plain calls of the file system, so that nothing of ours has a say in it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,6 +49,13 @@ version = "1"
 from    = "rootfs:debian.tar"
 remove  = ["/etc/issue", "/usr/share/perl5"]
 
+[[archive]]
+name  = "tools"
+path  = "tools.tar.gz"
+into  = "/opt/tools"
+strip = 1
+owner = "1000:0"
+
 [files]
 "srv/**"                 = { owner = "1000:1000", mode = "0640" }
 "usr/local/bin/as-owner" = { mode = "4755" }
@@ -66,6 +73,14 @@ remove  = ["/etc/issue", "/usr/share/perl5"]
     let files = kitchen.project().join("images/house");
     std::fs::create_dir_all(files.join("srv/out")).unwrap();
     symlink("house", files.join("etc/alias")).unwrap();
+    let tools = kitchen.project().join("tools/tools-1");
+    std::fs::create_dir_all(tools.join("bin")).unwrap();
+    std::fs::write(tools.join("bin/tool"), "tool\n").unwrap();
+    std::fs::set_permissions(tools.join("bin/tool"), PermissionsExt::from_mode(0o750)).unwrap();
+    std::fs::hard_link(tools.join("bin/tool"), tools.join("bin/also")).unwrap();
+    symlink("bin/tool", tools.join("link")).unwrap();
+    let archive = kitchen.project().join("tools.tar.gz");
+    run(Command::new("tar").arg("-C").arg(kitchen.project().join("tools")).arg("-czf").arg(archive).arg("tools-1"));
     kitchen
 }
 
@@ -87,7 +102,7 @@ fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
         std::fs::write(root.join(path), content).unwrap();
         own(path, mode, owner);
     };
-    let (admin, user) = ((0, 0), (1000, 1000));
+    let (admin, user, tools) = ((0, 0), (1000, 1000), (1000, 0));
     file("etc/house", "one\n", 0o644, admin);
     file("etc/debian_version", "replaced\n", 0o644, admin);
     symlink("house", root.join("etc/alias")).unwrap();
@@ -100,6 +115,13 @@ fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
     file("srv/note", "", 0o640, user);
     file(&format!("{}/{}", LONG[0], LONG[1]), "long\n", 0o644, admin);
     file(UTF8, "bread\n", 0o644, admin);
+    // The folder to unpack into is not in the archive, and a hard link of one is a file of its own.
+    folder("opt/tools", 0o755, admin);
+    folder("opt/tools/bin", 0o755, tools);
+    file("opt/tools/bin/tool", "tool\n", 0o750, tools);
+    file("opt/tools/bin/also", "tool\n", 0o750, tools);
+    symlink("bin/tool", root.join("opt/tools/link")).unwrap();
+    lchown(root.join("opt/tools/link"), Some(1000), Some(0)).unwrap();
     std::fs::remove_file(root.join("etc/issue")).unwrap();
     std::fs::remove_dir_all(root.join("usr/share/perl5")).unwrap();
     seen(&root)

@@ -28,7 +28,7 @@ impl Bench<'_> {
             return Ok((unpack::place_file(archive, locked.sha256, locked.size), contents));
         }
         let spool = self.world.store.scratch()?;
-        let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::default(), &|_| self.go_on())?;
+        let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::of(archive), &|_| self.go_on())?;
         Ok((unpack::place(archive, &unpacked.tree)?, unpacked.contents))
     }
 

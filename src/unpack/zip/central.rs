@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::end::End;
-use super::entry::Packing;
 use super::extra::{Fields, large_numbers};
+use super::packing::{Packing, packing};
 use crate::unpack::error::{GET_AGAIN, MAKE_ANEW, about, refused};
 use crate::unpack::limits::Limits;
 
@@ -100,7 +100,7 @@ fn parse(header: &[u8], name: &[u8], extra: &[u8]) -> io::Result<Entry> {
     if flags & PATCH != 0 {
         return Err(refused("is a patch for another file", MAKE_ANEW));
     }
-    let packing = super::packing(method)?;
+    let packing = packing(method)?;
     let mut large = Fields(large_numbers(extra, name)?.unwrap_or_default());
     let mut number = |small: u32| {
         if small == u32::MAX {

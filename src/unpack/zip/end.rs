@@ -29,8 +29,7 @@ pub(super) struct End {
 pub(super) fn find(file: &File, length: u64) -> io::Result<End> {
     let most = (END_LENGTH + usize::from(u16::MAX) + LOCATOR_LENGTH) as u64;
     let start = length.saturating_sub(most);
-    let mut tail = Vec::new();
-    tail.resize(usize::try_from(length - start).unwrap_or_default(), 0);
+    let mut tail = vec![0; usize::try_from(length - start).unwrap_or_default()];
     file.read_exact_at(&mut tail, start)?;
 
     let at = last(&tail)?;

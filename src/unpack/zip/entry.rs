@@ -7,18 +7,10 @@ use std::os::unix::fs::FileExt;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::local::Located;
+use super::packing::Packing;
 use crate::digest::{Digest, Hasher};
 use crate::unpack::error::{GET_AGAIN, MAKE_ANEW, refused};
 use crate::unpack::meter::Meter;
-
-/// How an entry is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
-    /// As it is.
-    Stored,
-    /// Deflated.
-    Deflated,
-}
 
 /// Links have no longer targets.
 pub(super) const LONGEST_TARGET: u64 = 4095;

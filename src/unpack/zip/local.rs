@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use super::central::{Entry, SIZES_BEHIND};
 use super::extra::{Fields, large_numbers};
+use super::packing::packing;
 use crate::unpack::error::{GET_AGAIN, MAKE_ANEW, about, refused};
 
 const SIGNATURE: [u8; 4] = *b"PK\x03\x04";
@@ -86,7 +87,7 @@ fn compare(entry: &Entry, header: &[u8], name: &[u8], extra: &[u8]) -> io::Resul
     if (flags ^ entry.flags) & TELLING_FLAGS != 0 {
         return differs("set of flags");
     }
-    if super::packing(method)? != entry.packing {
+    if packing(method)? != entry.packing {
         return differs("method");
     }
     let unsaid = |number: u64| number == 0 && flags & SIZES_BEHIND != 0;
