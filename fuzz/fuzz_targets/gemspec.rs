@@ -4,7 +4,8 @@
 use elkbake::product::logstash;
 
 /// What lines of a specification begin with: nothing that a gem says may begin one of its own.
-const STARTS: [&str; 8] = ["# ", "Gem::Specification.new do |s|", "  s.", "    s.", "  if s.", "  else", "  end", "end"];
+const STARTS: [&str; 8] =
+    ["# ", "Gem::Specification.new do |s|", "  s.", "    s.", "  if s.", "  else", "  end", "end"];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -32,8 +32,6 @@ use resolve::{Decided, Present};
 use specification::{GemPlatform, Specification};
 use version::{Requirement, Version};
 
-pub use pack::{alone, is_gem};
-
 /// Where Logstash is in its image.
 const HOME: &str = "/usr/share/logstash";
 

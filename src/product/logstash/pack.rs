@@ -1,14 +1,12 @@
 //! What a plugin's package holds: an offline pack, `logstash/*.gem` with `logstash/dependencies/*.gem`, or one gem.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::sync::Arc;
 
 use super::specification::Specification;
 use crate::digest::Digest;
 use crate::name::ImagePath;
 use crate::product::plugin::{InstallError, Job};
-use crate::tree::{Entry, Mode, Node, Owner};
+use crate::tree::Node;
 use crate::unpack::{self, Limits, UnpackError, Unpacked};
 
 /// A gem of a package.
@@ -53,21 +51,8 @@ pub(super) fn gems(job: &Job<'_>) -> Result<BTreeMap<String, PackedGem>, Install
 }
 
 /// Whether a file is a gem, by its name.
-#[must_use]
-pub fn is_gem(name: &str) -> bool {
+fn is_gem(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, ending)| ending == "gem")
-}
-
-/// A package that is one gem, as [`install`](super::install) takes it: the gem itself is read there.
-#[must_use]
-pub fn alone(gem: File, digest: Digest, size: u64) -> Unpacked {
-    let mut package = Unpacked::default();
-    if let Ok(path) = ImagePath::root().join("plugin.gem") {
-        let entry = Entry { mode: Mode::new(0o644), owner: Owner::default(), node: Node::File { digest, size } };
-        package.tree.insert(path, entry);
-    }
-    package.contents.add_part(digest, Arc::new(gem), 0, size);
-    package
 }
 
 /// Whether the gem at a place of a package is a plugin or what a plugin needs; `None` where it is no gem's place.
@@ -107,4 +92,19 @@ fn open(
         return Err(InstallError::rule(path, message, "a gem that a plugin needs comes in a pack with the plugin"));
     }
     Ok(PackedGem { path: path.clone(), file: file.clone(), digest, is_plugin, spec, unpacked: gem.unpacked })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gems_have_their_places() {
+        let of = |path: &str| place(&path.parse().unwrap());
+        assert_eq!((of("/a-1.gem"), of("/logstash/a-1.gem")), (Some(true), Some(true)));
+        assert_eq!(of("/logstash/dependencies/a-1.gem"), Some(false));
+        for elsewhere in ["/gem", "/a.zip", "/logstash/a.gem.sig", "/x/a.gem", "/logstash/dependencies/x/a.gem"] {
+            assert_eq!(of(elsewhere), None, "{elsewhere}");
+        }
+    }
 }
