@@ -2,6 +2,7 @@
 
 mod bases;
 mod layers;
+mod logstash;
 mod products;
 
 use serde_json::json;

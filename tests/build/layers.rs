@@ -82,3 +82,32 @@ fn an_input_that_changed_since_it_was_locked_is_refused_and_nothing_is_kept() {
     let index = kitchen.store().join("v1/index");
     assert!(index.read_dir().map_or(0, Iterator::count) == 0);
 }
+
+#[test]
+fn a_changed_jar_is_a_layer_of_its_own_above_what_brought_it() {
+    let jar = |names: &[&str]| {
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for name in names {
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    };
+    let archive =
+        gzipped(&tarball(&[("log4j.jar", 0o600, jar(&["Lookup.class", "Other.class"])), ("x.jar", 0o644, jar(&[]))]));
+    let step = |class: &str| {
+        format!(
+            "[[archive]]\nname = \"agent\"\npath = \"agent.tgz\"\ninto = \"/opt/agent\"\nowner = \"7:8\"\n\
+             [[jar]]\nname = \"log4shell\"\npath = \"/opt/**/*.jar\"\nremove = [\"{class}\"]\n"
+        )
+    };
+    let kitchen = on_rootfs(&step("Lookup.class")).file("agent.tgz", &archive);
+    let build = kitchen.build("app");
+    let baked = kitchen.baked(&build, 0);
+    let changed = baked.layers.last().unwrap();
+    assert_eq!(names(changed), ["opt/", "opt/agent/", "opt/agent/log4j.jar"]);
+    let item = &changed["opt/agent/log4j.jar"];
+    assert_eq!((item.mode, item.content.clone()), (0o600, jar(&["Other.class"])));
+    let kitchen = on_rootfs(&step("Gone.class")).file("agent.tgz", &archive);
+    let refused = kitchen.run(&["build", "app"]).code(3);
+    refused.complains("jar log4shell").complains("no jar that matches `/opt/**/*.jar` holds `Gone.class`");
+}
