@@ -18,6 +18,7 @@ mod planner;
 mod progress;
 mod schema;
 mod shell;
+mod sights;
 mod size;
 mod snippet;
 mod store;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::global::Global;
+use super::sights::Sights;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use crate::local::{self, Local};
@@ -22,6 +23,7 @@ pub(super) struct Workspace {
     pub(super) root: PathBuf,
     /// What its `elkbake.toml` says.
     pub(super) project: Project,
+    sights: Sights,
 }
 
 /// Everything that one recipe is made of.
@@ -61,7 +63,8 @@ impl Workspace {
             Ok(None) => Project::default(),
             Err(error) => return Err(error.into_failure(ui)),
         };
-        Ok(Self { root, project })
+        let sights = Sights::new(&root, global, surroundings);
+        Ok(Self { root, project, sights })
     }
 
     /// The recipes that were named, or all of them, in the order of their names.
@@ -151,7 +154,7 @@ impl Workspace {
         let recipe = recipe::parse(&file, &text)?;
         let lock_text = self.lock_text(name)?;
         let lock = lock_text.as_ref().map(|text| lock::parse(&lock_file(name), text)).transpose()?;
-        let local = local::read(&self.root, &recipe.value.folder(name), file_rules(&recipe.value))?;
+        let local = self.sights.read(&recipe.value.folder(name), file_rules(&recipe.value))?;
         Ok(Loaded { name: name.clone(), file, text, recipe, lock, lock_text, local })
     }
 

@@ -80,14 +80,24 @@ impl Seen {
         }
     }
 
-    /// Takes over what was seen in a folder just now, in place of what had been seen there before, and tells whether
-    /// that makes a difference.
-    pub fn renew(&mut self, folder: &str, now: Self) -> bool {
-        let is_inside = |path: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-        let before = self.0.clone();
-        self.0.retain(|path, _| !is_inside(path));
+    /// Whether what was seen in a folder just now is what had been seen there before.
+    #[must_use]
+    pub fn knows_all(&self, folder: &str, now: &Self) -> bool {
+        self.within(folder).eq(&now.0)
+    }
+
+    /// Takes over what was seen in a folder just now, in place of what had been seen there before.
+    pub fn renew(&mut self, folder: &str, now: Self) {
+        let gone: Vec<_> = self.within(folder).map(|(path, _)| path.clone()).collect();
+        for path in gone {
+            self.0.remove(&path);
+        }
         self.0.extend(now.0);
-        self.0 != before
+    }
+
+    fn within(&self, folder: &str) -> impl Iterator<Item = (&String, &Sight)> {
+        let folder = format!("{folder}/");
+        self.0.range(folder.clone()..).take_while(move |(path, _)| path.starts_with(&folder))
     }
 }
 
@@ -148,8 +158,10 @@ mod tests {
             notes
         };
         let mut all = notes(&["images/a/x", "images/a/y", "images/ab/z"]);
-        assert!(all.renew("images/a", notes(&["images/a/y"])));
+        let now = notes(&["images/a/y"]);
+        assert!(!all.knows_all("images/a", &now));
+        all.renew("images/a", now.clone());
         assert_eq!(all, notes(&["images/a/y", "images/ab/z"]));
-        assert!(!all.renew("images/a", notes(&["images/a/y"])));
+        assert!(all.knows_all("images/a", &now) && all.knows_all("images/none", &Seen::default()));
     }
 }
