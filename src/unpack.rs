@@ -3,7 +3,7 @@
 //! Whoever made an archive may have wanted to write outside of it, to fill the disk, or to show two readers two
 //! different things. What is refused is refused with the entry's name, before anything is made of the rest.
 //!
-//! Every entry of every format goes through one [guard](guard), so that a zip cannot do what a tar may not. The formats'
+//! Every entry of every format goes through one guard, so that a zip cannot do what a tar may not. The formats'
 //! headers are read here and not by a crate, because what they may not say matters more than what they say: readers that
 //! forgive (a doubled name, two headers that disagree, bytes that belong to no entry) each forgive in another way.
 
