@@ -317,8 +317,9 @@ fn names() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Bytes are ASCII: they become long names, and one cut through a letter is no text to the second reader.
 fn members() -> impl Strategy<Value = Vec<Member>> {
-    let member = (names(), names(), prop::sample::select(b"000552221Lx3S".to_vec()), ".{0,5}", any::<bool>());
+    let member = (names(), names(), prop::sample::select(b"000552221Lx3S".to_vec()), "[ -~]{0,5}", any::<bool>());
     let member = member.prop_map(|(name, target, kind, bytes, lies)| {
         let member = match kind {
             b'0' => Member::file(name, &bytes),
