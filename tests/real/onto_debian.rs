@@ -117,7 +117,7 @@ fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
     file(&format!("{}/{}", LONG[0], LONG[1]), "long\n", 0o644, admin);
     file(UTF8, "bread\n", 0o644, admin);
     // The folder to unpack into is not in the archive, and a hard link of one is a file of its own.
-    folder("opt/tools", 0o755, admin);
+    folder("opt/tools", 0o755, tools);
     folder("opt/tools/bin", 0o755, tools);
     file("opt/tools/bin/tool", "tool\n", 0o750, tools);
     file("opt/tools/bin/also", "tool\n", 0o750, tools);
