@@ -1,6 +1,5 @@
 //! `elkbake build`.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use clap::Args;
@@ -9,20 +8,19 @@ use serde_json::json;
 use super::check;
 use super::failure::{Exit, Failure};
 use super::global::Global;
+use super::order::order;
 use super::planner::{Planned, Planner};
 use super::size::bytes;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::Workspace;
 use super::world::World;
-use crate::bake::build::{self, Order, Parent};
+use crate::bake::build::{self, Order};
 use crate::bake::built::{Built, BuiltImage};
 use crate::bake::event::Event;
 use crate::bake::output::{self, Desk, Image, Place};
-use crate::digest::Digest;
 use crate::name::{Platform, RecipeName, Repository, Tag};
 use crate::plan::{LayerKind, Work};
-use crate::recipe::Recipe;
 
 /// Build images into the store, from recipes, locks and files
 #[derive(Debug, Args)]
@@ -74,12 +72,11 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
     }
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
-    let mut built = BTreeMap::new();
     let mut done = Vec::new();
     let mut failures = Vec::new();
     for name in &recipes {
         // One after the other: each uses all processors already.
-        match one(&planner, name, args, surroundings, &mut built) {
+        match one(&planner, name, args, surroundings) {
             Ok(Some(image)) => {
                 if !args.json {
                     ui.result(&text(&image, ui))?;
@@ -103,43 +100,27 @@ fn one(
     name: &RecipeName,
     args: &BuildArgs,
     surroundings: &Surroundings,
-    known: &mut BTreeMap<Digest, Built>,
 ) -> Result<Option<Done>, Failure> {
     let start = Instant::now();
     let line = planner.line(name)?;
-    let mut parent: Option<Parent<'_>> = None;
-    let mut last = None;
-    for planned in &line {
-        let (Work::Image(work), Recipe::Image(image)) = (planned.plan.work(), &planned.loaded.recipe.value) else {
-            let message = format!("recipe {name} makes a host's image");
-            let refusal = Failure::input(message).hint("`elkbake build` makes container images");
-            return if args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
-        };
-        let order = Order {
-            plan: &planned.plan,
-            recipe: &planned.loaded.recipe,
-            image,
-            lock: &planned.lock.value,
-            local: &planned.loaded.local,
-            parent: parent.take(),
-            stamps: &planner.stamps,
-        };
-        let (built, was_there) = image_of(planner, planned, &order, known)?;
-        known.insert(built.key, built.clone());
-        last = Some(Done {
-            name: planned.loaded.name.clone(),
-            tag: planned.plan.tag().clone(),
-            repository: work.repository.clone(),
-            built: built.clone(),
-            was_there,
-            seconds: start.elapsed().as_secs_f64(),
-        });
-        parent = Some(Parent { built, order: Box::new(order) });
-    }
-    if let (Some(done), Some(Parent { order, .. })) = (&last, &parent) {
-        deliver(planner, done, order, args, surroundings)?;
-    }
-    Ok(last)
+    let Some(last) = line.last() else { return Ok(None) };
+    let Work::Image(work) = last.plan.work() else {
+        let message = format!("recipe {name} makes a host's image");
+        let refusal = Failure::input(message).hint("`elkbake build` makes container images");
+        return if args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
+    };
+    let order = order(&line, &planner.stamps, &|order| Ok(image_of(planner, &line, order)?.0))?;
+    let (built, was_there) = image_of(planner, &line, &order)?;
+    let done = Done {
+        name: name.clone(),
+        tag: last.plan.tag().clone(),
+        repository: work.repository.clone(),
+        built,
+        was_there,
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    deliver(planner, &done, &order, args, surroundings)?;
+    Ok(Some(done))
 }
 
 /// Writes an image to the places that were named.
@@ -170,24 +151,17 @@ fn deliver(
     Ok(())
 }
 
-/// Builds one recipe; tells whether it was there already.
-fn image_of(
-    planner: &Planner<'_>,
-    planned: &Planned,
-    order: &Order<'_>,
-    known: &BTreeMap<Digest, Built>,
-) -> Result<(Built, bool), Failure> {
-    if let Some(built) = known.get(&planned.plan.key()) {
-        return Ok((built.clone(), true));
+/// Builds one recipe of a line; tells whether it was there already. Who finds it there opens nothing of the world.
+fn image_of(planner: &Planner<'_>, line: &[Planned], order: &Order<'_>) -> Result<(Built, bool), Failure> {
+    if let Some(there) = planner.world.stored().map(|store| store.result(&order.plan.key())).transpose()?.flatten() {
+        return Ok((there, true));
+    }
+    for planned in line.iter().filter(|planned| planned.plan.name() == order.plan.name()) {
+        check::refuse_secrets(planner.workspace, &planned.loaded)?;
     }
     let opened = planner.world.open()?;
     let tell = |event: Event<'_>| planner.ui.event(event);
-    let ports = opened.ports(planner.workspace, &tell);
-    if let Some(there) = ports.store.result::<Built>(&planned.plan.key())? {
-        return Ok((there, true));
-    }
-    check::refuse_secrets(planner.workspace, &planned.loaded)?;
-    Ok((build::build(order, &ports)?, false))
+    Ok((build::build(order, &opened.ports(planner.workspace, &tell))?, false))
 }
 
 fn text(done: &Done, ui: &Ui) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fault::BuildFault;
 use crate::bake::base::Base;
+use crate::bake::known;
 use crate::contents::Spool;
 use crate::digest::Digest;
 use crate::image::below::{Below, BelowError};
@@ -13,9 +14,6 @@ use crate::image::scan::{self, Scan};
 use crate::name::ImagePath;
 use crate::store::Store;
 use crate::tree::{Entry, Node};
-
-/// Listings are a few MB for images of a hundred thousand files.
-const LONGEST_LISTING: u64 = 512 << 20;
 
 /// A base with layers on it.
 pub(super) struct Overlay<'b> {
@@ -32,8 +30,7 @@ impl<'b> Overlay<'b> {
     /// Puts a layer on top.
     pub(super) fn push(&mut self, layer: &Layer) -> Result<(), BuildFault> {
         let lost = || BuildFault::Misfit(format!("the listing of layer {} is not in the store", layer.digest));
-        let bytes = self.store.bytes(&layer.listing, LONGEST_LISTING)?.ok_or_else(lost)?;
-        let listing = std::str::from_utf8(&bytes).ok().and_then(|text| Listing::parse(text).ok()).ok_or_else(lost)?;
+        let listing = known::listing(&layer.listing, self.store)?.ok_or_else(lost)?;
         self.layers.push((layer.clone(), listing));
         Ok(())
     }
