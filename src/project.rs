@@ -2,12 +2,21 @@
 //!
 //! Everything in it has a default, so that a project needs no such file.
 
+mod ecr;
+mod shelf;
+mod target;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::name::{RecipeName, Registry};
 use crate::recipe::{ProjectPath, Url};
 use crate::text::{self, Document, Reader, TextError, table};
+
+pub use ecr::{Ecr, Encryption, Replication};
+pub use shelf::Shelf;
+pub use target::{Place, Target};
 
 table! {
     /// What holds for all recipes of a project.
@@ -21,14 +30,6 @@ table! {
         pub registry: BTreeMap<Registry, RegistryAccess>,
         /// What counts where a recipe or a command says nothing.
         pub defaults: Defaults = Defaults::default(),
-    }
-
-    /// A place to push to.
-    pub struct Target {
-        /// An OCI layout folder in the project.
-        pub oci: ProjectPath,
-        /// Where the records of this target are, for deploy tools; `bake-manifest.json` where nothing is said.
-        pub manifest: Option<ProjectPath>,
     }
 
     /// How to speak to a registry.
@@ -72,16 +73,32 @@ impl Default for Project {
 /// The target that counts where nobody names one.
 const LOCAL: &str = "local";
 
-/// Where a target's records are where nothing is said.
-const MANIFEST: &str = "bake-manifest.json";
+/// Where that is, from the project's folder.
+const LOCAL_FOLDER: &str = ".elkbake/local";
 
 impl Project {
+    /// The name of the target that counts where a command names none.
+    #[must_use]
+    pub fn default_target(&self) -> &str {
+        self.defaults.target.as_ref().map_or(LOCAL, RecipeName::as_str)
+    }
+
+    /// A target by its name. `local` is there without being said.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<Cow<'_, Target>> {
+        let said = self.target.iter().find(|(known, _)| known.as_str() == name);
+        match said {
+            Some((_, target)) => Some(Cow::Borrowed(target)),
+            None if name == LOCAL => LOCAL_FOLDER.parse().ok().map(|folder| Cow::Owned(Target::in_folder(folder))),
+            None => None,
+        }
+    }
+
     /// Where the records of the default target are, from the project's folder.
     #[must_use]
-    pub fn manifest(&self) -> &Path {
-        let name = self.defaults.target.as_ref().map_or(LOCAL, RecipeName::as_str);
-        let target = self.target.iter().find(|(known, _)| known.as_str() == name);
-        Path::new(target.map_or(MANIFEST, |(_, target)| target.manifest()))
+    pub fn manifest(&self) -> PathBuf {
+        let target = self.target(self.default_target());
+        target.map_or_else(PathBuf::new, |target| PathBuf::from(target.manifest()))
     }
 
     fn check(&self, reader: &mut Reader) {
@@ -98,12 +115,6 @@ impl Project {
                 reader.mistake(&format!("target.{name}"), message, "give each its own `manifest = \"…\"`");
             }
         }
-    }
-}
-
-impl Target {
-    fn manifest(&self) -> &str {
-        self.manifest.as_ref().map_or(MANIFEST, ProjectPath::as_str)
     }
 }
 
@@ -151,6 +162,62 @@ mod tests {
         assert!(shared.contains("the targets `a` and `b` would share the records"), "{shared}");
         let unknown = read("[defaults]\ntarget = \"prod\"\n").unwrap_err();
         assert!(unknown.contains("elkbake.toml:2:10: there is no target `prod`"), "{unknown}");
+    }
+
+    #[test]
+    fn a_target_is_one_place() {
+        let project = read(
+            "[target.reg]\nregistry = \"registry.corp:5000/elk\"\nmanifest = \"reg.json\"\n\
+             [target.prod]\nmanifest = \"prod.json\"\n[target.prod.ecr]\naccount = \"123456789012\"\n\
+             regions = [\"eu-west-1\", \"cn-north-1\"]\nprefix = \"elk\"\nkeep = 10\nreaders = [\"210987654321\"]\n",
+        );
+        let project = project.unwrap();
+        let kibana = "kibana".parse().unwrap();
+        let reg = project.target("reg").unwrap();
+        let Some(Place::Registry(shelf)) = reg.place() else { panic!("a registry is another place") };
+        assert_eq!(shelf.repository(&kibana).unwrap().to_string(), "registry.corp:5000/elk/kibana");
+        let prod = project.target("prod").unwrap();
+        let Some(Place::Ecr(ecr)) = prod.place() else { panic!("ECR is another place") };
+        let places: Vec<_> = ecr.regions.iter().map(|region| ecr.shelf(region).unwrap().to_string()).collect();
+        assert_eq!(
+            places,
+            [
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/elk",
+                "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/elk"
+            ]
+        );
+        let local = Project::default();
+        let local = local.target("local").unwrap();
+        assert!(matches!(local.place(), Some(Place::Layouts(folder)) if folder.as_str() == ".elkbake/local"));
+        assert!(Project::default().target("prod").is_none());
+    }
+
+    #[test]
+    fn a_target_that_contradicts_itself_is_refused() {
+        let ecr = "[target.x.ecr]\naccount = \"123456789012\"\nregions = [\"eu-west-1\"]\n";
+        for (text, expected) in [
+            ("[target.x]\n".to_owned(), "nobody knows where this is"),
+            ("[target.x]\noci = \"a\"\nregistry = \"r.corp\"\n".to_owned(), "this is two places: `oci` and `registry`"),
+            (
+                "[target.x]\nregistry = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com\"\n".to_owned(),
+                "which has more to it than other registries",
+            ),
+            ("[target.x]\noci = \"a\"\nmanifest_repository = \"m\"\n".to_owned(), "no need of a repository"),
+            ("[target.x.ecr]\naccount = \"1\"\nregions = []\n".to_owned(), "`1` is no AWS account"),
+            ("[target.x.ecr]\naccount = \"123456789012\"\nregions = []\n".to_owned(), "there is no region to push to"),
+            (format!("{ecr}endpoints = {{ eu-west-2 = \"localhost:1\" }}\n"), "this target is not in eu-west-2"),
+            (format!("{ecr}replication = \"existing\"\n"), "there is one region"),
+            (format!("{ecr}external_id = \"x\"\n"), "there is no role"),
+            (format!("{ecr}role = \"arn:aws:iam::123456789012:user/x\"\n"), "is no role"),
+            (format!("{ecr}kms_key = \"alias/x\"\n"), "nothing is encrypted with it"),
+            (format!("{ecr}mutable_tags = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\"]\n"), "at most 5 filters"),
+            (format!("{ecr}mutable_tags = [\"***\"]\n"), "is no filter of tags"),
+            (format!("{ecr}keep = 0\n"), "more than 0"),
+            (format!("{ecr}readers = [\"me\"]\n"), "`me` is no reader"),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub use ami::{
     AmiBase, AmiOutput, AmiRecipe, AmiTest, Architecture, Docker, Engine, FileSystem, Folder, Region, RegionOutput,
     Share, Volume, VolumeKind,
 };
+pub(crate) use grammar::{Account, is_account};
 pub use image::{Compression, From, FromError, ImageRecipe, Product};
 pub use ingredient::{Archive, FileRule, Jar, Plugin, Run};
 pub use setting::{Config, HealthCheck, NetworkMode, Runtime, Ulimit};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::name::{Platform, RecipeName, Reference, Tag};
-use crate::recipe::{Architecture, Region, Version};
+use crate::recipe::{Architecture, Product, ProjectPath, Region, Version};
 use crate::text::{Read, table, word};
 
 pub use needs::{HealthCheck, Needs, Ulimit};
@@ -40,6 +40,25 @@ table! {
         pub target: String,
         /// What was published of each recipe.
         pub recipes: BTreeMap<RecipeName, Entry>,
+        /// Pushes that did not reach all regions; the next push of the recipe completes them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub unfinished: BTreeMap<RecipeName, Unfinished>,
+    }
+
+    /// A push that did not reach all regions.
+    #[derive(Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Unfinished {
+        /// The tag.
+        pub tag: Tag,
+        /// The digest of the OCI manifest or index.
+        pub digest: Digest,
+        /// The regions that hold it.
+        pub regions: BTreeSet<Region>,
+        /// The regions that do not, and why.
+        pub missing: BTreeMap<Region, String>,
+        /// When that was, in UTC.
+        pub at: String,
     }
 
     /// What was published of one recipe.
@@ -59,9 +78,15 @@ table! {
     pub struct Record {
         /// What it is: image or ami.
         pub kind: RecordKind,
-        /// Where an image is, by digest.
+        /// Whose rules an image keeps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub product: Option<Product>,
+        /// Where an image is, by digest: of several regions in the first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub reference: Option<Reference>,
+        /// Where an image is, where the target is a folder: the OCI layout, from the project's folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub layout: Option<ProjectPath>,
         /// The digest of an image's OCI manifest or index.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub digest: Option<Digest>,
@@ -92,16 +117,16 @@ table! {
         /// What a task definition has to say for it.
         #[serde(default)]
         pub needs: Needs,
-        /// The regions that hold it.
+        /// Where an image is in each region, by digest.
         #[serde(default)]
-        pub regions: BTreeSet<Region>,
+        pub regions: BTreeMap<Region, Reference>,
         /// The sources that it was baked from, where they are under version control.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub source: Option<SourceRevision>,
         /// The version of elkbake that baked it.
         pub elkbake: String,
-        /// When it was baked, in UTC: `2026-01-02T03:04:05Z`.
-        pub baked_at: String,
+        /// When it counts as made, in UTC, as the image itself says: `2026-01-02T03:04:05Z`.
+        pub created: String,
         /// When it was published, in UTC.
         pub pushed_at: String,
     }
@@ -157,6 +182,9 @@ table! {
         pub platform: Option<Platform>,
         /// Its bytes, as they were downloaded.
         pub digest: Digest,
+        /// What a plugin may do beyond what all plugins may.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub permissions: Vec<String>,
     }
 
     /// The state of the sources.

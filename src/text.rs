@@ -26,6 +26,7 @@ use canonical::canonical;
 pub(crate) use declare::{field, field_schema, read_as_text, table, word};
 pub use problem::{Positions, Problem, TextError, UnknownWord, line_and_column, nearest};
 pub use read::{Read, Reader, Table};
+pub(crate) use strict::grammar;
 pub use strict::{Grammar, GrammarError, Plain, Positive, Scalar, Text};
 pub use toml::Spanned;
 pub use toml::de::{DeTable, DeValue};

@@ -117,7 +117,7 @@ fn what_another_machine_has_recorded_is_compared_by_its_digest() {
             "format": 1, "target": "local",
             "recipes": { "es": { "current": {
                 "kind": "image", "digest": digest, "tag": "1-x", "key": right.key, "version": "1",
-                "elkbake": "0.1.0", "baked_at": "2026-01-02T03:04:05Z", "pushed_at": "2026-01-02T03:04:05Z",
+                "elkbake": "0.1.0", "created": "2026-01-02T03:04:05Z", "pushed_at": "2026-01-02T03:04:05Z",
             } } },
         })
         .to_string()

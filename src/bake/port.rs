@@ -1,5 +1,7 @@
-//! The world as the steps see it: three small traits that `remote` implements for real and tests
+//! The world as the steps see it: small traits that `remote` implements for real and tests
 //! implement as they like.
+
+use std::collections::BTreeSet;
 
 use crate::bake::event::Listener;
 use crate::digest::Digest;
@@ -46,6 +48,14 @@ pub enum PortError {
         /// What was asked for.
         subject: String,
         /// What is wrong with the answer.
+        message: String,
+    },
+    /// What is there is not to be changed: a tag that names something else.
+    #[error("{subject}: {message}")]
+    Immutable {
+        /// What was to be written.
+        subject: String,
+        /// What the other side said.
         message: String,
     },
     /// AWS says no.
@@ -99,6 +109,63 @@ pub trait Registry: Sync {
         store: &Store,
         tell: Listener<'_>,
     ) -> Result<(), PortError>;
+}
+
+/// A blob that a registry is to have.
+#[derive(Clone, Copy, Debug)]
+pub struct Freight<'f> {
+    /// Which bytes.
+    pub digest: Digest,
+    /// How many.
+    pub size: u64,
+    /// Where they can be had when the store does not have them, and what may be mounted where that is the same registry.
+    pub origin: Option<&'f Reference>,
+}
+
+/// How a blob came to be in a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was there.
+    Present,
+    /// The registry took it from another repository of its own.
+    Mounted,
+    /// It was sent: so many bytes of it by this call, the rest by an earlier one that was cut off.
+    Sent(u64),
+}
+
+/// The writing side of registries.
+pub trait Publish: Sync {
+    /// The digest of what has a reference's tag or digest; `None` where nothing has.
+    ///
+    /// # Errors
+    /// When the registry does not answer, or does not let us. A repository that is not there holds nothing.
+    fn held(&self, reference: &Reference, tell: Listener<'_>) -> Result<Option<Digest>, PortError>;
+
+    /// Which of some blobs a repository does not have.
+    ///
+    /// # Errors
+    /// When the registry does not answer, or does not let us.
+    fn missing(&self, into: &Reference, blobs: &[Digest], tell: Listener<'_>) -> Result<BTreeSet<Digest>, PortError>;
+
+    /// Brings a blob into a repository: mounted where that can be, otherwise sent from the store, or straight from its
+    /// origin; going on where an earlier call, of an earlier process even, was cut off.
+    ///
+    /// # Errors
+    /// When it does not get there, or the registry says that it has other bytes now.
+    fn send(
+        &self,
+        into: &Reference,
+        freight: Freight<'_>,
+        store: &Store,
+        tell: Listener<'_>,
+    ) -> Result<Arrival, PortError>;
+
+    /// Puts a manifest under its digest, or under the tag of `at` where that has one. What it points to is there already.
+    ///
+    /// # Errors
+    /// [`PortError::Immutable`] when the tag is another manifest's for good; otherwise when it does not get there, or
+    /// the registry has it under another digest.
+    fn publish(&self, at: &Reference, manifest: &RawManifest, tell: Listener<'_>) -> Result<(), PortError>;
 }
 
 /// What is to be downloaded.

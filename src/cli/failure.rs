@@ -187,6 +187,7 @@ fn exit_of(error: &PortError) -> Exit {
         | PortError::Denied { .. }
         | PortError::Unreachable { .. }
         | PortError::Wrong { .. } => Exit::Network,
+        PortError::Immutable { .. } => Exit::Refused,
         PortError::Cloud { .. } => Exit::Aws,
         PortError::Interrupted => Exit::Interrupted,
     }

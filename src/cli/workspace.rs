@@ -140,8 +140,8 @@ impl Workspace {
     /// What was recorded of the default target, if anything was.
     pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
         let file = self.project.manifest();
-        match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
-            Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
+        match read_bytes(&self.root, &file, record::LONGEST_MANIFEST) {
+            Ok(Some(bytes)) => record::parse(&file, &bytes).map(Some).map_err(Failure::input),
             Ok(None) => Ok(None),
             Err(error) => Err(error.into_failure(ui)),
         }

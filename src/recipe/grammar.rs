@@ -1,28 +1,7 @@
 //! What the short texts in recipes look like. Each is one rule: in words for people, as a pattern for editors,
 //! and as the check that decides.
 
-use crate::text::Grammar;
-
-macro_rules! grammar {
-    ($(
-        $(#[doc = $about:literal])*
-        $name:ident = $kind:literal, $pattern:literal, $rule:literal, $holds:expr;
-    )*) => {$(
-        $(#[doc = $about])*
-        pub(super) enum $name {}
-
-        impl Grammar for $name {
-            const KIND: &'static str = $kind;
-            const RULE: &'static str = $rule;
-            const PATTERN: &'static str = $pattern;
-
-            fn holds(text: &str) -> bool {
-                let holds: fn(&str) -> bool = $holds;
-                holds(text)
-            }
-        }
-    )*};
-}
+use crate::text::grammar;
 
 grammar! {
     /// A port that a container listens on.
@@ -173,7 +152,7 @@ fn is_number(text: &str, least: u32, most: u32) -> bool {
     plain && text.parse().is_ok_and(|number: u32| (least..=most).contains(&number))
 }
 
-fn is_account(text: &str) -> bool {
+pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|c| c.is_ascii_digit())
 }
 
@@ -184,6 +163,7 @@ fn is_lower(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::Grammar;
     use crate::text::{Read, Text};
 
     /// The rule decides, and the pattern in the schema refuses nothing that the rule takes.

@@ -117,6 +117,7 @@ fn record() -> impl Strategy<Value = Record> {
         version: version.map(|version| version.parse().unwrap()),
         platform: None,
         digest,
+        permissions: Vec::new(),
     });
     let platform = (digest(), any::<u64>()).prop_map(|(digest, size)| RecordedPlatform {
         name: "linux/amd64".parse().unwrap(),
@@ -129,6 +130,8 @@ fn record() -> impl Strategy<Value = Record> {
     (option::of(digest()), digest(), needs(), parts, btree_map(".{0,9}", digest(), 0..3)).prop_map(
         |(digest, key, needs, (platforms, plugins, base, source), inputs)| Record {
             kind: RecordKind::Image,
+            product: None,
+            layout: None,
             reference: digest.map(|digest| format!("a.example/b@{digest}").parse().unwrap()),
             digest,
             tag: "1-0".parse().unwrap(),
@@ -141,10 +144,10 @@ fn record() -> impl Strategy<Value = Record> {
             plugins,
             inputs,
             needs,
-            regions: BTreeSet::from(["eu-west-1".parse().unwrap()]),
+            regions: BTreeMap::from([("eu-west-1".parse().unwrap(), "a.example/b".parse().unwrap())]),
             source,
             elkbake: "0.1.0".to_owned(),
-            baked_at: String::new(),
+            created: String::new(),
             pushed_at: String::new(),
         },
     )
@@ -159,7 +162,8 @@ proptest! {
         recipes in btree_map("[a-z]{1,5}", (record(), vec(record(), 0..3)), 0..3),
     ) {
         let entry = |(name, (current, history)): (String, _)| (name.parse().unwrap(), Entry { current, history });
-        let manifest = Manifest { format: FORMAT, target, recipes: recipes.into_iter().map(entry).collect() };
+        let recipes = recipes.into_iter().map(entry).collect();
+        let manifest = Manifest { format: FORMAT, target, recipes, unfinished: BTreeMap::new() };
         prop_assert_eq!(read(&write(&manifest)).unwrap(), manifest);
     }
 

@@ -27,6 +27,29 @@ pub trait Grammar {
     fn holds(text: &str) -> bool;
 }
 
+/// Declares kinds of texts, each by what it is called, its pattern, its rule in words and the check that decides.
+macro_rules! grammar {
+    ($(
+        $(#[doc = $about:literal])*
+        $name:ident = $kind:literal, $pattern:literal, $rule:literal, $holds:expr;
+    )*) => {$(
+        $(#[doc = $about])*
+        pub(crate) enum $name {}
+
+        impl $crate::text::Grammar for $name {
+            const KIND: &'static str = $kind;
+            const RULE: &'static str = $rule;
+            const PATTERN: &'static str = $pattern;
+
+            fn holds(text: &str) -> bool {
+                let holds: fn(&str) -> bool = $holds;
+                holds(text)
+            }
+        }
+    )*};
+}
+pub(crate) use grammar;
+
 /// A text of the kind `G`.
 pub struct Text<G>(String, PhantomData<G>);
 

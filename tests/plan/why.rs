@@ -15,7 +15,7 @@ fn recorded(kitchen: &Kitchen, name: &str, plan: &Value, inputs: &Value) {
         "version": plan["work"]["version"].as_str().unwrap_or("1"),
         "inputs": inputs,
         "elkbake": "0.1.0",
-        "baked_at": "2026-11-21T03:04:05Z",
+        "created": "2026-11-21T03:04:05Z",
         "pushed_at": "2026-11-21T03:05:06Z",
     });
     let manifest = json!({ "format": 1, "target": "local", "recipes": { name: { "current": record } } });
