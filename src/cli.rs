@@ -16,6 +16,7 @@ mod plain;
 mod plan;
 mod planner;
 mod progress;
+mod push;
 mod schema;
 mod shell;
 mod sights;
@@ -66,6 +67,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
+        Command::Push(args) => push::push(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),

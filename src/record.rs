@@ -198,6 +198,18 @@ table! {
     }
 }
 
+impl Record {
+    /// What a deploy tool asks for to get the image: by digest, never by tag. A host has none.
+    #[must_use]
+    pub fn image(&self) -> Option<String> {
+        match (&self.reference, &self.layout, &self.digest) {
+            (Some(reference), ..) => Some(reference.to_string()),
+            (None, Some(layout), Some(digest)) => Some(format!("oci:{layout}@{digest}")),
+            _ => None,
+        }
+    }
+}
+
 /// Why a manifest could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {

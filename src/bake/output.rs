@@ -12,11 +12,16 @@ mod layout;
 mod place;
 mod rootfs;
 
+use std::path::Path;
+
 use super::event::{Listener, Task};
 use super::interrupt::Interrupt;
-use crate::name::Platform;
+use crate::digest::Digest;
+use crate::image::oci::Descriptor;
+use crate::name::{Platform, Tag};
 use crate::store::Store;
 use blobs::Blobs;
+use layout::Tags;
 
 pub use fault::OutputError;
 pub use image::{Image, missing};
@@ -50,8 +55,27 @@ pub fn write(image: &Image<'_>, to: &Place, desk: Desk<'_>) -> Result<(), Output
     let task = Task::begin(&name, Some(bytes), desk.tell);
     let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
     match to {
-        Place::Oci(path) => layout::write(image, path, &blobs),
+        Place::Oci(path) => layout::write(&image.blobs(), image.tag(), Tags::Move, path, &blobs),
         Place::DockerArchive(path) => docker_archive::write(image, path, desk.host, &blobs),
         Place::Rootfs(path) => rootfs::write(image, path, desk.host, &blobs),
     }
+}
+
+/// Writes blobs of the store to an OCI layout, the last of which gets a tag for good.
+///
+/// # Errors
+/// When the tag is another's, a blob is missing or damaged, or the folder cannot be written.
+pub fn publish(parts: &[&Descriptor], tag: &Tag, folder: &Path, desk: Desk<'_>) -> Result<(), OutputError> {
+    let name = format!("oci:{}", folder.display());
+    let task = Task::begin(&name, Some(parts.iter().map(|at| at.size).sum()), desk.tell);
+    let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
+    layout::write(parts, tag, Tags::Stay, folder, &blobs)
+}
+
+/// What an OCI layout has under a tag. A folder that is not there has nothing.
+///
+/// # Errors
+/// When the folder cannot be read, or is no layout.
+pub fn tagged(folder: &Path, tag: &Tag) -> Result<Option<Digest>, OutputError> {
+    layout::tagged(folder, tag)
 }

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, inspect, lock, plan, schema, shell, store, verify};
+use super::{build, check, diff, inspect, lock, plan, push, schema, shell, store, verify};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -37,6 +37,7 @@ pub(super) enum Command {
     Lock(lock::LockArgs),
     Plan(plan::PlanArgs),
     Build(build::BuildArgs),
+    Push(push::PushArgs),
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
     Verify(verify::VerifyArgs),

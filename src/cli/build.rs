@@ -152,7 +152,7 @@ fn deliver(
 }
 
 /// Builds one recipe of a line; tells whether it was there already. Who finds it there opens nothing of the world.
-fn image_of(planner: &Planner<'_>, line: &[Planned], order: &Order<'_>) -> Result<(Built, bool), Failure> {
+pub(super) fn image_of(planner: &Planner<'_>, line: &[Planned], order: &Order<'_>) -> Result<(Built, bool), Failure> {
     if let Some(there) = planner.world.stored().map(|store| store.result(&order.plan.key())).transpose()?.flatten() {
         return Ok((there, true));
     }

@@ -129,6 +129,24 @@ fn compared(args: &DiffArgs, opener: Opener<'_>) -> Result<(Vec<Difference>, Vec
     Ok((differences, [rest(0, &a.images), rest(1, &b.images)].concat()))
 }
 
+/// What differs between two images in a few lines, without fetching a layer: files are compared where all layers are
+/// known here.
+pub(super) fn in_short(opener: Opener<'_>, a: &str, b: &str) -> Result<Vec<String>, Failure> {
+    let open = [opener.open(a)?, opener.open(b)?];
+    let [a, b] = [open[0].find(None)?, open[1].find(None)?];
+    let mut lines = Vec::new();
+    for (a, b) in pairs(&a.images, &b.images) {
+        let known =
+            |open: &Open<'_>, image| Ok::<_, Failure>(open.known(image)?.into_iter().collect::<Option<Vec<_>>>());
+        let difference = match (known(&open[0], a)?, known(&open[1], b)?) {
+            (Some(a_holds), Some(b_holds)) => compare(a, b, (&a_holds, &b_holds)),
+            _ => compare(a, b, (&[], &[])),
+        };
+        lines.extend(print::in_short(&difference.map_err(Failure::input)?, a, b));
+    }
+    Ok(lines)
+}
+
 /// The images of one platform in both; two images of which each is the only one are compared whatever they are for.
 fn pairs<'i>(a: &'i [FoundImage], b: &'i [FoundImage]) -> Vec<(&'i FoundImage, &'i FoundImage)> {
     if let ([a], [b]) = (a, b) {

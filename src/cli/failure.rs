@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::bake::build::{BuildError, BuildFault};
 use crate::bake::output::OutputError;
 use crate::bake::port::PortError;
-
+use crate::bake::push::PushError;
 use crate::bake::resolve::{Fault, ResolveError};
 use crate::image::settle::SettleError;
 use crate::product::InstallError;
@@ -124,6 +124,21 @@ impl From<OutputError> for Failure {
         let exit = match &error {
             OutputError::Interrupted => Exit::Interrupted,
             _ => Exit::BadInput,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<PushError> for Failure {
+    fn from(error: PushError) -> Self {
+        let exit = match &error {
+            PushError::Taken { .. } => Exit::Refused,
+            PushError::Unproven { .. } | PushError::Document { .. } | PushError::Nested { .. } => Exit::Network,
+            PushError::Port(port) => exit_of(port),
+            PushError::Output(OutputError::Interrupted) => Exit::Interrupted,
+            PushError::Missing { .. } | PushError::Name(_) | PushError::Output(_) | PushError::Store(_) => {
+                Exit::BadInput
+            }
         };
         Self::new(exit, error)
     }

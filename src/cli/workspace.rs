@@ -139,9 +139,14 @@ impl Workspace {
 
     /// What was recorded of the default target, if anything was.
     pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
-        let file = self.project.manifest();
-        match read_bytes(&self.root, &file, record::LONGEST_MANIFEST) {
-            Ok(Some(bytes)) => record::parse(&file, &bytes).map(Some).map_err(Failure::input),
+        self.manifest_at(&self.project.manifest(), ui)
+    }
+
+    /// What was recorded in a file of the project, if it is there.
+    pub(super) fn manifest_at(&self, file: impl AsRef<Path>, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+        let file = file.as_ref();
+        match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
+            Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
             Ok(None) => Ok(None),
             Err(error) => Err(error.into_failure(ui)),
         }

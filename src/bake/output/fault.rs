@@ -40,6 +40,16 @@ pub enum OutputError {
         /// What is there.
         message: String,
     },
+    /// A tag that does not move is another image's.
+    #[error("{at} is there and is another image: there it is {theirs}, here {ours}")]
+    Tagged {
+        /// Folder and tag.
+        at: String,
+        /// What was to get the tag.
+        ours: Digest,
+        /// What has it.
+        theirs: Digest,
+    },
     /// The place cannot be written.
     #[error("{action} {}: {source}", path.display())]
     Io {

@@ -64,15 +64,6 @@ impl<'i> Image<'i> {
         self.tag
     }
 
-    /// The document that leads to all the rest.
-    pub(super) fn top(&self) -> Result<&'i Descriptor, OutputError> {
-        let top = match self.only {
-            Some(image) => Some(&image.manifest),
-            None => self.built.top(),
-        };
-        top.ok_or_else(|| OutputError::Platform { wanted: None, there: Vec::new() })
-    }
-
     /// Every blob once, what is pointed to before what points to it.
     pub(super) fn blobs(&self) -> Vec<&'i Descriptor> {
         let mut seen = BTreeSet::new();

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use super::aside::{Aside, PREFIX, sync_folder};
 use super::blobs::Blobs;
 use super::fault::OutputError;
-use super::image::{Image, blob_name};
+use super::image::blob_name;
 use crate::digest::{Digest, Verifying};
 use crate::image::oci::{Descriptor, LONGEST_MANIFEST, REF_NAME};
+use crate::name::Tag;
 
 /// The file that makes a folder a layout, and the only version of layouts that there is.
 const MARK: &str = "oci-layout";
@@ -27,12 +28,38 @@ const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 /// How long to wait before asking again whether another run is done.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) fn write(image: &Image<'_>, path: &Path, blobs: &Blobs<'_>) -> Result<(), OutputError> {
+/// Whether a tag that has an image may get another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tags {
+    Move,
+    Stay,
+}
+
+/// Writes blobs, what is pointed to before what points to it, and puts the last under a tag.
+pub(super) fn write(
+    parts: &[&Descriptor],
+    tag: &Tag,
+    tags: Tags,
+    path: &Path,
+    blobs: &Blobs<'_>,
+) -> Result<(), OutputError> {
+    let Some(top) = parts.last() else { return Ok(()) };
     let layout = Layout::open(path, blobs)?;
-    for at in image.blobs() {
+    layout.check_tag(top, tag, tags)?;
+    for at in parts {
         layout.put(at, blobs)?;
     }
-    layout.name(image.top()?, image.tag().as_str())
+    layout.name(top, tag.as_str())
+}
+
+/// What a layout has under a tag. A folder that is not there has nothing.
+pub(super) fn tagged(path: &Path, tag: &Tag) -> Result<Option<Digest>, OutputError> {
+    let path = path.join(INDEX);
+    let Some(bytes) = read(&path, LONGEST_MANIFEST)? else { return Ok(None) };
+    let index = parse(&bytes).map_err(|message| OutputError::taken(&path, message))?;
+    let entries = index["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let entry = entries.iter().find(|entry| entry["annotations"][REF_NAME] == tag.as_str());
+    Ok(entry.and_then(|entry| entry["digest"].as_str()?.parse().ok()))
 }
 
 /// A layout that nobody else is writing to.
@@ -60,6 +87,17 @@ impl<'p> Layout<'p> {
         let folder = path.join("blobs/sha256");
         fs::create_dir_all(&folder).map_err(OutputError::io("cannot make", &folder))?;
         Ok(layout)
+    }
+
+    /// Nobody else writes here now, so what the tag has, it has until we are done.
+    fn check_tag(&self, top: &Descriptor, tag: &Tag, tags: Tags) -> Result<(), OutputError> {
+        match tagged(self.path, tag)? {
+            Some(theirs) if tags == Tags::Stay && theirs != top.digest => {
+                let at = format!("oci:{}:{tag}", self.path.display());
+                Err(OutputError::Tagged { at, ours: top.digest, theirs })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a killed run left: nobody else is at work here.

@@ -1,8 +1,10 @@
 //! Differences, for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::bake::diff::{Changed, Difference, FileChange, Side, What};
+use crate::bake::found::FoundImage;
 use crate::cli::plain::plain;
 use crate::cli::size::bytes;
 use crate::cli::ui::{Paint, Ui};
@@ -33,6 +35,30 @@ pub(super) fn images(a: &str, b: &str, differences: &[Difference], only: &[Only]
         let _ = writeln!(text, "{} is in {} alone", plain(name), if *side == 0 { &a } else { &b });
     }
     text
+}
+
+/// The same in a few lines: the first of each kind.
+pub(super) fn in_short(difference: &Difference, a: &FoundImage, b: &FoundImage) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let on = &difference.platform;
+    let said = difference.base.iter().chain(&difference.config).chain(difference.plugins.iter().flatten()).map(said);
+    let files = difference.files.iter().map(|change| {
+        let what = match (&change.from, &change.to) {
+            (None, _) => "is new",
+            (_, None) => "is gone",
+            _ => "is another",
+        };
+        format!("{} {what}", change.path)
+    });
+    let all: Vec<String> = said.chain(files).collect();
+    let there: BTreeSet<_> = a.layers.iter().map(|layer| layer.diff_id).collect();
+    let same = b.layers.iter().filter(|layer| there.contains(&layer.diff_id)).count();
+    let mut lines = vec![format!("{on}: {same} of {} layers are the same", b.layers.len())];
+    lines.extend(all.iter().take(SHOWN).map(|line| format!("{on}: {line}")));
+    if all.len() > SHOWN {
+        lines.push(format!("{on}: and {} more", all.len() - SHOWN));
+    }
+    lines.iter().map(|line| plain(line).into_owned()).collect()
 }
 
 fn platform(text: &mut String, difference: &Difference, ui: &Ui) {

@@ -1,0 +1,103 @@
+//! `elkbake push`.
+
+mod delivery;
+mod parcel;
+mod report;
+mod route;
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::failure::{Exit, Failure};
+use super::global::Global;
+use super::planner::Planner;
+use super::surroundings::Surroundings;
+use super::ui::Ui;
+use super::workspace::Workspace;
+use super::world::World;
+use crate::bake::port::PortError;
+use crate::parallel;
+
+use delivery::{Delivery, Office};
+use parcel::Parcel;
+use report::Report;
+
+pub(super) use route::{Route, Stop, routes};
+
+/// Publish images and record where they are
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elkbake push                                   # all images, to the project's default target
+  elkbake push elasticsearch --target staging
+  elkbake push --target staging --target prod    # to several targets in one call
+  elkbake push --dry-run                         # what would be sent, in bytes
+  elkbake push --json | jq -r '.pushes[].reference'
+
+What is not built yet is built. What a target has already is not sent again: where the tag is there with the same digest,
+nothing is done; where it is another image's, the push is refused, and the exit code is 7. A push that was cut off goes on
+where it stopped. Targets are named in elkbake.toml (docs/project.md); where each image is, is recorded in the target's
+bake-manifest.json, once it is proven to be there (docs/manifest.md).")]
+pub(super) struct PushArgs {
+    /// Recipes by name; all that make images where none is named
+    recipes: Vec<String>,
+    /// A target of elkbake.toml, once for each; the project's default where none is named
+    #[arg(short, long = "target", value_name = "NAME")]
+    targets: Vec<String>,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// So many images travel at one time; each has several blobs on the way.
+const SIDE_BY_SIDE: usize = 4;
+
+pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
+    let workspace = Workspace::find(global, surroundings, ui)?;
+    let recipes = workspace.select(&args.recipes)?;
+    let routes = routes(&workspace, &args.targets)?;
+    let world = World::new(&workspace, surroundings, global, false);
+    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let office = Office { planner: &planner, surroundings, dry_run: args.dry_run };
+    let manifests =
+        routes.iter().map(|route| workspace.manifest_at(route.target.manifest(), ui)).collect::<Result<Vec<_>, _>>()?;
+    let mut failures = Vec::new();
+    let mut deliveries: Vec<Delivery<'_>> = Vec::new();
+    for name in &recipes {
+        let parcel = match Parcel::plan(&planner, name, !args.recipes.is_empty()) {
+            Ok(Some(parcel)) => Arc::new(parcel),
+            Ok(None) => continue,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        for (route, manifest) in routes.iter().zip(&manifests) {
+            match Delivery::new(&parcel, route, manifest.as_ref(), &workspace.root) {
+                Ok(delivery) => deliveries.push(delivery),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if world.interrupt.requested() {
+            return Err(PortError::Interrupted.into());
+        }
+    }
+    let done = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| office.deliver(delivery));
+    let mut report = Report::new(args.dry_run);
+    for (delivery, outcome) in deliveries.iter().zip(done) {
+        failures.extend(report.add(delivery, outcome));
+    }
+    if world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
+    if args.json {
+        ui.json(&report.json())?;
+    } else {
+        ui.result(&report.text(ui))?;
+    }
+    Ok(ui.failures(&failures, Exit::Done))
+}

@@ -1,0 +1,98 @@
+//! From the names of targets to the repositories that an image goes to.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use crate::bake::push::layout_of;
+use crate::cli::failure::Failure;
+use crate::cli::workspace::Workspace;
+use crate::name::{Reference, Repository};
+use crate::project::{Place, Target};
+use crate::recipe::{ProjectPath, Region};
+use crate::text;
+
+/// A target that was named.
+pub(in crate::cli) struct Route<'r> {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) target: Cow<'r, Target>,
+}
+
+/// One repository that an image goes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::cli) enum Stop {
+    /// An OCI layout: from the project's folder, and from here.
+    Folder { said: ProjectPath, path: PathBuf },
+    /// A repository of a registry, of ECR in a region.
+    Repository { region: Option<Region>, into: Reference },
+}
+
+impl Stop {
+    /// What people call it.
+    pub(in crate::cli) fn name(&self) -> String {
+        match self {
+            Self::Folder { said, .. } => format!("oci:{said}"),
+            Self::Repository { into, .. } => into.to_string(),
+        }
+    }
+
+    pub(in crate::cli) fn region(&self) -> Option<&Region> {
+        match self {
+            Self::Folder { .. } => None,
+            Self::Repository { region, .. } => region.as_ref(),
+        }
+    }
+}
+
+impl Route<'_> {
+    /// Where this target's records are.
+    pub(in crate::cli) fn manifest(&self, root: &Path) -> PathBuf {
+        root.join(self.target.manifest())
+    }
+
+    /// Where a repository of this target is: of ECR once in each region, the first of which is the first.
+    pub(in crate::cli) fn stops(&self, root: &Path, repository: &Repository) -> Result<Vec<Stop>, Failure> {
+        match self.target.place() {
+            Some(Place::Layouts(folder)) => {
+                let said = format!("{}/{repository}", folder.as_str().trim_end_matches('/'));
+                let path = layout_of(&folder.below(root), repository);
+                Ok(vec![Stop::Folder { said: said.parse().map_err(Failure::input)?, path }])
+            }
+            Some(Place::Registry(shelf)) => {
+                let into = shelf.repository(repository).map_err(Failure::input)?;
+                Ok(vec![Stop::Repository { region: None, into }])
+            }
+            Some(Place::Ecr(ecr)) => {
+                let stop = |region: &Region| {
+                    let into = ecr.shelf(region).and_then(|shelf| shelf.repository(repository));
+                    Ok(Stop::Repository { region: Some(region.clone()), into: into.map_err(Failure::input)? })
+                };
+                ecr.regions.iter().map(stop).collect()
+            }
+            None => Err(Failure::input(format!("nobody knows where the target {} is", self.name))),
+        }
+    }
+}
+
+/// The targets that were named, each once; the project's default where none was.
+pub(in crate::cli) fn routes<'w>(workspace: &'w Workspace, named: &[String]) -> Result<Vec<Route<'w>>, Failure> {
+    let project = &workspace.project;
+    let named = if named.is_empty() { vec![project.default_target().to_owned()] } else { named.to_vec() };
+    let mut routes: Vec<Route<'w>> = Vec::new();
+    for name in named {
+        let target = project.target(&name).ok_or_else(|| unknown(workspace, &name))?;
+        if routes.iter().all(|route| route.name != name) {
+            routes.push(Route { name, target });
+        }
+    }
+    Ok(routes)
+}
+
+fn unknown(workspace: &Workspace, name: &str) -> Failure {
+    let known: Vec<&str> = workspace.project.target.keys().map(crate::name::RecipeName::as_str).collect();
+    let hint = match (text::nearest(name, known.iter().copied()), &known[..]) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => format!("add `[target.{name}]` to elkbake.toml; without one there is `local` only"),
+        (None, known) => format!("elkbake.toml has: {}", known.join(", ")),
+    };
+    Failure::usage(format!("there is no target {name}")).hint(hint)
+}
