@@ -9,6 +9,7 @@ pub mod found;
 pub mod inspect;
 pub mod interrupt;
 mod known;
+pub mod ledger;
 pub mod output;
 pub mod port;
 pub mod push;

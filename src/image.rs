@@ -8,10 +8,11 @@ mod gzip;
 pub mod jar;
 pub mod layer;
 pub mod listing;
-pub mod moment;
 pub mod oci;
 pub mod scan;
 pub mod settle;
 pub mod stack;
 pub mod tar;
 mod zstd;
+
+pub use crate::moment;

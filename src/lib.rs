@@ -15,6 +15,7 @@
 //! | | [`local`] | a recipe's own files, read from the checkout |
 //! | | [`image`] | OCI documents, layers as bytes, what a layer holds and what lies below one |
 //! | | [`unpack`] | zip, tar and gem files from anywhere, read with suspicion |
+//! | | [`aside`] | files that take their place whole, and folders that one run at a time changes |
 //! | | [`contents`] | where the bytes of a tree's files can be read |
 //! | | [`product`] | what each program demands of its files: rules, as findings |
 //! | | [`ami`] | the same for hosts |
@@ -27,6 +28,7 @@
 //! | | [`name`] | names, references and paths, one strict parser each |
 //! | | [`digest`] | content is named by its SHA-256; the reader that verifies it |
 //! | | [`text`] | strict reading of TOML: every mistake, each at its place |
+//! | | [`moment`] | points in time, in whole seconds |
 //! | | [`finding`] | what a check has to say |
 //! | | [`parallel`] | the same work on many things at once |
 //!
@@ -45,6 +47,7 @@
 //! | finding | what a check found: a code, a severity, a place, why, and what to do |
 
 pub mod ami;
+pub mod aside;
 pub mod bake;
 pub mod cli;
 pub mod contents;
@@ -53,6 +56,7 @@ pub mod finding;
 pub mod image;
 pub mod local;
 pub mod lock;
+pub mod moment;
 pub mod name;
 pub mod parallel;
 pub mod plan;

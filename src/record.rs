@@ -1,7 +1,10 @@
 //! The deploy manifest `bake-manifest.json`: what was published where, and what it needs to run. Deploy tools read it,
 //! so its format has a number of its own and its types do not follow every change of a recipe's.
 
+mod merge;
 mod needs;
+mod publish;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +14,9 @@ use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::recipe::{Architecture, Product, ProjectPath, Region, Version};
 use crate::text::{Read, table, word};
 
+pub use merge::{MergeError, merge};
 pub use needs::{HealthCheck, Needs, Ulimit};
+pub use publish::HISTORY;
 
 /// The format that is read and written; a manifest of a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -226,6 +231,14 @@ pub enum RecordError {
         path: PathBuf,
         /// Its format.
         found: u64,
+    },
+    /// Nobody would read it.
+    #[error("{} would have {bytes} bytes; manifests of up to {LONGEST_MANIFEST} bytes are read: give some recipes a target of their own", path.display())]
+    Grown {
+        /// The file.
+        path: PathBuf,
+        /// How many it would have.
+        bytes: usize,
     },
     /// It is no manifest.
     #[error("{}: {message}", path.display())]

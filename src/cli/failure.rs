@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::bake::build::{BuildError, BuildFault};
+use crate::bake::ledger::LedgerError;
 use crate::bake::output::OutputError;
 use crate::bake::port::PortError;
 use crate::bake::push::PushError;
@@ -141,6 +142,23 @@ impl From<PushError> for Failure {
             }
         };
         Self::new(exit, error)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let exit = match &error {
+            LedgerError::Interrupted => Exit::Interrupted,
+            _ => Exit::BadInput,
+        };
+        let hint = match &error {
+            LedgerError::OtherTarget { found, .. } => Some(format!(
+                "give each target its own `manifest` in elkbake.toml; if `{found}` was renamed, say its new name in the file"
+            )),
+            LedgerError::Io { .. } => Some("`manifest` of the target in elkbake.toml says where it is".to_owned()),
+            _ => None,
+        };
+        Self { hint, ..Self::new(exit, error) }
     }
 }
 

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::moment::Moment;
 use super::oci::{Descriptor, OciError};
 use crate::digest::Digest;
+use crate::moment::Moment;
 use crate::name::Platform;
 use crate::recipe::Config;
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 use super::error::StoreError;
+use crate::aside::sync_folder;
 use crate::digest::Hasher;
 
 /// Nothing that is in its place is ever changed there, so nobody, not even its owner, may open it for
@@ -32,15 +33,6 @@ pub(super) fn make_folder(path: &Path) -> io::Result<bool> {
 /// Fails with the reason when something other than a folder is at a path.
 pub(super) fn must_be_folder(path: &Path) -> io::Result<()> {
     if fs::metadata(path)?.is_dir() { Ok(()) } else { Err(io::Error::new(ErrorKind::NotADirectory, "it is no folder")) }
-}
-
-/// Makes what was renamed in or into a folder last.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(path)?.sync_all() {
-        // Some network file systems sync no folders; they have no more lasting way to offer.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        synced => synced,
-    }
 }
 
 /// Begins a file aside; it is gone when dropped.

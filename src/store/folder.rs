@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::disk;
 use super::error::{StoreError, only_reading};
+use crate::aside::sync_folder;
 use crate::digest::Digest;
 
 /// The folder of this layout. A change that older elkbakes would not understand gets a new one.
@@ -93,7 +94,7 @@ fn lay_out(root: &Path, home: &Path) -> Result<(), (PathBuf, io::Error)> {
     }
     if changed {
         for path in [&home.join("blobs"), home, root] {
-            disk::sync_folder(path).map_err(at(path))?;
+            sync_folder(path).map_err(at(path))?;
         }
     }
     Ok(())

@@ -8,9 +8,9 @@ use super::house::{House, Import, Source};
 const FLOORS: [(&str, &[&str]); 5] = [
     ("STREET", &["main", "cli", "remote"]),
     ("ROAD", &["bake"]),
-    ("HANDS", &["image", "ami", "attest", "product", "store", "local", "contents", "unpack"]),
+    ("HANDS", &["image", "ami", "attest", "product", "store", "local", "contents", "unpack", "aside"]),
     ("PAPER", &["plan", "lock", "recipe", "record", "export", "project"]),
-    ("GROUND", &["tree", "name", "digest", "text", "finding", "parallel"]),
+    ("GROUND", &["tree", "name", "digest", "text", "finding", "parallel", "moment"]),
 ];
 
 /// What `remote` implements, what it tells as it works and what tells it to stop: all that it may know of `bake`.

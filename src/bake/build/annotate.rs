@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::order::Order;
 use crate::digest::Digest;
-use crate::image::moment::Moment;
+use crate::moment::Moment;
 use crate::recipe::{From, Product};
 
 /// The key that an image was made under.

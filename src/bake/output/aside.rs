@@ -1,6 +1,6 @@
 //! Files that are written aside and take their place whole.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::fault::OutputError;
+use crate::aside;
 
 /// What the names of unfinished files begin with.
 pub(super) const PREFIX: &str = ".elkbake-";
@@ -45,7 +46,7 @@ impl Aside {
             }
             _ => {}
         }
-        Self::begin(folder_of(to), to)
+        Self::begin(aside::folder_of(to), to)
     }
 
     /// What an error in writing means.
@@ -71,9 +72,7 @@ impl Aside {
         let to = self.to;
         let failed = |error| OutputError::io("cannot write", &to)(error);
         let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&to).map_err(|error| failed(error.error))?;
-        sync_folder(folder_of(&to))
+        aside::settle(file, &to).map_err(failed)
     }
 }
 
@@ -84,21 +83,5 @@ impl Write for Aside {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
-    }
-}
-
-/// Makes what was renamed in a folder last.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), OutputError> {
-    match File::open(folder).and_then(|open| open.sync_all()) {
-        // Some network file systems sync no folders.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        synced => synced.map_err(OutputError::io("cannot write", folder)),
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
     }
 }

@@ -3,17 +3,17 @@
 //! Blobs are copied and not linked: a blob of the store that others can change through another name would no longer be
 //! what the store says it is. One run at a time writes to a layout, so that none loses what another added.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::aside::{Aside, PREFIX, sync_folder};
+use super::aside::{Aside, PREFIX};
 use super::blobs::Blobs;
 use super::fault::OutputError;
 use super::image::blob_name;
+use crate::aside::{self, Turn};
 use crate::digest::{Digest, Verifying};
 use crate::image::oci::{Descriptor, LONGEST_MANIFEST, REF_NAME};
 use crate::name::Tag;
@@ -24,9 +24,6 @@ const VERSION: &str = "1.0.0";
 
 const INDEX: &str = "index.json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-
-/// How long to wait before asking again whether another run is done.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Whether a tag that has an image may get another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,7 +150,8 @@ impl<'p> Layout<'p> {
         if index != before {
             self.save(INDEX, index.to_string().as_bytes())?;
         }
-        sync_folder(&self.path.join("blobs/sha256"))
+        let folder = self.path.join("blobs/sha256");
+        aside::sync_folder(&folder).map_err(OutputError::io("cannot write", &folder))
     }
 
     fn save(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
@@ -231,16 +229,9 @@ fn is_there(path: &Path, digest: &Digest, size: u64, blobs: &Blobs<'_>) -> Resul
 
 /// Waits until no other run writes to the layout. A file system without locks has the last writer win.
 fn lock(path: &Path, blobs: &Blobs<'_>) -> Result<Option<File>, OutputError> {
-    let folder = File::open(path).map_err(OutputError::io("cannot read", path))?;
-    loop {
-        match folder.try_lock() {
-            Ok(()) => return Ok(Some(folder)),
-            Err(TryLockError::WouldBlock) => {
-                blobs.check_interrupt()?;
-                std::thread::sleep(PAUSE);
-            }
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(OutputError::io("cannot lock", path)(error)),
-        }
+    match aside::wait_for(path, &|| blobs.interrupt.requested()).map_err(OutputError::io("cannot lock", path))? {
+        Turn::Mine(folder) => Ok(Some(folder)),
+        Turn::NoLocks => Ok(None),
+        Turn::Stopped => Err(OutputError::Interrupted),
     }
 }

@@ -131,7 +131,8 @@ impl Kit {
             let (digest, size) = store.put(&mut &bytes[..], None).unwrap();
             Descriptor { digest, size, media_type: media_type.to_owned() }
         };
-        let json = |at: &Descriptor| serde_json::json!({ "mediaType": at.media_type, "digest": at.digest, "size": at.size });
+        let json =
+            |at: &Descriptor| serde_json::json!({ "mediaType": at.media_type, "digest": at.digest, "size": at.size });
         let base = Descriptor { digest: Digest::of(b"base"), size: 1 << 30, media_type: LAYER.to_owned() };
         let image = |platform: &&str| {
             let own = put(format!("own layer for {platform}").as_bytes(), LAYER);
@@ -213,7 +214,10 @@ fn another_images_tag_is_refused_before_anything_is_sent() {
     let error = kit.push(&registry).unwrap_err();
     let ours = kit.cargo().digest().unwrap();
     assert!(matches!(&error, PushError::Taken { .. }), "{error:?}");
-    assert!(error.to_string().contains(&theirs.to_string()) && error.to_string().contains(&ours.to_string()), "{error}");
+    assert!(
+        error.to_string().contains(&theirs.to_string()) && error.to_string().contains(&ours.to_string()),
+        "{error}"
+    );
     let shelves = registry.0.lock().unwrap();
     assert_eq!((shelves.sent.len(), shelves.put.len()), (0, 0));
 }

@@ -1,4 +1,4 @@
-//! Points in time as image documents write them, in whole seconds.
+//! Points in time as image documents and records write them, in whole seconds.
 
 use std::fmt;
 
@@ -17,6 +17,12 @@ impl Moment {
     #[must_use]
     pub fn from_epoch(seconds: u32) -> Self {
         Self(i64::from(seconds))
+    }
+
+    /// One second later.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 
     /// Reads `2026-11-21T08:00:00Z`, with a fraction (which is dropped) or an offset too, as RFC 3339 has it.
@@ -116,6 +122,8 @@ mod tests {
         fn a_moment_is_read_as_it_was_written(seconds: u32) {
             let moment = Moment::from_epoch(seconds);
             prop_assert_eq!(Moment::parse(&moment.to_string()), Some(moment));
+            // So texts of one form can be compared as texts.
+            prop_assert!(moment.next() > moment && moment.next().to_string() > moment.to_string());
         }
 
         #[test]
