@@ -6,6 +6,7 @@
 mod args;
 mod build;
 mod check;
+mod courier;
 mod diff;
 mod failure;
 mod global;
@@ -17,6 +18,7 @@ mod plan;
 mod planner;
 mod progress;
 mod push;
+mod route;
 mod schema;
 mod shell;
 mod sights;

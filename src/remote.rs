@@ -28,6 +28,7 @@ mod refusal;
 mod registry;
 mod retry;
 mod secret;
+mod stub;
 mod tls;
 mod wire;
 #[cfg(not(feature = "aws"))]

@@ -3,15 +3,16 @@
 mod delivery;
 mod parcel;
 mod report;
-mod route;
 
 use std::sync::Arc;
 
 use clap::Args;
 
+use super::courier::Courier;
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::planner::Planner;
+use super::route::routes;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::Workspace;
@@ -19,11 +20,9 @@ use super::world::World;
 use crate::bake::port::PortError;
 use crate::parallel;
 
-use delivery::{Delivery, Office};
+use delivery::Delivery;
 use parcel::Parcel;
 use report::Report;
-
-pub(super) use route::{Route, Stop, routes};
 
 /// Publish images and record where they are
 #[derive(Debug, Args)]
@@ -62,7 +61,7 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let routes = routes(&workspace, &args.targets)?;
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
-    let office = Office { planner: &planner, surroundings, dry_run: args.dry_run };
+    let courier = Courier { planner: &planner, host: surroundings.platform(), dry_run: args.dry_run };
     let manifests =
         routes.iter().map(|route| workspace.manifest_at(route.target.manifest(), ui)).collect::<Result<Vec<_>, _>>()?;
     let mut failures = Vec::new();
@@ -77,7 +76,7 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
             }
         };
         for (route, manifest) in routes.iter().zip(&manifests) {
-            match Delivery::new(&parcel, route, manifest.as_ref(), &workspace.root) {
+            match Delivery::new(&parcel, route, manifest.as_ref(), &workspace) {
                 Ok(delivery) => deliveries.push(delivery),
                 Err(failure) => failures.push(failure),
             }
@@ -86,7 +85,7 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
             return Err(PortError::Interrupted.into());
         }
     }
-    let done = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| office.deliver(delivery));
+    let done = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| delivery.deliver(&courier));
     let mut report = Report::new(args.dry_run);
     for (delivery, outcome) in deliveries.iter().zip(done) {
         failures.extend(report.add(delivery, outcome));

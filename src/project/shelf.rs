@@ -26,6 +26,12 @@ impl Shelf {
         &self.registry
     }
 
+    /// What the paths of all repositories begin with.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&Repository> {
+        self.prefix.as_ref()
+    }
+
     /// Where a recipe's repository is.
     ///
     /// # Errors

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::delivery::{Delivery, Outcome, Visit};
+use super::delivery::{Delivery, Outcome};
 use crate::bake::push::Shipped;
+use crate::cli::courier::Visit;
 use crate::cli::failure::Failure;
 use crate::cli::size::bytes;
 use crate::cli::ui::{Paint, Ui};

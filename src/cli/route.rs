@@ -3,23 +3,23 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use super::failure::Failure;
+use super::workspace::Workspace;
 use crate::bake::push::layout_of;
-use crate::cli::failure::Failure;
-use crate::cli::workspace::Workspace;
 use crate::name::{Reference, Repository};
 use crate::project::{Place, Target};
 use crate::recipe::{ProjectPath, Region};
 use crate::text;
 
 /// A target that was named.
-pub(in crate::cli) struct Route<'r> {
-    pub(in crate::cli) name: String,
-    pub(in crate::cli) target: Cow<'r, Target>,
+pub(super) struct Route<'r> {
+    pub(super) name: String,
+    pub(super) target: Cow<'r, Target>,
 }
 
 /// One repository that an image goes to.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::cli) enum Stop {
+pub(super) enum Stop {
     /// An OCI layout: from the project's folder, and from here.
     Folder { said: ProjectPath, path: PathBuf },
     /// A repository of a registry, of ECR in a region.
@@ -28,14 +28,14 @@ pub(in crate::cli) enum Stop {
 
 impl Stop {
     /// What people call it.
-    pub(in crate::cli) fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Self::Folder { said, .. } => format!("oci:{said}"),
             Self::Repository { into, .. } => into.to_string(),
         }
     }
 
-    pub(in crate::cli) fn region(&self) -> Option<&Region> {
+    pub(super) fn region(&self) -> Option<&Region> {
         match self {
             Self::Folder { .. } => None,
             Self::Repository { region, .. } => region.as_ref(),
@@ -44,13 +44,8 @@ impl Stop {
 }
 
 impl Route<'_> {
-    /// Where this target's records are.
-    pub(in crate::cli) fn manifest(&self, root: &Path) -> PathBuf {
-        root.join(self.target.manifest())
-    }
-
     /// Where a repository of this target is: of ECR once in each region, the first of which is the first.
-    pub(in crate::cli) fn stops(&self, root: &Path, repository: &Repository) -> Result<Vec<Stop>, Failure> {
+    pub(super) fn stops(&self, root: &Path, repository: &Repository) -> Result<Vec<Stop>, Failure> {
         match self.target.place() {
             Some(Place::Layouts(folder)) => {
                 let said = format!("{}/{repository}", folder.as_str().trim_end_matches('/'));
@@ -73,8 +68,25 @@ impl Route<'_> {
     }
 }
 
+impl Route<'_> {
+    /// What a repository of this target is called without what all paths of the target begin with.
+    pub(super) fn repository_of(&self, reference: &Reference) -> Option<Repository> {
+        let prefix = match self.target.place()? {
+            Place::Layouts(_) => None,
+            Place::Registry(shelf) => shelf.prefix(),
+            Place::Ecr(ecr) => ecr.prefix.as_ref(),
+        };
+        match prefix {
+            Some(prefix) => {
+                reference.repository.as_str().strip_prefix(prefix.as_str())?.strip_prefix('/')?.parse().ok()
+            }
+            None => Some(reference.repository.clone()),
+        }
+    }
+}
+
 /// The targets that were named, each once; the project's default where none was.
-pub(in crate::cli) fn routes<'w>(workspace: &'w Workspace, named: &[String]) -> Result<Vec<Route<'w>>, Failure> {
+pub(super) fn routes<'w>(workspace: &'w Workspace, named: &[String]) -> Result<Vec<Route<'w>>, Failure> {
     let project = &workspace.project;
     let named = if named.is_empty() { vec![project.default_target().to_owned()] } else { named.to_vec() };
     let mut routes: Vec<Route<'w>> = Vec::new();
