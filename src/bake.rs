@@ -13,5 +13,6 @@ pub mod ledger;
 pub mod output;
 pub mod port;
 pub mod rebuild;
+pub mod recorded;
 pub mod resolve;
 pub mod survey;

@@ -16,6 +16,8 @@ mod plain;
 mod plan;
 mod planner;
 mod progress;
+#[cfg_attr(not(test), expect(dead_code, reason = "`push` asks it"))]
+mod revision;
 mod schema;
 mod shell;
 mod sights;
