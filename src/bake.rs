@@ -14,5 +14,6 @@ pub mod output;
 pub mod port;
 pub mod push;
 pub mod rebuild;
+pub mod recorded;
 pub mod resolve;
 pub mod survey;

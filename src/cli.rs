@@ -19,6 +19,8 @@ mod planner;
 mod progress;
 mod push;
 mod route;
+#[cfg_attr(not(test), expect(dead_code, reason = "`push` asks it"))]
+mod revision;
 mod schema;
 mod shell;
 mod sights;

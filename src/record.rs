@@ -179,7 +179,7 @@ table! {
     pub struct RecordedFile {
         /// Its name in the recipe.
         pub name: String,
-        /// Its version, where the recipe says one.
+        /// Its version: a plugin's as it says itself, else as the recipe says.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub version: Option<Version>,
         /// The platform it is for; all where none is given.

@@ -200,3 +200,6 @@ fn bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
     File::open(path).and_then(|file| file.take(LONGEST_MANIFEST as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
     Ok(Some(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,3 +62,83 @@ fn entry(mut records: Vec<Record>) -> Option<Entry> {
 fn order(at: &str, of: &impl serde::Serialize) -> (String, String) {
     (at.to_owned(), serde_json::to_string(of).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::tests::{name, plain, unfinished};
+    use super::*;
+
+    /// What happens to a manifest, with few different names, results and times, so that many coincide.
+    fn manifest() -> impl Strategy<Value = Manifest> {
+        let step = (0..2_usize, 0..14_u32, 0..20_u32, 0..8_u8);
+        vec(step, 0..24).prop_map(|steps| {
+            let mut manifest = Manifest::new("prod");
+            for (recipe, result, second, what) in steps {
+                let recipe = name(["es", "kibana"][recipe]);
+                let (tag, at) = (format!("1-{result}"), format!("2026-01-01T00:00:{second:02}Z"));
+                match what {
+                    0 => manifest.put_unfinished(&recipe, &unfinished(&tag, &at)),
+                    1 => drop(manifest.drop_unfinished(&recipe)),
+                    2 => manifest.publish(&recipe, &Record { elkbake: "other".to_owned(), ..plain(&tag, &at) }),
+                    _ => manifest.publish(&recipe, &plain(&tag, &at)),
+                }
+            }
+            manifest
+        })
+    }
+
+    fn both(one: &Manifest, other: &Manifest) -> Manifest {
+        merge(one.clone(), other.clone()).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn order_and_repetition_do_not_matter(a in manifest(), b in manifest(), c in manifest()) {
+            prop_assert_eq!(both(&a, &b), both(&b, &a));
+            prop_assert_eq!(both(&both(&a, &b), &c), both(&a, &both(&b, &c)));
+            prop_assert_eq!(both(&a, &a), a.clone());
+            let joined = both(&a, &b);
+            prop_assert_eq!(both(&joined, &a), joined.clone());
+            for (name, entry) in &joined.recipes {
+                let all: Vec<_> = std::iter::once(&entry.current).chain(&entry.history).collect();
+                prop_assert!(all.len() <= HISTORY + 1);
+                prop_assert!(all.is_sorted_by(|newer, older| newer.pushed_at >= older.pushed_at));
+                let twice = |i: usize, one: &Record| all[i + 1..].iter().any(|other| one.is_same_result(other));
+                prop_assert!(!all.iter().enumerate().any(|(i, one)| twice(i, one)));
+                let newest = [&a, &b].iter().filter_map(|m| Some(&m.recipes.get(name)?.current.pushed_at)).max();
+                prop_assert_eq!(Some(&entry.current.pushed_at), newest);
+            }
+        }
+
+        #[test]
+        fn publishing_goes_on_from_what_was_merged(a in manifest(), b in manifest(), result in 0..14_u32) {
+            let mut joined = both(&a, &b);
+            joined.publish(&name("es"), &plain(&format!("1-{result}"), "2026-01-01T00:00:05Z"));
+            prop_assert_eq!(joined.recipes[&name("es")].current.tag.as_str(), format!("1-{result}"));
+            prop_assert_eq!(both(&joined, &a), both(&a, &joined));
+            prop_assert_eq!(&both(&joined, &joined), &joined);
+            prop_assert!(both(&joined, &a).recipes[&name("es")].current.is_same_result(&joined.recipes[&name("es")].current));
+        }
+    }
+
+    #[test]
+    fn two_targets_are_not_mixed() {
+        let error = merge(Manifest::new("prod"), Manifest::new("staging")).unwrap_err().to_string();
+        assert!(error.contains("`prod`") && error.contains("`staging`"), "{error}");
+    }
+
+    #[test]
+    fn a_push_that_was_completed_elsewhere_is_finished() {
+        let (mut begun, mut done) = (Manifest::new("prod"), Manifest::new("prod"));
+        begun.put_unfinished(&name("es"), &unfinished("1-a", "2026-01-01T00:00:01Z"));
+        done.publish(&name("es"), &plain("1-a", "2026-01-01T00:00:02Z"));
+        assert!(both(&begun, &done).unfinished.is_empty());
+        begun.put_unfinished(&name("es"), &unfinished("1-b", "2026-01-01T00:00:03Z"));
+        assert_eq!(both(&begun, &done).unfinished, begun.unfinished);
+    }
+}

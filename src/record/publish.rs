@@ -89,3 +89,86 @@ fn later(at: String, than: &str) -> String {
     }
     Moment::parse(than).map_or(at, |than| than.next().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SourceRevision;
+    use super::super::tests::{name, plain};
+    use super::*;
+
+    fn tags(manifest: &Manifest) -> Vec<&str> {
+        let entry = &manifest.recipes[&name("es")];
+        std::iter::once(&entry.current).chain(&entry.history).map(|record| record.tag.as_str()).collect()
+    }
+
+    #[test]
+    fn what_was_current_is_history_the_newest_first_and_only_so_much_of_it() {
+        let mut manifest = Manifest::new("prod");
+        for i in 0..=HISTORY + 3 {
+            manifest.publish(&name("es"), &plain(&format!("1-{i}"), &format!("2026-01-01T00:00:{i:02}Z")));
+        }
+        let expected: Vec<_> = (3..=HISTORY + 3).rev().map(|i| format!("1-{i}")).collect();
+        assert_eq!(tags(&manifest), expected);
+    }
+
+    #[test]
+    fn the_same_result_again_changes_nothing_but_what_is_new_of_it() {
+        let mut manifest = Manifest::new("prod");
+        let (mut first, second) = (plain("1-a", "2026-01-01T00:00:00Z"), plain("1-b", "2026-01-02T00:00:00Z"));
+        first.source = Some(SourceRevision { revision: "one".to_owned(), dirty: true });
+        manifest.publish(&name("es"), &first);
+        let before = manifest.clone();
+        manifest.publish(&name("es"), &Record { pushed_at: "2026-01-01T05:00:00Z".to_owned(), ..first.clone() });
+        assert_eq!(manifest, before, "nothing is new");
+        let clean = SourceRevision { revision: "two".to_owned(), dirty: false };
+        let again = |revision: &str, dirty| Record {
+            pushed_at: "2026-01-01T06:00:00Z".to_owned(),
+            regions: [("eu-west-1".parse().unwrap(), "a.example/b".parse().unwrap())].into(),
+            source: Some(SourceRevision { revision: revision.to_owned(), dirty }),
+            elkbake: "9".to_owned(),
+            ..first.clone()
+        };
+        manifest.publish(&name("es"), &again("two", false));
+        let current = &manifest.recipes[&name("es")].current;
+        assert_eq!(
+            (current.regions.len(), &current.source, &current.pushed_at),
+            (1, &Some(clean.clone()), &first.pushed_at)
+        );
+        assert_eq!(current.elkbake, first.elkbake);
+        manifest.publish(&name("es"), &again("three", false));
+        assert_eq!(manifest.recipes[&name("es")].current.source, Some(clean), "it came of that already");
+        // Gone back to: it is current again, and once there.
+        manifest.publish(&name("es"), &second);
+        manifest.publish(&name("es"), &plain("1-a", "2026-01-03T00:00:00Z"));
+        assert_eq!(tags(&manifest), ["1-a", "1-b"]);
+        // A tag that was moved, where tags may be: another result.
+        let moved =
+            Record { digest: Some(crate::digest::Digest::of(b"moved")), ..plain("1-a", "2026-01-04T00:00:00Z") };
+        manifest.publish(&name("es"), &moved);
+        assert_eq!(tags(&manifest), ["1-a", "1-a", "1-b"]);
+    }
+
+    #[test]
+    fn what_follows_is_later_whatever_the_clock_says() {
+        let mut manifest = Manifest::new("prod");
+        manifest.publish(&name("es"), &plain("1-a", "2026-12-31T23:59:59Z"));
+        manifest.publish(&name("es"), &plain("1-b", "2026-01-01T00:00:00Z"));
+        assert_eq!(manifest.recipes[&name("es")].current.pushed_at, "2027-01-01T00:00:00Z");
+        let merged = super::super::merge(manifest.clone(), manifest.clone()).unwrap();
+        assert_eq!(merged, manifest);
+        let unfinished = super::super::tests::unfinished("1-c", "2026-01-01T00:00:00Z");
+        manifest.put_unfinished(&name("es"), &unfinished);
+        assert_eq!(manifest.unfinished[&name("es")].at, "2027-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn what_is_finished_is_not_unfinished() {
+        let mut manifest = Manifest::new("prod");
+        let unfinished = super::super::tests::unfinished("1-c", "2026-01-01T00:00:00Z");
+        manifest.put_unfinished(&name("es"), &unfinished);
+        manifest.put_unfinished(&name("kibana"), &unfinished);
+        manifest.publish(&name("es"), &plain("1-c", "2026-01-01T00:00:00Z"));
+        assert_eq!(manifest.unfinished.keys().collect::<Vec<_>>(), [&name("kibana")]);
+        assert!(manifest.drop_unfinished(&name("kibana")) && !manifest.drop_unfinished(&name("es")));
+    }
+}

@@ -12,7 +12,37 @@ fn read(text: &str) -> Result<Manifest, String> {
 }
 
 fn write(manifest: &Manifest) -> String {
-    serde_json::to_string_pretty(manifest).unwrap() + "\n"
+    manifest.to_text(Path::new("bake-manifest.json")).unwrap()
+}
+
+pub(super) fn name(name: &str) -> RecipeName {
+    name.parse().unwrap()
+}
+
+/// A record with little in it.
+pub(super) fn plain(tag: &str, pushed_at: &str) -> Record {
+    let digest = Digest::of(tag.as_bytes());
+    let text = json!({
+        "kind": "image", "tag": tag, "key": digest, "version": "1", "elkbake": "0.1.0", "digest": digest,
+        "created": "2026-01-01T00:00:00Z", "pushed_at": pushed_at,
+    });
+    serde_json::from_value(text).unwrap()
+}
+
+pub(super) fn unfinished(tag: &str, at: &str) -> Unfinished {
+    let digest = Digest::of(tag.as_bytes());
+    let text = json!({ "tag": tag, "digest": digest, "regions": [], "missing": { "eu-west-1": "down" }, "at": at });
+    serde_json::from_value(text).unwrap()
+}
+
+#[test]
+fn a_manifest_that_nobody_would_read_is_not_written() {
+    let mut manifest = Manifest::new("prod");
+    let mut record = plain("1-a", "2026-01-01T00:00:00Z");
+    record.elkbake = "x".repeat(LONGEST_MANIFEST);
+    manifest.publish(&name("es"), &record);
+    let error = manifest.to_text(Path::new("m.json")).unwrap_err().to_string();
+    assert!(error.starts_with("m.json would have 6710") && error.contains("a target of their own"), "{error}");
 }
 
 #[test]
