@@ -7,6 +7,7 @@ mod args;
 mod build;
 mod check;
 mod diff;
+mod export;
 mod failure;
 mod global;
 mod inspect;
@@ -67,6 +68,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
+        Command::Export(args) => export::export(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

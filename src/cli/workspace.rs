@@ -81,8 +81,7 @@ impl Workspace {
         }
         let mut chosen = Vec::new();
         for named in named {
-            let name = named.strip_prefix("recipes/").unwrap_or(named);
-            let name: RecipeName = name.strip_suffix(".toml").unwrap_or(name).parse().map_err(Failure::usage)?;
+            let name = recipe_name(named)?;
             if !all.contains(&name) {
                 let near = text::nearest(name.as_str(), all.iter().map(RecipeName::as_str));
                 let hint = near.map_or_else(
@@ -137,11 +136,10 @@ impl Workspace {
         self.root.join(recipe_file(name)).is_file()
     }
 
-    /// What was recorded of the default target, if anything was.
-    pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
-        let file = self.project.manifest();
-        match read_bytes(&self.root, &file, record::LONGEST_MANIFEST) {
-            Ok(Some(bytes)) => record::parse(&file, &bytes).map(Some).map_err(Failure::input),
+    /// What a manifest of the project says, if it is there.
+    pub(super) fn manifest(&self, file: &Path, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+        match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
+            Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
             Ok(None) => Ok(None),
             Err(error) => Err(error.into_failure(ui)),
         }
@@ -233,6 +231,12 @@ impl LoadError {
 
 fn outside(error: &LoadError) -> Failure {
     Failure::input(error).hint("replace the link by what it leads to: what is baked has to be in the project")
+}
+
+/// The recipe that somebody means by a name, or by the path of its file.
+pub(super) fn recipe_name(named: &str) -> Result<RecipeName, Failure> {
+    let name = named.strip_prefix("recipes/").unwrap_or(named);
+    name.strip_suffix(".toml").unwrap_or(name).parse().map_err(Failure::usage)
 }
 
 /// Where a recipe is, from the project's folder.
