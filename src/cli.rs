@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod courier;
 mod diff;
+mod export;
 mod failure;
 mod global;
 mod inspect;
@@ -18,9 +19,8 @@ mod plan;
 mod planner;
 mod progress;
 mod push;
-mod route;
-#[cfg_attr(not(test), expect(dead_code, reason = "`push` asks it"))]
 mod revision;
+mod route;
 mod schema;
 mod shell;
 mod sights;
@@ -73,6 +73,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Push(args) => push::push(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
+        Command::Export(args) => export::export(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

@@ -23,6 +23,7 @@
 //! | | [`lock`] | what the inputs of a recipe resolved to |
 //! | | [`recipe`] | what a person writes: one image or one AMI |
 //! | | [`record`] | the deploy manifest that was written of earlier bakes |
+//! | | [`export`] | the deploy manifest in the words of the tools that deploy |
 //! | | [`project`] | `elkbake.toml`: targets, mirrors, defaults |
 //! | GROUND | [`tree`] | which files lie where, without their bytes |
 //! | | [`name`] | names, references and paths, one strict parser each |
@@ -52,6 +53,7 @@ pub mod bake;
 pub mod cli;
 pub mod contents;
 pub mod digest;
+pub mod export;
 pub mod finding;
 pub mod image;
 pub mod local;

@@ -1,6 +1,7 @@
 //! Points in time as image documents and records write them, in whole seconds.
 
 use std::fmt;
+use std::time::SystemTime;
 
 const DAY: i64 = 86_400;
 
@@ -12,6 +13,13 @@ impl Moment {
     /// The start of 1980 and a second: the time of everything that has none. Programs that put files into zips fail
     /// on earlier times, and some take zero for "not known".
     pub const NONE: Self = Self(315_532_801);
+
+    /// The second that a clock shows.
+    #[must_use]
+    pub fn of(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self(i64::try_from(since).unwrap_or(i64::MAX))
+    }
 
     /// The moment so many seconds after the start of 1970.
     #[must_use]

@@ -28,7 +28,6 @@ mod refusal;
 mod registry;
 mod retry;
 mod secret;
-mod stub;
 mod tls;
 mod wire;
 #[cfg(not(feature = "aws"))]

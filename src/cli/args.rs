@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, inspect, lock, plan, push, schema, shell, store, verify};
+use super::{build, check, diff, export, inspect, lock, plan, push, schema, shell, store, verify};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -41,6 +41,7 @@ pub(super) enum Command {
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
     Verify(verify::VerifyArgs),
+    Export(export::ExportArgs),
     Schema(schema::SchemaArgs),
     Store(store::StoreArgs),
     Completions(shell::CompletionsArgs),

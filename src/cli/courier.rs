@@ -1,15 +1,23 @@
 //! An image to the repositories of a target: looked at, sent and proven, side by side.
 
+use std::sync::OnceLock;
+
 use super::failure::Failure;
+use super::global::Global;
 use super::planner::Planner;
-use super::route::Stop;
+use super::revision;
+use super::route::{Route, Stop};
+use super::surroundings::Surroundings;
 use crate::bake::event::Event;
+use crate::bake::ledger::Ledger;
 use crate::bake::output;
 use crate::bake::port::{Publish as _, Registry as _};
 use crate::bake::push::{self, Cargo, Look, PushError, Shipped};
 use crate::digest::Digest;
-use crate::name::{Platform, Reference, Tag};
+use crate::moment::Moment;
+use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::parallel;
+use crate::record::{Record, SourceRevision, Unfinished};
 
 /// So many repositories of one target are written at one time: regions, as a rule.
 const SIDE_BY_SIDE: usize = 8;
@@ -17,9 +25,13 @@ const SIDE_BY_SIDE: usize = 8;
 /// Who brings images to repositories.
 pub(super) struct Courier<'c> {
     pub(super) planner: &'c Planner<'c>,
-    pub(super) host: Platform,
     /// Whether it is only said what would be done.
     pub(super) dry_run: bool,
+    /// When this run began, for records.
+    pub(super) now: Moment,
+    host: Platform,
+    global: &'c Global,
+    source: OnceLock<Option<SourceRevision>>,
 }
 
 /// What was done, or would be, at a stop.
@@ -37,7 +49,23 @@ impl Visit {
     }
 }
 
-impl Courier<'_> {
+impl<'c> Courier<'c> {
+    pub(super) fn new(
+        planner: &'c Planner<'c>,
+        surroundings: &Surroundings,
+        global: &'c Global,
+        dry_run: bool,
+    ) -> Self {
+        let (now, host) = (Moment::of(surroundings.now), surroundings.platform());
+        Self { planner, dry_run, now, host, global, source: OnceLock::new() }
+    }
+
+    /// The state of the project's sources, asked for once, and only where something is to be recorded.
+    pub(super) fn source(&self) -> Option<SourceRevision> {
+        let ask = || revision::source(self.global, self.planner.workspace, self.planner.ui);
+        self.source.get_or_init(ask).clone()
+    }
+
     /// Brings an image to all stops. `bring` puts into the store what a stop has to be given and the store does not have.
     pub(super) fn visit_all(
         &self,
@@ -79,6 +107,45 @@ impl Courier<'_> {
             Stop::Repository { into, .. } => push::ship(&look, cargo, into, desk),
         };
         shipped.map(Visit::Done).map_err(explain)
+    }
+
+    /// Writes down what came of a visit to all stops of a target: a record where each of them has the image now, and
+    /// otherwise, where some do, which do not.
+    pub(super) fn write_down(
+        &self,
+        route: &Route<'_>,
+        recipe: &RecipeName,
+        (tag, digest): (&Tag, Digest),
+        visits: &[(&Stop, &Result<Visit, Failure>)],
+        record: impl FnOnce() -> Result<Record, Failure>,
+    ) -> Result<Option<Record>, Failure> {
+        let world = self.planner.world;
+        let path = self.planner.workspace.root.join(route.target.manifest());
+        let ledger = Ledger::new(&world.interrupt);
+        if visits.iter().all(|(_, visit)| visit.is_ok()) {
+            let record = record()?;
+            ledger.update(&path, &route.name, |manifest| manifest.publish(recipe, &record))?;
+            return Ok(Some(record));
+        }
+        if visits.iter().any(|(_, visit)| visit.is_ok()) {
+            let region = |stop: &Stop| stop.region().cloned();
+            let unfinished = Unfinished {
+                tag: tag.clone(),
+                digest,
+                regions: visits
+                    .iter()
+                    .filter(|(_, visit)| visit.is_ok())
+                    .filter_map(|(stop, _)| region(stop))
+                    .collect(),
+                missing: visits
+                    .iter()
+                    .filter_map(|(stop, visit)| Some((region(stop)?, visit.as_ref().err()?.message.clone())))
+                    .collect(),
+                at: self.now.to_string(),
+            };
+            ledger.update(&path, &route.name, |manifest| manifest.put_unfinished(recipe, &unfinished))?;
+        }
+        Ok(None)
     }
 
     /// Puts into the store what a cargo has elsewhere.

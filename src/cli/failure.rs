@@ -10,6 +10,7 @@ use crate::bake::output::OutputError;
 use crate::bake::port::PortError;
 use crate::bake::push::PushError;
 use crate::bake::resolve::{Fault, ResolveError};
+use crate::export::ExportError;
 use crate::image::settle::SettleError;
 use crate::product::InstallError;
 use crate::store::StoreError;
@@ -117,6 +118,13 @@ impl From<BuildError> for Failure {
         };
         let hint = error.fault.help();
         Self { hint, ..Self::new(exit, error) }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::BadInput };
+        Self { hint: error.help(), ..Self::new(exit, error) }
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
     let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
-    let manifest = if args.why && against.is_none() { workspace.manifest(ui)? } else { None };
+    let manifest = if args.why && against.is_none() { workspace.default_records(ui)? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let desk = Desk { args, planner, manifest, against };

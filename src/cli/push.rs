@@ -61,9 +61,9 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let routes = routes(&workspace, &args.targets)?;
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
-    let courier = Courier { planner: &planner, host: surroundings.platform(), dry_run: args.dry_run };
+    let courier = Courier::new(&planner, surroundings, global, args.dry_run);
     let manifests =
-        routes.iter().map(|route| workspace.manifest_at(route.target.manifest(), ui)).collect::<Result<Vec<_>, _>>()?;
+        routes.iter().map(|route| workspace.records(&route.name, &route.target, ui)).collect::<Result<Vec<_>, _>>()?;
     let mut failures = Vec::new();
     let mut deliveries: Vec<Delivery<'_>> = Vec::new();
     for name in &recipes {

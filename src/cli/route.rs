@@ -35,6 +35,14 @@ impl Stop {
         }
     }
 
+    /// A repository of ECR, with its region.
+    pub(super) fn in_region(&self) -> Option<(Region, Reference)> {
+        match self {
+            Self::Repository { region: Some(region), into } => Some((region.clone(), into.clone())),
+            _ => None,
+        }
+    }
+
     pub(super) fn region(&self) -> Option<&Region> {
         match self {
             Self::Folder { .. } => None,
@@ -85,15 +93,22 @@ impl Route<'_> {
     }
 }
 
+/// A target by its name, the project's default where none is given.
+pub(super) fn route<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<Route<'w>, Failure> {
+    let name = named.unwrap_or_else(|| workspace.project.default_target());
+    let target = workspace.project.target(name).ok_or_else(|| unknown(workspace, name))?;
+    Ok(Route { name: name.to_owned(), target })
+}
+
 /// The targets that were named, each once; the project's default where none was.
 pub(super) fn routes<'w>(workspace: &'w Workspace, named: &[String]) -> Result<Vec<Route<'w>>, Failure> {
-    let project = &workspace.project;
-    let named = if named.is_empty() { vec![project.default_target().to_owned()] } else { named.to_vec() };
+    if named.is_empty() {
+        return Ok(vec![route(workspace, None)?]);
+    }
     let mut routes: Vec<Route<'w>> = Vec::new();
     for name in named {
-        let target = project.target(&name).ok_or_else(|| unknown(workspace, &name))?;
-        if routes.iter().all(|route| route.name != name) {
-            routes.push(Route { name, target });
+        if routes.iter().all(|route| route.name != *name) {
+            routes.push(route(workspace, Some(name))?);
         }
     }
     Ok(routes)

@@ -12,7 +12,7 @@ use super::ui::Ui;
 use crate::local::{self, Local};
 use crate::lock::{self, Lock};
 use crate::name::RecipeName;
-use crate::project::{self, Project};
+use crate::project::{self, Project, Target};
 use crate::recipe::{self, FileRule, Glob, Recipe};
 use crate::record::{self, Manifest};
 use crate::text::{self, Document, TextError};
@@ -81,8 +81,7 @@ impl Workspace {
         }
         let mut chosen = Vec::new();
         for named in named {
-            let name = named.strip_prefix("recipes/").unwrap_or(named);
-            let name: RecipeName = name.strip_suffix(".toml").unwrap_or(name).parse().map_err(Failure::usage)?;
+            let name = recipe_name(named)?;
             if !all.contains(&name) {
                 let near = text::nearest(name.as_str(), all.iter().map(RecipeName::as_str));
                 let hint = near.map_or_else(
@@ -137,19 +136,26 @@ impl Workspace {
         self.root.join(recipe_file(name)).is_file()
     }
 
-    /// What was recorded of the default target, if anything was.
-    pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
-        self.manifest_at(&self.project.manifest(), ui)
+    /// What was recorded of a target, if anything was.
+    pub(super) fn records(&self, name: &str, target: &Target, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+        let file = Path::new(target.manifest());
+        let bytes = read_bytes(&self.root, file, record::LONGEST_MANIFEST).map_err(|error| error.into_failure(ui))?;
+        let Some(manifest) = bytes.map(|bytes| record::parse(file, &bytes)).transpose().map_err(Failure::input)? else {
+            return Ok(None);
+        };
+        if manifest.target != name {
+            let message =
+                format!("{} has the records of the target {}, not of {name}", file.display(), manifest.target);
+            let hint = "`manifest` in elkbake.toml says where the records of a target are";
+            return Err(Failure::input(message).hint(hint));
+        }
+        Ok(Some(manifest))
     }
 
-    /// What was recorded in a file of the project, if it is there.
-    pub(super) fn manifest_at(&self, file: impl AsRef<Path>, ui: &Ui) -> Result<Option<Manifest>, Failure> {
-        let file = file.as_ref();
-        match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
-            Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error.into_failure(ui)),
-        }
+    /// What was recorded of the default target, if anything was.
+    pub(super) fn default_records(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+        let name = self.project.default_target();
+        self.project.target(name).map_or(Ok(None), |target| self.records(name, &target, ui))
     }
 
     /// Reads a recipe with its lock and its own files.
@@ -238,6 +244,12 @@ impl LoadError {
 
 fn outside(error: &LoadError) -> Failure {
     Failure::input(error).hint("replace the link by what it leads to: what is baked has to be in the project")
+}
+
+/// The recipe that somebody means by a name, or by the path of its file.
+pub(super) fn recipe_name(named: &str) -> Result<RecipeName, Failure> {
+    let name = named.strip_prefix("recipes/").unwrap_or(named);
+    name.strip_suffix(".toml").unwrap_or(name).parse().map_err(Failure::usage)
 }
 
 /// Where a recipe is, from the project's folder.

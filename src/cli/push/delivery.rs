@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::parcel::{Packed, Parcel};
 use crate::bake::event::Event;
 use crate::bake::push::PushError;
+use crate::bake::recorded::Published;
 use crate::cli::courier::{Courier, Visit};
 use crate::cli::diff;
 use crate::cli::failure::Failure;
@@ -64,7 +65,7 @@ impl<'d> Delivery<'d> {
             _ => parcel.fetch_base(courier.planner, &packed.built),
         };
         let stops = courier.visit_all(&self.stops, &packed.cargo, &bring, &|error| self.explained(error, courier));
-        let record = if courier.dry_run { None } else { self.record(packed, digest, &stops)? };
+        let record = if courier.dry_run { None } else { self.record(courier, packed, digest, &stops)? };
         Ok(Outcome { digest, stops, record })
     }
 
@@ -87,10 +88,21 @@ impl<'d> Delivery<'d> {
     /// Records what is proven to be there.
     fn record(
         &self,
-        _packed: &Packed,
-        _digest: Digest,
-        _stops: &[Result<Visit, Failure>],
+        courier: &Courier<'_>,
+        packed: &Packed,
+        digest: Digest,
+        visits: &[Result<Visit, Failure>],
     ) -> Result<Option<Record>, Failure> {
-        Ok(None)
+        let parcel = &self.parcel;
+        let visits: Vec<_> = self.stops.iter().zip(visits).collect();
+        courier.write_down(self.route, &parcel.name, (parcel.tag(), digest), &visits, || {
+            let places: Vec<_> = self.stops.iter().filter_map(Stop::in_region).collect();
+            let published = match &self.stops[..] {
+                [Stop::Folder { said, .. }] => Published::Layout(said),
+                [Stop::Repository { region: None, into }] => Published::Repository(into),
+                _ => Published::Regions(&places),
+            };
+            parcel.record(courier, packed, published)
+        })
     }
 }

@@ -7,7 +7,9 @@ use crate::bake::build::{self, Order};
 use crate::bake::built::Built;
 use crate::bake::event::Event;
 use crate::bake::push::Cargo;
+use crate::bake::recorded::{Occasion, Published, recorded};
 use crate::cli::build::image_of;
+use crate::cli::courier::Courier;
 use crate::cli::failure::Failure;
 use crate::cli::order::{no_image, order};
 use crate::cli::planner::{Planned, Planner};
@@ -15,6 +17,7 @@ use crate::digest::Digest;
 use crate::name::{RecipeName, Reference, Repository, Tag};
 use crate::plan::Work;
 use crate::recipe::{From, Recipe};
+use crate::record::Record;
 
 /// A recipe that was planned, with all that it builds on.
 pub(in crate::cli) struct Parcel {
@@ -74,6 +77,22 @@ impl Parcel {
         let opened = planner.world.open()?;
         let cargo = Cargo::of_built(&built, self.tag(), self.origins(), opened.store())?;
         Ok(Packed { built, cargo })
+    }
+
+    /// The record of where it was published.
+    pub(in crate::cli) fn record(
+        &self,
+        courier: &Courier<'_>,
+        packed: &Packed,
+        published: Published<'_>,
+    ) -> Result<Record, Failure> {
+        let occasion =
+            Occasion { source: courier.source(), elkbake: env!("CARGO_PKG_VERSION"), pushed_at: courier.now };
+        self.with_order(courier.planner, |order| {
+            let store = courier.planner.world.open()?.store();
+            let nothing = || Failure::input(format!("{} makes nothing", self.name));
+            recorded(order, &packed.built, published, &occasion, store)?.ok_or_else(nothing)
+        })
     }
 
     /// Puts the layers of the base into the store, for a target that has to be given all of them.

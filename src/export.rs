@@ -1,0 +1,24 @@
+//! The manifest in the words of the tools that deploy: one file for each format, all of them from the same records.
+
+mod choice;
+mod cloudformation;
+mod described;
+mod ecs;
+mod env;
+mod fault;
+mod github;
+mod json;
+mod named;
+mod terraform;
+
+pub use choice::Choice;
+pub use cloudformation::cloudformation;
+pub use ecs::{Definition, Mount, MountError, Task, TaskWishes, task};
+pub use env::env;
+pub use fault::ExportError;
+pub use github::github;
+pub use json::json;
+pub use terraform::terraform;
+
+#[cfg(test)]
+mod tests;
