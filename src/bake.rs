@@ -16,4 +16,5 @@ pub mod push;
 pub mod rebuild;
 pub mod recorded;
 pub mod resolve;
+pub mod standing;
 pub mod survey;

@@ -18,7 +18,9 @@ mod plain;
 mod plan;
 mod planner;
 mod progress;
+mod promote;
 mod push;
+mod report;
 mod revision;
 mod route;
 mod schema;
@@ -72,6 +74,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Push(args) => push::push(args, global, ui, surroundings),
+        Command::Promote(args) => promote::promote(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Export(args) => export::export(args, global, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),

@@ -24,6 +24,7 @@ use blobs::Blobs;
 use layout::Tags;
 
 pub use fault::OutputError;
+pub(in crate::bake) use image::blob_name;
 pub use image::{Image, missing};
 pub use place::{Place, PlaceError};
 

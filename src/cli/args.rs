@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, export, inspect, lock, plan, push, schema, shell, store, verify};
+use super::{build, check, diff, export, inspect, lock, plan, promote, push, schema, shell, store, verify};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -38,6 +38,7 @@ pub(super) enum Command {
     Plan(plan::PlanArgs),
     Build(build::BuildArgs),
     Push(push::PushArgs),
+    Promote(promote::PromoteArgs),
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
     Verify(verify::VerifyArgs),

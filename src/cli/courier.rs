@@ -119,6 +119,9 @@ impl<'c> Courier<'c> {
         visits: &[(&Stop, &Result<Visit, Failure>)],
         record: impl FnOnce() -> Result<Record, Failure>,
     ) -> Result<Option<Record>, Failure> {
+        if self.dry_run {
+            return Ok(None);
+        }
         let world = self.planner.world;
         let path = self.planner.workspace.root.join(route.target.manifest());
         let ledger = Ledger::new(&world.interrupt);

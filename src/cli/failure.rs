@@ -145,9 +145,11 @@ impl From<PushError> for Failure {
             PushError::Unproven { .. } | PushError::Document { .. } | PushError::Nested { .. } => Exit::Network,
             PushError::Port(port) => exit_of(port),
             PushError::Output(OutputError::Interrupted) => Exit::Interrupted,
-            PushError::Missing { .. } | PushError::Name(_) | PushError::Output(_) | PushError::Store(_) => {
-                Exit::BadInput
-            }
+            PushError::Missing { .. }
+            | PushError::Layout { .. }
+            | PushError::Name(_)
+            | PushError::Output(_)
+            | PushError::Store(_) => Exit::BadInput,
         };
         Self::new(exit, error)
     }

@@ -2,16 +2,17 @@
 
 mod delivery;
 mod parcel;
-mod report;
 
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::json;
 
 use super::courier::Courier;
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::planner::Planner;
+use super::report::Report;
 use super::route::routes;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
@@ -22,7 +23,6 @@ use crate::parallel;
 
 use delivery::Delivery;
 use parcel::Parcel;
-use report::Report;
 
 /// Publish images and record where they are
 #[derive(Debug, Args)]
@@ -86,15 +86,18 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
         }
     }
     let done = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| delivery.deliver(&courier));
-    let mut report = Report::new(args.dry_run);
-    for (delivery, outcome) in deliveries.iter().zip(done) {
-        failures.extend(report.add(delivery, outcome));
+    let mut report = Report::default();
+    for outcome in done {
+        match outcome {
+            Ok(row) => failures.extend(report.add(row)),
+            Err(failure) => failures.push(failure),
+        }
     }
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
     if args.json {
-        ui.json(&report.json())?;
+        ui.json(&json!({ "dry_run": args.dry_run, "pushes": report.json() }))?;
     } else {
         ui.result(&report.text(ui))?;
     }

@@ -91,6 +91,12 @@ impl Route<'_> {
             None => Some(reference.repository.clone()),
         }
     }
+
+    /// The same for a layout of the target's folder.
+    pub(super) fn repository_in_folder(&self, layout: &ProjectPath) -> Option<Repository> {
+        let Some(Place::Layouts(folder)) = self.target.place() else { return None };
+        Path::new(layout.as_str()).strip_prefix(folder.as_str()).ok()?.to_str()?.parse().ok()
+    }
 }
 
 /// A target by its name, the project's default where none is given.

@@ -92,6 +92,6 @@ pub fn missing<'i>(image: &Image<'i>, store: &Store) -> Vec<&'i Descriptor> {
 }
 
 /// A digest as blobs are called in a layout.
-pub(super) fn blob_name(digest: &Digest) -> String {
+pub(in crate::bake) fn blob_name(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }

@@ -1,10 +1,13 @@
 //! All that has to be in a repository for an image to be there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
 
 use super::fault::PushError;
 use crate::bake::built::{Built, BuiltImage};
 use crate::bake::event::Listener;
+use crate::bake::output::blob_name;
 use crate::bake::port::{Freight, RawManifest, Registry};
 use crate::digest::Digest;
 use crate::image::oci::{self, Descriptor, Document};
@@ -55,42 +58,68 @@ impl Cargo {
         registry: &dyn Registry,
         tell: Listener<'_>,
     ) -> Result<Self, PushError> {
-        let mut manifests = Vec::new();
-        let mut blobs = Vec::new();
-        let get = |digest: Digest| -> Result<(RawManifest, Document), PushError> {
-            let at = reference.at(digest);
-            let raw = registry.manifest(&at, tell)?;
-            let read = oci::document(&raw.media_type, &raw.bytes);
-            let read = read.map_err(|source| PushError::Document { subject: at.to_string(), source })?;
-            Ok((raw, read))
-        };
-        let (top, read) = get(digest)?;
-        let images = match read {
-            Document::Manifest(image) => vec![image],
-            Document::Index(index) => {
-                let mut images = Vec::new();
-                for entry in &index.entries {
-                    match get(entry.descriptor.digest)? {
-                        (raw, Document::Manifest(image)) => {
-                            manifests.push(raw);
-                            images.push(image);
-                        }
-                        (_, Document::Index(_)) => {
-                            return Err(PushError::Nested { subject: reference.at(digest).to_string() });
-                        }
-                    }
-                }
-                images
+        let get = |digest: Digest| Ok(registry.manifest(&reference.at(digest), tell)?);
+        let mut cargo = Self::of_documents(&get, &reference.to_string(), digest, tag)?;
+        cargo.origins = cargo.blobs.iter().map(|at| (at.digest, reference.clone())).collect();
+        Ok(cargo)
+    }
+
+    /// An image of an OCI layout, by its digest. All of it is put into the store, from where it goes on.
+    ///
+    /// # Errors
+    /// When a part of it is missing or damaged, or the store cannot take it.
+    pub fn of_layout(layout: &Path, digest: Digest, tag: &Tag, store: &Store) -> Result<Self, PushError> {
+        let subject = format!("oci:{}", layout.display());
+        let take = |digest: Digest| {
+            if store.size(&digest).is_some() {
+                return Ok(());
             }
+            let path = layout.join(blob_name(&digest));
+            let wrong = |message: String| PushError::Layout { path: path.clone(), message };
+            let mut file = File::open(&path).map_err(|error| wrong(error.to_string()))?;
+            store.put(&mut file, Some(digest)).map(drop).map_err(|error| wrong(error.to_string()))
         };
-        manifests.push(top);
-        for image in images {
-            blobs.push(image.config);
-            blobs.extend(image.layers);
+        let get = |digest: Digest| {
+            take(digest)?;
+            let bytes = store.bytes(&digest, oci::LONGEST_MANIFEST)?.ok_or(PushError::Missing { digest })?;
+            let said: Said = serde_json::from_slice(&bytes).unwrap_or_default();
+            Ok(RawManifest { digest, media_type: said.media_type, bytes })
+        };
+        let cargo = Self::of_documents(&get, &subject, digest, tag)?;
+        cargo.blobs.iter().try_for_each(|at| take(at.digest))?;
+        Ok(cargo)
+    }
+
+    fn of_documents(
+        get: &dyn Fn(Digest) -> Result<RawManifest, PushError>,
+        subject: &str,
+        digest: Digest,
+        tag: &Tag,
+    ) -> Result<Self, PushError> {
+        let read = |digest: Digest| {
+            let raw = get(digest)?;
+            let document = oci::document(&raw.media_type, &raw.bytes);
+            let wrong = |source| PushError::Document { subject: format!("{subject}@{digest}"), source };
+            Ok::<_, PushError>((raw, document.map_err(wrong)?))
+        };
+        let (top, document) = read(digest)?;
+        let (mut manifests, mut images) = (Vec::new(), Vec::new());
+        match document {
+            Document::Manifest(image) => images.push(image),
+            Document::Index(index) => {
+                for entry in &index.entries {
+                    let (raw, Document::Manifest(image)) = read(entry.descriptor.digest)? else {
+                        return Err(PushError::Nested { subject: format!("{subject}@{digest}") });
+                    };
+                    manifests.push(raw);
+                    images.push(image);
+                }
+            }
         }
-        let blobs = each_once(blobs);
-        let origins = blobs.iter().map(|at| (at.digest, reference.clone())).collect();
-        Ok(Self { tag: tag.clone(), manifests, blobs, origins, may_move: false })
+        manifests.push(top);
+        let blobs = images.into_iter().flat_map(|image| image.layers.into_iter().chain([image.config]));
+        let blobs = each_once(blobs.collect::<Vec<_>>());
+        Ok(Self { tag: tag.clone(), manifests, blobs, origins: BTreeMap::new(), may_move: false })
     }
 
     /// An artifact that is no image, with blobs of the store. Its tag says which is the newest, and moves.
@@ -122,8 +151,9 @@ impl Cargo {
         &self.manifests
     }
 
-    /// Its layers and configurations.
-    pub(super) fn blobs(&self) -> &[Descriptor] {
+    /// Its layers and configurations, the largest first.
+    #[must_use]
+    pub fn blobs(&self) -> &[Descriptor] {
         &self.blobs
     }
 
@@ -137,6 +167,13 @@ impl Cargo {
     pub(super) fn freight(&self, at: &Descriptor) -> Freight<'_> {
         Freight { digest: at.digest, size: at.size, origin: self.origins.get(&at.digest) }
     }
+}
+
+/// What a document says of itself.
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Said {
+    media_type: String,
 }
 
 fn document(at: &Descriptor, store: &Store) -> Result<RawManifest, PushError> {

@@ -1,5 +1,7 @@
 //! Why an image did not get to its target.
 
+use std::path::PathBuf;
+
 use crate::bake::output::OutputError;
 use crate::bake::port::PortError;
 use crate::digest::Digest;
@@ -43,6 +45,14 @@ pub enum PushError {
         subject: String,
         /// What is wrong with it.
         source: OciError,
+    },
+    /// A part of an image to be copied is not in its layout, or is damaged.
+    #[error("{}: {message}", path.display())]
+    Layout {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
     },
     /// An index of indexes.
     #[error("{subject} is an index of indexes, which elkbake does not make")]

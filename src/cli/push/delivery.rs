@@ -9,6 +9,7 @@ use crate::bake::recorded::Published;
 use crate::cli::courier::{Courier, Visit};
 use crate::cli::diff;
 use crate::cli::failure::Failure;
+use crate::cli::report::Row;
 use crate::cli::route::{Route, Stop};
 use crate::cli::subject::Opener;
 use crate::cli::workspace::Workspace;
@@ -17,20 +18,11 @@ use crate::record::{Manifest, Record};
 
 /// An image for one target.
 pub(super) struct Delivery<'d> {
-    pub(super) parcel: Arc<Parcel>,
-    pub(super) route: &'d Route<'d>,
-    pub(super) stops: Vec<Stop>,
+    parcel: Arc<Parcel>,
+    route: &'d Route<'d>,
+    stops: Vec<Stop>,
     /// What is recorded of the same recipe, lock and files.
     recorded: Option<Record>,
-}
-
-/// What came of a delivery.
-pub(super) struct Outcome {
-    pub(super) digest: Digest,
-    /// For each stop, in their order.
-    pub(super) stops: Vec<Result<Visit, Failure>>,
-    /// What is recorded now.
-    pub(super) record: Option<Record>,
 }
 
 impl<'d> Delivery<'d> {
@@ -47,15 +39,15 @@ impl<'d> Delivery<'d> {
         Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded })
     }
 
-    pub(super) fn deliver(&self, courier: &Courier<'_>) -> Result<Outcome, Failure> {
+    pub(super) fn deliver(&self, courier: &Courier<'_>) -> Result<Row, Failure> {
         let parcel = &self.parcel;
         // What is recorded and there needs nobody who has its bytes: a fresh machine builds nothing.
         if let Some(record) = &self.recorded
             && let Some(digest) = record.digest
             && courier.all_hold(&self.stops, parcel.tag(), digest)
         {
-            let stops = self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
-            return Ok(Outcome { digest, stops, record: Some(record.clone()) });
+            let visits = self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
+            return Ok(self.row(digest, Some(record), visits));
         }
         let packed = parcel.packed(courier.planner)?;
         let nothing = || Failure::input(format!("{} makes nothing", parcel.name));
@@ -64,9 +56,14 @@ impl<'d> Delivery<'d> {
             Stop::Repository { .. } if !parcel.is_on_files() => Ok(()),
             _ => parcel.fetch_base(courier.planner, &packed.built),
         };
-        let stops = courier.visit_all(&self.stops, &packed.cargo, &bring, &|error| self.explained(error, courier));
-        let record = if courier.dry_run { None } else { self.record(courier, packed, digest, &stops)? };
-        Ok(Outcome { digest, stops, record })
+        let visits = courier.visit_all(&self.stops, &packed.cargo, &bring, &|error| self.explained(error, courier));
+        let record = self.record(courier, packed, digest, &visits)?;
+        Ok(self.row(digest, record.as_ref(), visits))
+    }
+
+    fn row(&self, digest: Digest, record: Option<&Record>, visits: Vec<Result<Visit, Failure>>) -> Row {
+        let parcel = &self.parcel;
+        Row::new(&parcel.name, self.route, (parcel.tag(), digest, parcel.key()), record, &self.stops, visits)
     }
 
     /// An error, with what differs where a tag is another image's.

@@ -1,0 +1,193 @@
+//! `elkbake promote`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::courier::{Courier, Visit};
+use super::failure::{Exit, Failure};
+use super::global::Global;
+use super::planner::Planner;
+use super::report::{Report, Row};
+use super::route::{Route, Stop, route};
+use super::surroundings::Surroundings;
+use super::ui::Ui;
+use super::workspace::Workspace;
+use super::world::World;
+use crate::bake::event::Event;
+use crate::bake::port::PortError;
+use crate::bake::push::Cargo;
+use crate::name::{RecipeName, Reference, Repository};
+use crate::parallel;
+use crate::record::{Manifest, Record, RecordKind};
+
+/// Copy published images from one target to another, by digest
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elkbake promote --from staging --to prod                 # all that staging's records say is current
+  elkbake promote --from staging --to prod elasticsearch
+  elkbake promote --from staging --to prod --dry-run       # what would be sent, in bytes
+
+Nothing is built: the bytes that were tested are the bytes that are published, from registry to registry and from account
+to account. Only what the source's records name is copied. The record goes along, with its new place.")]
+pub(super) struct PromoteArgs {
+    /// Recipes by name; all that the source has records of where none is named
+    recipes: Vec<String>,
+    /// The target to copy from
+    #[arg(long, value_name = "NAME")]
+    from: String,
+    /// The target to copy to
+    #[arg(long, value_name = "NAME")]
+    to: String,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// So many images travel at one time.
+const SIDE_BY_SIDE: usize = 4;
+
+pub(super) fn promote(
+    args: &PromoteArgs,
+    global: &Global,
+    ui: &Ui,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
+    if args.from == args.to {
+        return Err(Failure::usage(format!("{} cannot be promoted to itself", args.from)));
+    }
+    let workspace = Workspace::find(global, surroundings, ui)?;
+    let (from, to) = (route(&workspace, Some(&args.from))?, route(&workspace, Some(&args.to))?);
+    let manifest = workspace.records(&from.name, &from.target, ui)?.ok_or_else(|| {
+        Failure::input(format!(
+            "nothing is recorded of the target {}: {} does not exist",
+            from.name,
+            from.target.manifest()
+        ))
+        .hint(format!("run `elkbake push --target {}` first", from.name))
+    })?;
+    let chosen = chosen(&manifest, &args.recipes, &from)?;
+    let world = World::new(&workspace, surroundings, global, false);
+    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let courier = Courier::new(&planner, surroundings, global, args.dry_run);
+    let done = parallel::bounded(&chosen, SIDE_BY_SIDE, |(name, record)| {
+        Copy { courier: &courier, from: &from, to: &to }.copy(name, record)
+    });
+    if world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
+    let (mut report, mut failures) = (Report::default(), Vec::new());
+    for outcome in done {
+        match outcome {
+            Ok(row) => failures.extend(report.add(row)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if args.json {
+        ui.json(&json!({ "dry_run": args.dry_run, "from": from.name, "promoted": report.json() }))?;
+    } else {
+        ui.result(&report.text(ui))?;
+    }
+    Ok(ui.failures(&failures, Exit::Done))
+}
+
+/// The current records of the recipes that were named, or of all.
+fn chosen<'m>(
+    manifest: &'m Manifest,
+    named: &[String],
+    from: &Route<'_>,
+) -> Result<Vec<(&'m RecipeName, &'m Record)>, Failure> {
+    let images = manifest.recipes.iter().map(|(name, entry)| (name, &entry.current));
+    if named.is_empty() {
+        return Ok(images.filter(|(_, record)| record.kind == RecordKind::Image).collect());
+    }
+    let find = |named: &String| {
+        let found = images.clone().find(|(name, _)| name.as_str() == named);
+        match found {
+            Some((_, record)) if record.kind == RecordKind::Ami => {
+                Err(Failure::input(format!("{named} is a host's image, which is published by region, not copied")))
+            }
+            Some(found) => Ok(found),
+            None => Err(Failure::input(format!("the target {} has no record of {named}", from.name)).hint(format!(
+                "run `elkbake push {named} --target {}` first: only what is recorded is copied",
+                from.name
+            ))),
+        }
+    };
+    named.iter().map(find).collect()
+}
+
+/// One image on its way from target to target.
+struct Copy<'c> {
+    courier: &'c Courier<'c>,
+    from: &'c Route<'c>,
+    to: &'c Route<'c>,
+}
+
+impl Copy<'_> {
+    fn copy(&self, name: &RecipeName, record: &Record) -> Result<Row, Failure> {
+        let (courier, root) = (self.courier, &self.courier.planner.workspace.root);
+        let stops = self.to.stops(root, &self.repository(name, record)?)?;
+        let cargo = self.cargo(name, record)?;
+        let digest = record.digest.ok_or_else(|| unplaced(name))?;
+        let bring = |stop: &Stop| match stop {
+            Stop::Folder { .. } => courier.fetch(&cargo),
+            Stop::Repository { .. } => Ok(()),
+        };
+        let visits = courier.visit_all(&stops, &cargo, &bring, &Failure::from);
+        let pairs: Vec<(&Stop, &Result<Visit, Failure>)> = stops.iter().zip(&visits).collect();
+        let moved = || Ok(placed(record, &stops, courier));
+        let written = courier.write_down(self.to, name, (cargo.tag(), digest), &pairs, moved)?;
+        Ok(Row::new(name, self.to, (&record.tag, digest, record.key), written.as_ref(), &stops, visits))
+    }
+
+    fn cargo(&self, name: &RecipeName, record: &Record) -> Result<Cargo, Failure> {
+        let planner = self.courier.planner;
+        let (opened, digest) = (planner.world.open()?, record.digest.ok_or_else(|| unplaced(name))?);
+        let tell = |event: Event<'_>| planner.ui.event(event);
+        match (&record.reference, &record.layout) {
+            (Some(reference), _) => {
+                let repository = Reference { tag: None, digest: None, ..reference.clone() };
+                Ok(Cargo::of_registry(&repository, digest, &record.tag, opened.wire(), &tell)?)
+            }
+            (None, Some(layout)) => {
+                let layout = layout.below(&planner.workspace.root);
+                Ok(Cargo::of_layout(&layout, digest, &record.tag, opened.store())?)
+            }
+            (None, None) => Err(unplaced(name)),
+        }
+    }
+
+    /// What the image's repository is called, without what the source begins all paths with.
+    fn repository(&self, name: &RecipeName, record: &Record) -> Result<Repository, Failure> {
+        let found = match (&record.reference, &record.layout) {
+            (Some(reference), _) => self.from.repository_of(reference),
+            (None, Some(layout)) => self.from.repository_in_folder(layout),
+            (None, None) => None,
+        };
+        found.ok_or_else(|| {
+            Failure::input(format!("the record of {name} names a place that is not in the target {}", self.from.name))
+                .hint(format!("elkbake.toml says another place than when it was pushed; push {name} again"))
+        })
+    }
+}
+
+fn unplaced(name: &RecipeName) -> Failure {
+    Failure::input(format!("the record of {name} does not say where it is"))
+}
+
+/// A record, with its new place.
+fn placed(record: &Record, stops: &[Stop], courier: &Courier<'_>) -> Record {
+    let at = |into: &Reference| record.digest.map(|digest| into.at(digest));
+    let (mut reference, mut layout) = (None, None);
+    match stops.first() {
+        Some(Stop::Folder { said, .. }) => layout = Some(said.clone()),
+        Some(Stop::Repository { into, .. }) => reference = at(into),
+        None => {}
+    }
+    let regions = stops.iter().filter_map(Stop::in_region).filter_map(|(region, into)| Some((region, at(&into)?)));
+    Record { reference, layout, regions: regions.collect(), pushed_at: courier.now.to_string(), ..record.clone() }
+}

@@ -1,0 +1,131 @@
+//! What came of images on their way, for people and for programs.
+
+use serde_json::{Value, json};
+
+use super::courier::Visit;
+use super::failure::Failure;
+use super::route::{Route, Stop};
+use super::size::bytes;
+use super::ui::{Paint, Ui};
+use crate::bake::push::Shipped;
+use crate::digest::Digest;
+use crate::name::{RecipeName, Tag};
+use crate::record::Record;
+
+/// Collects what came of all of them.
+#[derive(Default)]
+pub(super) struct Report {
+    rows: Vec<Row>,
+}
+
+/// An image and its target.
+pub(super) struct Row {
+    recipe: String,
+    target: String,
+    tag: String,
+    digest: String,
+    key: String,
+    reference: Option<String>,
+    stops: Vec<(String, Option<String>, Visit)>,
+    failures: Vec<Failure>,
+}
+
+impl Row {
+    pub(super) fn new(
+        recipe: &RecipeName,
+        route: &Route<'_>,
+        (tag, digest, key): (&Tag, Digest, Digest),
+        record: Option<&Record>,
+        stops: &[Stop],
+        visits: Vec<Result<Visit, Failure>>,
+    ) -> Self {
+        let (mut visited, mut failures) = (Vec::new(), Vec::new());
+        for (stop, visit) in stops.iter().zip(visits) {
+            match visit {
+                Ok(visit) => visited.push((stop.name(), stop.region().map(ToString::to_string), visit)),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Self {
+            recipe: recipe.to_string(),
+            target: route.name.clone(),
+            tag: tag.to_string(),
+            digest: digest.to_string(),
+            key: key.to_string(),
+            reference: record.and_then(Record::image),
+            stops: visited,
+            failures,
+        }
+    }
+}
+
+impl Report {
+    /// Takes what came of an image, and gives back what failed of it.
+    pub(super) fn add(&mut self, mut row: Row) -> Vec<Failure> {
+        let failures = std::mem::take(&mut row.failures);
+        if !row.stops.is_empty() {
+            self.rows.push(row);
+        }
+        failures
+    }
+
+    pub(super) fn text(&self, ui: &Ui) -> String {
+        let row = |row: &Row| {
+            let (recipe, tag) = (ui.paint(Paint::Bold, &row.recipe), ui.paint(Paint::Green, &row.tag));
+            let mut text = format!("{recipe} {tag} {} ({})\n", row.digest, row.target);
+            for (place, _, visit) in &row.stops {
+                text += &format!("  {place}: {}\n", said(visit));
+            }
+            text
+        };
+        self.rows.iter().map(row).collect()
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let row = |row: &Row| {
+            let stops: Vec<_> = row.stops.iter().map(stop_json).collect();
+            json!({
+                "recipe": row.recipe,
+                "target": row.target,
+                "tag": row.tag,
+                "digest": row.digest,
+                "key": row.key,
+                "reference": row.reference,
+                "repositories": stops,
+            })
+        };
+        self.rows.iter().map(row).collect()
+    }
+}
+
+fn stop_json((place, region, visit): &(String, Option<String>, Visit)) -> Value {
+    let mut json = match visit {
+        Visit::Done(shipped) => json!(shipped),
+        Visit::Would(blobs, bytes) => json!({ "would_send": blobs, "would_bytes": bytes }),
+    };
+    json["repository"] = place.as_str().into();
+    if let Some(region) = region {
+        json["region"] = region.as_str().into();
+    }
+    json
+}
+
+fn said(visit: &Visit) -> String {
+    let blobs = |count: usize| if count == 1 { "1 blob".to_owned() } else { format!("{count} blobs") };
+    let shipped = match visit {
+        Visit::Would(count, size) => return format!("would send {}, {}", blobs(*count), bytes(*size)),
+        Visit::Done(Shipped { was_there: true, .. }) => return "was there".to_owned(),
+        Visit::Done(shipped) => shipped,
+    };
+    let mut parts = Vec::new();
+    if shipped.sent > 0 {
+        parts.push(format!("{} sent, {}", blobs(shipped.sent), bytes(shipped.bytes)));
+    }
+    if shipped.mounted > 0 {
+        parts.push(format!("{} mounted", blobs(shipped.mounted)));
+    }
+    if shipped.present > 0 {
+        parts.push(format!("{} there already", blobs(shipped.present)));
+    }
+    parts.join("; ")
+}
