@@ -1,0 +1,169 @@
+//! `elkbake verify --target`: what is recorded, held against what is there.
+
+use serde_json::json;
+
+use super::VerifyArgs;
+use crate::bake::event::Event;
+use crate::bake::port::PortError;
+use crate::bake::standing::{self, Flaw};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::global::Global;
+use crate::cli::plain::plain;
+use crate::cli::route::{Route, routes};
+use crate::cli::surroundings::Surroundings;
+use crate::cli::ui::{Paint, Ui};
+use crate::cli::workspace::Workspace;
+use crate::cli::world::World;
+use crate::digest::Digest;
+use crate::name::{RecipeName, Reference, Tag};
+use crate::parallel;
+use crate::recipe::{ProjectPath, Region};
+use crate::record::{Entry, Manifest, Record, RecordKind};
+
+/// So many places are looked at at one time.
+const SIDE_BY_SIDE: usize = 8;
+
+/// One place of one record.
+struct Case<'m> {
+    target: &'m str,
+    recipe: &'m RecipeName,
+    tag: &'m Tag,
+    digest: Digest,
+    place: Place<'m>,
+}
+
+enum Place<'m> {
+    Repository(Option<&'m Region>, &'m Reference),
+    Folder(&'m ProjectPath),
+}
+
+impl Place<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Repository(_, reference) => format!("{}/{}", reference.registry, reference.repository),
+            Self::Folder(layout) => format!("oci:{layout}"),
+        }
+    }
+}
+
+pub(super) fn standing(
+    args: &VerifyArgs,
+    global: &Global,
+    ui: &Ui,
+    surroundings: &Surroundings,
+) -> Result<Exit, Failure> {
+    let workspace = Workspace::find(global, surroundings, ui)?;
+    let routes = routes(&workspace, &args.targets)?;
+    let records = routes.iter().map(|route| records(&workspace, route, ui)).collect::<Result<Vec<_>, _>>()?;
+    let mut cases = Vec::new();
+    for (route, manifest) in routes.iter().zip(&records) {
+        cases.extend(cases_of(route, manifest, args)?);
+    }
+    let world = World::new(&workspace, surroundings, global, args.offline);
+    let found = parallel::bounded(&cases, SIDE_BY_SIDE, |case| look(case, &world, &workspace, ui));
+    if world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for (case, flaws) in cases.iter().zip(found) {
+        match flaws {
+            Ok(flaws) => rows.push((case, flaws)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let unfinished = routes.iter().zip(&records).any(|(route, manifest)| warn_of_unfinished(route, manifest, args, ui));
+    if args.json {
+        ui.json(&json!({ "standing": rows.iter().map(json_of).collect::<Vec<_>>() }))?;
+    } else {
+        ui.result(&rows.iter().map(|row| text(row, ui)).collect::<String>())?;
+    }
+    let is_well = !unfinished && rows.iter().all(|(_, flaws)| flaws.is_empty());
+    Ok(ui.failures(&failures, if is_well { Exit::Done } else { Exit::CheckFailed }))
+}
+
+fn records(workspace: &Workspace, route: &Route<'_>, ui: &Ui) -> Result<Manifest, Failure> {
+    workspace.records(&route.name, &route.target, ui)?.ok_or_else(|| {
+        let file = route.target.manifest();
+        Failure::input(format!("nothing is recorded of the target {}: {file} does not exist", route.name))
+            .hint(format!("run `elkbake push --target {}` first, or name another --target", route.name))
+    })
+}
+
+/// All places of the records that were asked for.
+fn cases_of<'m>(route: &'m Route<'_>, manifest: &'m Manifest, args: &VerifyArgs) -> Result<Vec<Case<'m>>, Failure> {
+    for named in &args.recipes {
+        if !manifest.recipes.keys().any(|known| known.as_str() == named) {
+            return Err(Failure::input(format!("the target {} has no record of {named}", route.name)));
+        }
+    }
+    let asked = |name: &RecipeName| args.recipes.is_empty() || args.recipes.iter().any(|named| named == name.as_str());
+    let entries = manifest.recipes.iter().filter(|(name, _)| asked(name));
+    let records = entries.flat_map(|(name, entry)| of_entry(entry, args.history).map(move |record| (name, record)));
+    Ok(records.flat_map(|(name, record)| cases_in(&route.name, name, record)).collect())
+}
+
+fn of_entry(entry: &Entry, history: bool) -> impl Iterator<Item = &Record> {
+    let before = if history { &entry.history[..] } else { &[] };
+    std::iter::once(&entry.current).chain(before).filter(|record| record.kind == RecordKind::Image)
+}
+
+fn cases_in<'m>(target: &'m str, recipe: &'m RecipeName, record: &'m Record) -> Vec<Case<'m>> {
+    let Some(digest) = record.digest else { return Vec::new() };
+    let case = |place| Case { target, recipe, tag: &record.tag, digest, place };
+    if !record.regions.is_empty() {
+        return record.regions.iter().map(|(region, at)| case(Place::Repository(Some(region), at))).collect();
+    }
+    let repository = record.reference.as_ref().map(|at| Place::Repository(None, at));
+    repository.or_else(|| record.layout.as_ref().map(Place::Folder)).map(case).into_iter().collect()
+}
+
+fn look(case: &Case<'_>, world: &World<'_>, workspace: &Workspace, ui: &Ui) -> Result<Vec<Flaw>, Failure> {
+    let tell = |event: Event<'_>| ui.event(event);
+    match &case.place {
+        Place::Repository(_, reference) => {
+            let at = Reference { tag: None, digest: None, ..(*reference).clone() };
+            let wire = world.open()?.wire();
+            Ok(standing::in_registry(&at, case.tag, case.digest, (wire, wire), &tell)?)
+        }
+        Place::Folder(layout) => Ok(standing::in_folder(&layout.below(&workspace.root), case.tag, case.digest)),
+    }
+}
+
+/// Says which pushes did not reach all regions; tells whether there are any.
+fn warn_of_unfinished(route: &Route<'_>, manifest: &Manifest, args: &VerifyArgs, ui: &Ui) -> bool {
+    let asked = |name: &RecipeName| args.recipes.is_empty() || args.recipes.iter().any(|named| named == name.as_str());
+    let mut any = false;
+    for (name, unfinished) in manifest.unfinished.iter().filter(|(name, _)| asked(name)) {
+        any = true;
+        let missing: Vec<_> = unfinished.missing.keys().map(Region::as_str).collect();
+        let (tag, missing) = (&unfinished.tag, missing.join(", "));
+        ui.warn(&format!("{name} {tag} did not reach {missing} of the target {}; push it again", route.name));
+    }
+    any
+}
+
+fn text((case, flaws): &(&Case<'_>, Vec<Flaw>), ui: &Ui) -> String {
+    let (recipe, place) = (ui.paint(Paint::Bold, case.recipe.as_str()), case.place.name());
+    if flaws.is_empty() {
+        let well = ui.paint(Paint::Green, "as recorded");
+        return format!("{recipe} {} {place}: {well}\n", case.tag);
+    }
+    let said: Vec<_> = flaws.iter().map(|flaw| plain(&flaw.to_string()).into_owned()).collect();
+    format!("{recipe} {} {place}: {}\n", case.tag, ui.paint(Paint::Red, &said.join("; ")))
+}
+
+fn json_of((case, flaws): &(&Case<'_>, Vec<Flaw>)) -> serde_json::Value {
+    let region = match &case.place {
+        Place::Repository(region, _) => *region,
+        Place::Folder(_) => None,
+    };
+    json!({
+        "target": case.target,
+        "recipe": case.recipe,
+        "tag": case.tag,
+        "digest": case.digest,
+        "repository": case.place.name(),
+        "region": region,
+        "flaws": flaws.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
