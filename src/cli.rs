@@ -11,12 +11,13 @@ mod failure;
 mod global;
 mod inspect;
 mod lock;
+mod manifest;
 mod order;
 mod plain;
 mod plan;
 mod planner;
 mod progress;
-#[cfg_attr(not(test), expect(dead_code, reason = "`push` asks it"))]
+#[expect(dead_code, reason = "`push` asks it")]
 mod revision;
 mod schema;
 mod shell;
@@ -69,6 +70,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
+        Command::Manifest(args) => manifest::manifest(args, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

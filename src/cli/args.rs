@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, inspect, lock, plan, schema, shell, store, verify};
+use super::{build, check, diff, inspect, lock, manifest, plan, schema, shell, store, verify};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -40,6 +40,7 @@ pub(super) enum Command {
     Inspect(inspect::InspectArgs),
     Diff(diff::DiffArgs),
     Verify(verify::VerifyArgs),
+    Manifest(manifest::ManifestArgs),
     Schema(schema::SchemaArgs),
     Store(store::StoreArgs),
     Completions(shell::CompletionsArgs),
