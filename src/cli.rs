@@ -13,6 +13,7 @@ mod failure;
 mod global;
 mod inspect;
 mod lock;
+mod manifest;
 mod order;
 mod plain;
 mod plan;
@@ -77,6 +78,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Promote(args) => promote::promote(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Export(args) => export::export(args, global, ui, surroundings),
+        Command::Manifest(args) => manifest::manifest(args, ui, surroundings),
         Command::Schema(args) => schema::schema(args, ui),
         Command::Store(args) => store::store(args, global, ui, surroundings),
         Command::Completions(args) => shell::completions(args, Args::command(), ui),

@@ -75,16 +75,26 @@ impl<'i> Ledger<'i> {
     /// # Errors
     /// When the file cannot be read, is no manifest, or is another target's.
     pub fn read(&self, path: &Path, target: &str) -> Result<Option<Manifest>, LedgerError> {
-        let Some(bytes) = bytes(path)? else { return Ok(None) };
-        let manifest = record::parse(path, &bytes)?;
-        if manifest.target != target {
+        let manifest = Self::whole(path, path)?;
+        if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.target != target) {
             return Err(LedgerError::OtherTarget {
                 path: path.to_owned(),
-                found: manifest.target,
+                found: manifest.target.clone(),
                 wanted: target.to_owned(),
             });
         }
-        Ok(Some(manifest))
+        Ok(manifest)
+    }
+
+    /// What a file says, of whichever target; `None` where there is no such file. Errors call it `name`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no manifest.
+    pub fn whole(path: &Path, name: &Path) -> Result<Option<Manifest>, LedgerError> {
+        match bytes(path).map_err(LedgerError::io("cannot read", name))? {
+            Some(bytes) => Ok(Some(record::parse(name, &bytes)?)),
+            None => Ok(None),
+        }
     }
 
     /// Changes the manifest of a target and writes it back, if it is another one then; tells whether it was. A file
@@ -186,18 +196,15 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// All of a file, and of one that is too long a little more than that, so that whoever parses it can say so.
-fn bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
-    let failed = |error| LedgerError::io("cannot read", path)(error);
+fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // Looked at before it is opened: to open a pipe would wait for its writer.
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Ok(meta) if !meta.is_file() => {
-            return Err(failed(io::Error::new(ErrorKind::InvalidInput, "it is no regular file")));
-        }
-        found => found.map_err(failed)?,
+        Ok(meta) if !meta.is_file() => return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file")),
+        found => found?,
     };
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LONGEST_MANIFEST as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    File::open(path)?.take(LONGEST_MANIFEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 

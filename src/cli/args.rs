@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, export, inspect, lock, plan, promote, push, schema, shell, store, verify};
+use super::{build, check, diff, export, inspect, lock, manifest, plan, promote, push, schema, shell, store, verify};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -43,6 +43,7 @@ pub(super) enum Command {
     Diff(diff::DiffArgs),
     Verify(verify::VerifyArgs),
     Export(export::ExportArgs),
+    Manifest(manifest::ManifestArgs),
     Schema(schema::SchemaArgs),
     Store(store::StoreArgs),
     Completions(shell::CompletionsArgs),

@@ -4,14 +4,13 @@ use clap::{Args, ValueEnum};
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use super::route::{Route, route};
+use super::route::route;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::{Workspace, recipe_name};
 use crate::export::{Choice, Mount, Task, TaskWishes, cloudformation, env, github, json, task, terraform};
 use crate::name::{Platform, RecipeName};
 use crate::recipe::Region;
-use crate::record::Manifest;
 
 /// Print what was published in the words of the tools that deploy it
 #[derive(Debug, Args)]
@@ -104,7 +103,7 @@ pub(super) fn export(
     }
     let named = args.recipes.iter().map(|named| recipe_name(named)).collect::<Result<Vec<RecipeName>, _>>()?;
     let workspace = Workspace::find(global, surroundings, ui)?;
-    let manifest = manifest(&workspace, args.target.as_deref(), ui)?;
+    let manifest = route(&workspace, args.target.as_deref())?.records(&workspace)?;
     let choice = Choice::of(&manifest, &named, args.region.as_ref())?;
     choice.remarks().iter().for_each(|remark| ui.warn(remark));
     match args.format {
@@ -150,13 +149,4 @@ impl TaskArgs {
             cpu: self.cpu,
         }
     }
-}
-
-/// What is recorded of a target.
-fn manifest(workspace: &Workspace, named: Option<&str>, ui: &Ui) -> Result<Manifest, Failure> {
-    let Route { name, target } = route(workspace, named)?;
-    workspace.records(&name, &target, ui)?.ok_or_else(|| {
-        Failure::input(format!("nothing is recorded of the target {name}: {} does not exist", target.manifest()))
-            .hint(format!("run `elkbake push --target {name}` first, or name another --target"))
-    })
 }

@@ -1,6 +1,8 @@
 //! `elkbake plan`.
 
+mod jobs;
 mod outcome;
+mod pipeline;
 mod print;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
+use super::order::no_image;
 use super::planner::Planner;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
@@ -18,11 +21,13 @@ use crate::bake::port::PortError;
 use crate::lock::{Lock, moved};
 use crate::name::RecipeName;
 use crate::parallel;
-use crate::plan::Plan;
+use crate::plan::{Plan, Work};
+use crate::project::Place;
 use crate::record::Manifest;
 use crate::text::Document;
 
 use outcome::{Planned, Why};
+use pipeline::Format;
 
 /// Show what a bake would make: layers, sizes, key and tag
 #[derive(Debug, Args)]
@@ -33,6 +38,12 @@ Examples:
   git show HEAD~1:recipes/es.lock > old.lock
   elkbake plan es --why --against old.lock         # and what changed since another lock
   elkbake plan --json | jq -r '.plans[].tag'       # for programs
+  echo \"matrix=$(elkbake plan --offline --target prod --format github)\" >> \"$GITHUB_OUTPUT\"
+  elkbake plan --offline --target prod --format gitlab > stale.yml
+  elkbake plan --offline --target prod --format codebuild > stale.yml
+
+With --format, runners of a CI share what is stale: a recipe whose tag is not the one that the target's
+records say. What builds on a stale recipe is in one job with it. docs/pipelines has files to copy.
 
 A recipe without a lock is locked first; with --offline that is an error.")]
 pub(super) struct PlanArgs {
@@ -44,6 +55,15 @@ pub(super) struct PlanArgs {
     /// With --why: compare with this lock instead of the last record
     #[arg(long, value_name = "LOCK", requires = "why")]
     against: Option<PathBuf>,
+    /// Compare with the records of this target instead of the project's default
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Print a build matrix with only what is stale, for the runners of a CI
+    #[arg(long, value_enum, conflicts_with_all = ["why", "json"])]
+    format: Option<Format>,
+    /// With --format: make at most so many jobs, instead of as many as the CI takes
+    #[arg(long, value_name = "N", requires = "format", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// Open no socket; a lock that is missing is an error
     #[arg(long)]
     offline: bool,
@@ -64,9 +84,14 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
     let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
-    let manifest = if args.why && against.is_none() { workspace.default_records(ui)? } else { None };
+    let target = args.target.as_deref();
+    workspace.target(target)?;
+    let manifest = if args.why && against.is_none() { workspace.manifest(target)? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    if let Some(format) = args.format {
+        return shared(args, format, &planner, &recipes);
+    }
     let desk = Desk { args, planner, manifest, against };
     let mut printed = Vec::new();
     let mut failures = Vec::new();
@@ -83,6 +108,46 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     }
     ui.result(&print::all(&printed, args.json))?;
     Ok(ui.failures(&failures, Exit::Done))
+}
+
+/// Prints the jobs in which runners bake what is stale. Half a matrix would be taken for a whole one: where one recipe
+/// cannot be planned, nothing is printed.
+fn shared(args: &PlanArgs, format: Format, planner: &Planner<'_>, recipes: &[RecipeName]) -> Result<Exit, Failure> {
+    let workspace = planner.workspace;
+    let (name, target) = workspace.target(args.target.as_deref())?;
+    let manifest = workspace.manifest(args.target.as_deref())?;
+    let regions = match target.place() {
+        Some(Place::Ecr(ecr)) => &ecr.regions[..],
+        _ => &[],
+    };
+    let (mut stale, mut failures) = (Vec::new(), Vec::new());
+    for outcome in parallel::map(recipes, |name| planner.line(name)) {
+        let line = match outcome {
+            Ok(line) => line,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        let line: Vec<_> = line.into_iter().map(|planned| planned.plan).collect();
+        let Some(last) = line.last() else { continue };
+        match last.work() {
+            Work::Ami(_) if args.recipes.is_empty() => {}
+            Work::Ami(_) => failures.push(no_image(last)),
+            Work::Image(_) if jobs::is_stale(last, manifest.as_ref(), regions) => {
+                stale.push(line.iter().map(|plan| plan.name().clone()).collect());
+            }
+            Work::Image(_) => {}
+        }
+    }
+    if planner.world.interrupt.requested() {
+        return Err(PortError::Interrupted.into());
+    }
+    if failures.is_empty() {
+        let most = args.jobs.map_or(format.most(), usize::from);
+        planner.ui.result(&pipeline::text(format, name, &jobs::jobs(&stale, most)))?;
+    }
+    Ok(planner.ui.failures(&failures, Exit::Done))
 }
 
 impl Desk<'_> {

@@ -61,14 +61,7 @@ pub(super) fn promote(
     }
     let workspace = Workspace::find(global, surroundings, ui)?;
     let (from, to) = (route(&workspace, Some(&args.from))?, route(&workspace, Some(&args.to))?);
-    let manifest = workspace.records(&from.name, &from.target, ui)?.ok_or_else(|| {
-        Failure::input(format!(
-            "nothing is recorded of the target {}: {} does not exist",
-            from.name,
-            from.target.manifest()
-        ))
-        .hint(format!("run `elkbake push --target {}` first", from.name))
-    })?;
+    let manifest = from.records(&workspace)?;
     let chosen = chosen(&manifest, &args.recipes, &from)?;
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);

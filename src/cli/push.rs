@@ -62,8 +62,7 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let courier = Courier::new(&planner, surroundings, global, args.dry_run);
-    let manifests =
-        routes.iter().map(|route| workspace.records(&route.name, &route.target, ui)).collect::<Result<Vec<_>, _>>()?;
+    let manifests = routes.iter().map(|route| workspace.manifest(Some(&route.name))).collect::<Result<Vec<_>, _>>()?;
     let mut failures = Vec::new();
     let mut deliveries: Vec<Delivery<'_>> = Vec::new();
     for name in &recipes {

@@ -9,7 +9,7 @@ use crate::bake::push::layout_of;
 use crate::name::{Reference, Repository};
 use crate::project::{Place, Target};
 use crate::recipe::{ProjectPath, Region};
-use crate::text;
+use crate::record::Manifest;
 
 /// A target that was named.
 pub(super) struct Route<'r> {
@@ -52,6 +52,15 @@ impl Stop {
 }
 
 impl Route<'_> {
+    /// What is recorded of it, for commands that can do nothing without.
+    pub(super) fn records(&self, workspace: &Workspace) -> Result<Manifest, Failure> {
+        let Self { name, target } = self;
+        workspace.manifest(Some(name))?.ok_or_else(|| {
+            Failure::input(format!("nothing is recorded of the target {name}: {} does not exist", target.manifest()))
+                .hint(format!("run `elkbake push --target {name}` first, or name another target"))
+        })
+    }
+
     /// Where a repository of this target is: of ECR once in each region, the first of which is the first.
     pub(super) fn stops(&self, root: &Path, repository: &Repository) -> Result<Vec<Stop>, Failure> {
         match self.target.place() {
@@ -100,14 +109,13 @@ impl Route<'_> {
 }
 
 /// A target by its name, the project's default where none is given.
-pub(super) fn route<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<Route<'w>, Failure> {
-    let name = named.unwrap_or_else(|| workspace.project.default_target());
-    let target = workspace.project.target(name).ok_or_else(|| unknown(workspace, name))?;
+pub(super) fn route<'w>(workspace: &'w Workspace, named: Option<&'w str>) -> Result<Route<'w>, Failure> {
+    let (name, target) = workspace.target(named)?;
     Ok(Route { name: name.to_owned(), target })
 }
 
 /// The targets that were named, each once; the project's default where none was.
-pub(super) fn routes<'w>(workspace: &'w Workspace, named: &[String]) -> Result<Vec<Route<'w>>, Failure> {
+pub(super) fn routes<'w>(workspace: &'w Workspace, named: &'w [String]) -> Result<Vec<Route<'w>>, Failure> {
     if named.is_empty() {
         return Ok(vec![route(workspace, None)?]);
     }
@@ -118,14 +126,4 @@ pub(super) fn routes<'w>(workspace: &'w Workspace, named: &[String]) -> Result<V
         }
     }
     Ok(routes)
-}
-
-fn unknown(workspace: &Workspace, name: &str) -> Failure {
-    let known: Vec<&str> = workspace.project.target.keys().map(crate::name::RecipeName::as_str).collect();
-    let hint = match (text::nearest(name, known.iter().copied()), &known[..]) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, []) => format!("add `[target.{name}]` to elkbake.toml; without one there is `local` only"),
-        (None, known) => format!("elkbake.toml has: {}", known.join(", ")),
-    };
-    Failure::usage(format!("there is no target {name}")).hint(hint)
 }

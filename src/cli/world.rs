@@ -157,7 +157,7 @@ impl<'w> World<'w> {
 }
 
 /// Lets Ctrl-C ask for a stop. A second one ends the process on the spot: all that elkbake writes survives that.
-fn interrupt() -> Interrupt {
+pub(super) fn interrupt() -> Interrupt {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let interrupt = Interrupt::default();
     for signal in [SIGINT, SIGTERM] {

@@ -95,7 +95,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
         fn order_and_repetition_do_not_matter(a in manifest(), b in manifest(), c in manifest()) {

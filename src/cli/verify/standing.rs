@@ -54,7 +54,7 @@ pub(super) fn standing(
 ) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings, ui)?;
     let routes = routes(&workspace, &args.targets)?;
-    let records = routes.iter().map(|route| records(&workspace, route, ui)).collect::<Result<Vec<_>, _>>()?;
+    let records = routes.iter().map(|route| route.records(&workspace)).collect::<Result<Vec<_>, _>>()?;
     let mut cases = Vec::new();
     for (route, manifest) in routes.iter().zip(&records) {
         cases.extend(cases_of(route, manifest, args)?);
@@ -79,14 +79,6 @@ pub(super) fn standing(
     }
     let is_well = !unfinished && rows.iter().all(|(_, flaws)| flaws.is_empty());
     Ok(ui.failures(&failures, if is_well { Exit::Done } else { Exit::CheckFailed }))
-}
-
-fn records(workspace: &Workspace, route: &Route<'_>, ui: &Ui) -> Result<Manifest, Failure> {
-    workspace.records(&route.name, &route.target, ui)?.ok_or_else(|| {
-        let file = route.target.manifest();
-        Failure::input(format!("nothing is recorded of the target {}: {file} does not exist", route.name))
-            .hint(format!("run `elkbake push --target {}` first, or name another --target", route.name))
-    })
 }
 
 /// All places of the records that were asked for.
