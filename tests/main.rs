@@ -26,6 +26,7 @@ mod kitchen;
 mod lock;
 mod output;
 mod plan;
+mod push;
 mod real;
 mod recipes;
 mod reproducible;

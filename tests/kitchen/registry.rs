@@ -219,6 +219,19 @@ impl Registry {
         self.state().manifests.get(&(repository.to_owned(), name.to_owned())).cloned()
     }
 
+    /// Takes a tag away.
+    pub fn take_tag(&self, repository: &str, tag: &str) {
+        self.state().manifests.remove(&(repository.to_owned(), tag.to_owned()));
+    }
+
+    /// Takes a blob out of all repositories.
+    pub fn take_blob(&self, digest: &Digest) {
+        let mut state = self.state();
+        state.blobs.remove(digest);
+        state.everywhere.remove(digest);
+        state.placed.retain(|(_, placed)| placed != digest);
+    }
+
     /// Changes how it behaves.
     pub fn rules(&self, change: impl FnOnce(&mut Rules)) {
         change(&mut self.state().rules);

@@ -79,8 +79,8 @@ impl Registry {
             let manifest = json!({
                 "schemaVersion": 2,
                 "mediaType": words.manifest,
-                "config": { "mediaType": words.config, "digest": self.blob(&config), "size": config.len() },
-                "layers": [{ "mediaType": words.layer, "digest": self.blob(&layer), "size": layer.len() }],
+                "config": { "mediaType": words.config, "digest": self.blob_in(repository, &config), "size": config.len() },
+                "layers": [{ "mediaType": words.layer, "digest": self.blob_in(repository, &layer), "size": layer.len() }],
             });
             let manifest = manifest.to_string().into_bytes();
             let digest = self.manifest(repository, None, words.manifest, &manifest);
