@@ -131,6 +131,10 @@ impl Road<'_> {
             let length = self.chunk.min(size - open.offset);
             match self.line.chunk(open, &mut self.cargo, length).await? {
                 Turn::Taken(reply) => return self.advance(session, &reply, length).await.map(|()| None),
+                Turn::Puzzled(why) => {
+                    self.all_at_once(session, &format!("answers a part of it with {why}")).await;
+                    return Ok(None);
+                }
                 turn => turn,
             }
         } else {
@@ -149,6 +153,7 @@ impl Road<'_> {
                 Err(Failure::again(format!("the registry does not know the upload any more ({why})")))
             }
             Turn::TooLarge(why) => self.shrink(session, &why).map(|()| None),
+            Turn::Puzzled(why) => Err(self.line.wrong(why)),
             Turn::OtherBytes(why) if self.in_one => Err(self.line.wrong(format!("sent as it is, and refused: {why}"))),
             Turn::OtherBytes(why) => {
                 self.all_at_once(session, &format!("does not have what it was sent ({why})")).await;
