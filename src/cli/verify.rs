@@ -159,7 +159,7 @@ impl Desk<'_> {
         if let Some(built) = planner.world.open()?.store().result(&plan.key())? {
             return Ok(Before::Built(built));
         }
-        let manifest = planner.workspace.manifest(None)?;
+        let manifest = planner.workspace.manifest(planner.ui)?;
         let entry = manifest.as_ref().and_then(|manifest| manifest.recipes.get(plan.name()));
         let records = entry.into_iter().flat_map(|entry| std::iter::once(&entry.current).chain(&entry.history));
         let recorded = records.into_iter().find(|record| record.key == plan.key()).and_then(|record| record.digest);

@@ -1,6 +1,5 @@
 //! The project on disk: where it is, which recipes it has, and what one of them consists of.
 
-use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -10,14 +9,12 @@ use super::global::Global;
 use super::sights::Sights;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
-use crate::bake::interrupt::Interrupt;
-use crate::bake::ledger::Ledger;
 use crate::local::{self, Local};
 use crate::lock::{self, Lock};
 use crate::name::RecipeName;
-use crate::project::{self, Project, Target};
+use crate::project::{self, Project};
 use crate::recipe::{self, FileRule, Glob, Recipe};
-use crate::record::Manifest;
+use crate::record::{self, Manifest};
 use crate::text::{self, Document, TextError};
 
 /// A project.
@@ -140,26 +137,14 @@ impl Workspace {
         self.root.join(recipe_file(name)).is_file()
     }
 
-    /// A target by its name, or the one that counts where none is named.
-    pub(super) fn target<'w>(&'w self, named: Option<&'w str>) -> Result<(&'w str, Cow<'w, Target>), Failure> {
-        let name = named.unwrap_or_else(|| self.project.default_target());
-        if let Some(target) = self.project.target(name) {
-            return Ok((name, target));
+    /// What was recorded of the default target, if anything was.
+    pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+        let file = self.project.manifest();
+        match read_bytes(&self.root, &file, record::LONGEST_MANIFEST) {
+            Ok(Some(bytes)) => record::parse(&file, &bytes).map(Some).map_err(Failure::input),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.into_failure(ui)),
         }
-        let known: Vec<_> = self.project.target.keys().map(RecipeName::as_str).collect();
-        let hint = match text::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => format!("add `[target.{name}]` to elkbake.toml; without any there is `local`"),
-            None => format!("elkbake.toml has: {}", known.join(", ")),
-        };
-        Err(Failure::usage(format!("there is no target `{name}`")).hint(hint))
-    }
-
-    /// What was recorded of a target, or of the one that counts where none is named, if anything was.
-    pub(super) fn manifest(&self, target: Option<&str>) -> Result<Option<Manifest>, Failure> {
-        let (name, target) = self.target(target)?;
-        let interrupt = Interrupt::default();
-        Ok(Ledger::new(&interrupt).read(&self.root.join(target.manifest()), name)?)
     }
 
     /// Reads a recipe with its lock and its own files.
