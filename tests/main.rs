@@ -24,6 +24,7 @@ mod floors;
 mod inspect;
 mod kitchen;
 mod lock;
+mod manifest;
 mod output;
 mod plan;
 mod push;

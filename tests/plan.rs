@@ -1,6 +1,7 @@
 //! `elkbake plan`, as a user sees it.
 
 mod locked;
+mod shared;
 mod why;
 
 use crate::kitchen::project::{Kitchen, golden};

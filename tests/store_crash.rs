@@ -1,7 +1,7 @@
 //! The store under what happens to it in life: processes killed at any instant, several at once, a full disk,
 //! a folder that may only be read.
 
-mod child;
+pub mod child;
 mod limits;
 
 use std::io::{self, Write};

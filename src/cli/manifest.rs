@@ -15,6 +15,12 @@ use crate::record::{Manifest, MergeError, merge};
 
 /// Join the records of several runs
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elkbake manifest merge records/*/prod.json --into prod.json
+
+What a manifest says of a target is for programs: `jq` and `elkbake export` read it, docs/manifest.md tells
+what is in it, and `elkbake plan --why` what changed since.")]
 pub(super) struct ManifestArgs {
     #[command(subcommand)]
     act: Act,

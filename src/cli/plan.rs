@@ -4,6 +4,7 @@ mod jobs;
 mod outcome;
 mod pipeline;
 mod print;
+mod shared;
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use super::order::no_image;
 use super::planner::Planner;
+use super::route::route;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::Workspace;
@@ -21,13 +22,13 @@ use crate::bake::port::PortError;
 use crate::lock::{Lock, moved};
 use crate::name::RecipeName;
 use crate::parallel;
-use crate::plan::{Plan, Work};
-use crate::project::Place;
+use crate::plan::Plan;
 use crate::record::Manifest;
 use crate::text::Document;
 
 use outcome::{Planned, Why};
 use pipeline::Format;
+use shared::Share;
 
 /// Show what a bake would make: layers, sizes, key and tag
 #[derive(Debug, Args)]
@@ -84,13 +85,13 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let workspace = Workspace::find(global, surroundings, ui)?;
     let recipes = workspace.select(&args.recipes)?;
     let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
-    let target = args.target.as_deref();
-    workspace.target(target)?;
-    let manifest = if args.why && against.is_none() { workspace.manifest(target)? } else { None };
+    let route = route(&workspace, args.target.as_deref())?;
+    let manifest = if args.why && against.is_none() { workspace.manifest(Some(&route.name))? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     if let Some(format) = args.format {
-        return shared(args, format, &planner, &recipes);
+        let share = Share { format, jobs: args.jobs, all: args.recipes.is_empty(), route };
+        return share.print(&planner, &recipes);
     }
     let desk = Desk { args, planner, manifest, against };
     let mut printed = Vec::new();
@@ -108,46 +109,6 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     }
     ui.result(&print::all(&printed, args.json))?;
     Ok(ui.failures(&failures, Exit::Done))
-}
-
-/// Prints the jobs in which runners bake what is stale. Half a matrix would be taken for a whole one: where one recipe
-/// cannot be planned, nothing is printed.
-fn shared(args: &PlanArgs, format: Format, planner: &Planner<'_>, recipes: &[RecipeName]) -> Result<Exit, Failure> {
-    let workspace = planner.workspace;
-    let (name, target) = workspace.target(args.target.as_deref())?;
-    let manifest = workspace.manifest(args.target.as_deref())?;
-    let regions = match target.place() {
-        Some(Place::Ecr(ecr)) => &ecr.regions[..],
-        _ => &[],
-    };
-    let (mut stale, mut failures) = (Vec::new(), Vec::new());
-    for outcome in parallel::map(recipes, |name| planner.line(name)) {
-        let line = match outcome {
-            Ok(line) => line,
-            Err(failure) => {
-                failures.push(failure);
-                continue;
-            }
-        };
-        let line: Vec<_> = line.into_iter().map(|planned| planned.plan).collect();
-        let Some(last) = line.last() else { continue };
-        match last.work() {
-            Work::Ami(_) if args.recipes.is_empty() => {}
-            Work::Ami(_) => failures.push(no_image(last)),
-            Work::Image(_) if jobs::is_stale(last, manifest.as_ref(), regions) => {
-                stale.push(line.iter().map(|plan| plan.name().clone()).collect());
-            }
-            Work::Image(_) => {}
-        }
-    }
-    if planner.world.interrupt.requested() {
-        return Err(PortError::Interrupted.into());
-    }
-    if failures.is_empty() {
-        let most = args.jobs.map_or(format.most(), usize::from);
-        planner.ui.result(&pipeline::text(format, name, &jobs::jobs(&stale, most)))?;
-    }
-    Ok(planner.ui.failures(&failures, Exit::Done))
 }
 
 impl Desk<'_> {
