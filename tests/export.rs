@@ -184,6 +184,22 @@ fn mistakes_end_with_what_to_do_and_print_nothing() {
 }
 
 #[test]
+fn a_shell_reads_what_was_written() {
+    let kitchen = kitchen();
+    let document = kitchen.run(&["export", "--format", "json"]).success().json();
+    let variables = kitchen.run(&["export", "--format", "env"]).success().stdout;
+    kitchen.write("images.env", &variables);
+    // `set -u` ends the shell where a name is none.
+    let script = "set -eu; . ./images.env; printf '%s\n' \"$KIBANA_IMAGE\" \"$ECS_HOST_AMI_EU_CENTRAL_1_ARM64\"";
+    let mut shell = std::process::Command::new("/bin/sh");
+    let output = shell.args(["-c", script]).current_dir(kitchen.project()).output().unwrap();
+    let read = String::from_utf8(output.stdout).unwrap();
+    let image = document["images"]["kibana"]["image"].as_str().unwrap();
+    let ami = document["amis"]["ecs-host"]["ids"]["eu-central-1"]["arm64"].as_str().unwrap();
+    assert_eq!(read, format!("{image}\n{ami}\n"), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_recipe_need_not_be_in_the_project_any_more() {
     // A folder with a manifest alone will do, as a deploy pipeline has it.
     let kitchen = Kitchen::new()

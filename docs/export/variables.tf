@@ -4,23 +4,23 @@
 # Container images, by recipe.
 variable "elkbake_images" {
   type = map(object({
-    image      = string              # by digest, for a task definition; in the region of --region, or the first
-    regions    = map(string)         # the same image in each region of ECR; empty for other registries
-    digest     = string
-    tag        = string              # 8.19.3-0123456789ab
-    version    = string              # 8.19.3
-    key        = string              # what the image was made of, by digest
-    product    = string              # elasticsearch, kibana, logstash, filebeat, fluent-bit or generic
-    platforms  = map(string)         # the digest of the image for linux/amd64, linux/arm64
-    created    = string
-    pushed_at  = string
-    base       = object({ name = string, digest = string })
-    source     = object({ revision = string, dirty = bool })
+    image     = string      # by digest, for a task definition; in the region of --region, or the first
+    regions   = map(string) # the same image in each region of ECR; empty for other registries
+    digest    = string
+    tag       = string      # 8.19.3-0123456789ab
+    version   = string      # 8.19.3
+    key       = string      # what the image was made of, by digest
+    product   = string      # elasticsearch, kibana, logstash, filebeat, fluent-bit or generic
+    platforms = map(string) # the digest of the image for linux/amd64, linux/arm64
+    created   = string
+    pushed_at = string
+    base      = object({ name = string, digest = string })
+    source    = object({ revision = string, dirty = bool })
     needs = object({
-      memory             = number    # MiB; null where nothing is said, and so for all that follow
+      memory             = number # MiB; null where nothing is said, and so for all that follow
       memory_reservation = number
-      cpu                = number    # units; 1024 are one processor
-      stop_timeout       = number    # seconds
+      cpu                = number # units; 1024 are one processor
+      stop_timeout       = number # seconds
       network_mode       = string
       ports              = list(string) # 9200/tcp
       writable           = list(string) # paths that the program writes to
@@ -41,8 +41,8 @@ variable "elkbake_images" {
 # Images of hosts, by recipe.
 variable "elkbake_amis" {
   type = map(object({
-    ids       = map(map(string))     # by region and processor: ids["eu-west-1"]["arm64"]
-    snapshots = map(map(string))     # of their root disks
+    ids       = map(map(string)) # by region and processor: ids["eu-west-1"]["arm64"]
+    snapshots = map(map(string)) # of their root disks
     tag       = string
     version   = string
     key       = string
