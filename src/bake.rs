@@ -11,6 +11,7 @@ pub mod interrupt;
 mod known;
 pub mod output;
 pub mod port;
+pub mod provision;
 pub mod rebuild;
 pub mod resolve;
 pub mod survey;
