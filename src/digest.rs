@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
 
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of some bytes, written `sha256:` and 64 lower-case hex digits.
@@ -136,6 +137,20 @@ impl Hasher {
         self.size
     }
 
+    /// The state after all that passed, from which another process can go on: see [`Hasher::thawed`].
+    #[must_use]
+    pub fn frozen(&self) -> String {
+        hex(&self.state.serialize())
+    }
+
+    /// Goes on where [`Hasher::frozen`] stopped, after `size` bytes; `None` for what is no such state.
+    #[must_use]
+    pub fn thawed(frozen: &str, size: u64) -> Option<Self> {
+        let mut state = SerializedState::<Sha256>::default();
+        unhex(frozen, &mut state)?;
+        Some(Self { state: Sha256::deserialize(&state).ok()?, size })
+    }
+
     /// The digest of all that passed, and its size.
     #[must_use]
     pub fn finish(self) -> (Digest, u64) {
@@ -255,6 +270,19 @@ mod tests {
         for wrong in ["", "sha256:", "sha512:00", "e3b0", &EMPTY[..70], &format!("{EMPTY}0"), &upper, " sha256:"] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_was_frozen_goes_on() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for cut in [0, 1, 63, 64, 65, 200, 256] {
+            let mut first = Hasher::default();
+            first.update(&bytes[..cut]);
+            let mut second = Hasher::thawed(&first.frozen(), cut as u64).unwrap();
+            second.update(&bytes[cut..]);
+            assert_eq!(second.finish(), (Digest::of(&bytes), 256));
+        }
+        assert!(Hasher::thawed("", 0).is_none() && Hasher::thawed("zz", 0).is_none());
     }
 
     fn read(bytes: &[u8], expected: Digest, size: Option<u64>) -> Result<Vec<u8>, Mismatch> {

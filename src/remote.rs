@@ -5,7 +5,11 @@
 //! wire -> auth -> docker_config, credential     who we are
 //!   |       |        challenge                  what they want to know
 //!   |       +-> http -> proxy, tls, address     one request, one answer
+//!   |            +----> body                    what goes out with it
+//! exchange -> door                              one request to a registry, with credentials where it asks
+//!   |
 //! registry, fetch -> download -> retry          many, until the thing is in the store
+//! publish -> upload ---------------+            many, until the thing is in the registry
 //!                    mirror, config             what we are told from outside
 //! ```
 
@@ -13,22 +17,26 @@ mod address;
 mod auth;
 #[cfg(feature = "aws")]
 mod aws;
+mod body;
 mod challenge;
 pub mod config;
 mod credential;
 mod docker_config;
 mod door;
 mod download;
+mod exchange;
 mod fetch;
 mod http;
 pub mod mirror;
 mod netrc;
 mod proxy;
+mod publish;
 mod refusal;
 mod registry;
 mod retry;
 mod secret;
 mod tls;
+mod upload;
 mod wire;
 #[cfg(not(feature = "aws"))]
 mod without_aws;

@@ -2,9 +2,13 @@
 
 mod auth;
 mod bench;
+mod cuts;
 mod download;
 mod proxy;
+mod publish;
 mod registry;
 mod retry;
 mod tls;
 mod tunnel;
+mod upload;
+mod upload_auth;

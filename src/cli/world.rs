@@ -15,7 +15,7 @@ use crate::bake::resolve::World as Ports;
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::remote::Wire;
-use crate::remote::config::{Proxies, Timing, WireConfig};
+use crate::remote::config::{Pieces, Proxies, Timing, WireConfig};
 use crate::remote::mirror::Mirrors;
 use crate::store::Store;
 
@@ -151,6 +151,7 @@ impl<'w> World<'w> {
             extra_ca: project.defaults.ca.as_ref().map(|ca| ca.below(&self.workspace.root)),
             interrupt: self.interrupt.clone(),
             timing: Timing::default(),
+            pieces: Pieces::default(),
         })
     }
 }

@@ -44,6 +44,25 @@ fn allowed(from: &Uri, to: Uri) -> Result<Uri, String> {
     }
 }
 
+/// The address that a header names, seen from where it came: where an upload goes on.
+pub(super) fn location(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
+    let text = headers.get(LOCATION)?.to_str().ok().filter(|text| !text.contains('\\'))?;
+    join(from, text.trim()).and_then(|to| allowed(from, to).ok())
+}
+
+/// An address with one more parameter in its query; what is there already stays as it is.
+pub(super) fn with_parameter(uri: &Uri, name: &str, value: &str) -> Option<Uri> {
+    let joint = match uri.query() {
+        None => "?",
+        Some(query) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    let text = uri.to_string();
+    // A question mark with nothing behind it is not written by `Uri`.
+    let joint = if joint.is_empty() && !text.contains('?') { "?" } else { joint };
+    format!("{text}{joint}{name}={}", encoded(value)).parse().ok()
+}
+
 /// RFC 3986, section 5.2, for the addresses that `Uri` knows.
 fn join(from: &Uri, location: &str) -> Option<Uri> {
     let location = location.split('#').next()?;
@@ -138,6 +157,26 @@ mod tests {
         assert!(follow("http://h.co/", "https://h.co/").is_ok());
         let ok = redirect(&"http://h.co/".parse().unwrap(), StatusCode::FOUND, &HeaderMap::new());
         assert_eq!(ok, None);
+    }
+
+    #[test]
+    fn a_query_keeps_what_is_in_it() {
+        for (uri, expected) in [
+            ("http://h.co/a", "http://h.co/a?digest=x%3Ay"),
+            ("http://h.co/a?_state=b%2Fc%3D", "http://h.co/a?_state=b%2Fc%3D&digest=x%3Ay"),
+            ("http://h.co/a?b&", "http://h.co/a?b&digest=x%3Ay"),
+        ] {
+            assert_eq!(with_parameter(&uri.parse().unwrap(), "digest", "x:y").unwrap(), expected);
+        }
+        let from = "https://h.co/v2/a/blobs/uploads/".parse().unwrap();
+        let named = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, text.parse().unwrap());
+            location(&from, &headers).map(|uri| uri.to_string())
+        };
+        assert_eq!(named("/v2/a/u/1?s=2").as_deref(), Some("https://h.co/v2/a/u/1?s=2"));
+        assert_eq!(named("https://x.y/z").as_deref(), Some("https://x.y/z"));
+        assert_eq!((named("http://x.y/z"), named("ftp://x.y"), location(&from, &HeaderMap::new())), (None, None, None));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::remote::challenge::{self, Challenge};
 use crate::remote::config::WireConfig;
 use crate::remote::credential;
 use crate::remote::docker_config::{DOCKER_HUB_KEY, DockerConfig, Proof};
-use crate::remote::door::Door;
+use crate::remote::door::{Door, Purpose};
 use crate::remote::http::{Ask, Http};
 use crate::remote::refusal::refusal;
 use crate::remote::retry::Failure;
@@ -60,8 +60,8 @@ pub(super) struct Auth {
     limit: Duration,
     file: OnceLock<Result<DockerConfig, String>>,
     proofs: Lock<BTreeMap<Registry, Option<Proof>>>,
-    /// A token holds for one repository; while it is fetched, others wait for it.
-    grants: Lock<BTreeMap<(Registry, Repository), Slot>>,
+    /// A token holds for one repository and purpose; while it is fetched, others wait for it.
+    grants: Lock<BTreeMap<(Registry, Repository, Purpose), Slot>>,
 }
 
 impl Auth {
@@ -121,7 +121,7 @@ impl Auth {
     }
 
     fn slot(&self, door: &Door) -> Slot {
-        let key = (door.registry.clone(), door.repository.clone());
+        let key = (door.registry.clone(), door.repository.clone(), door.purpose.clone());
         Arc::clone(self.grants.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 
@@ -228,18 +228,19 @@ fn token_request<'d>(door: &'d Door, challenge: &Challenge, proof: Option<&Proof
         let place = shown(&endpoint);
         return Err(wrong(format!("{} sends us to {place} for a token, which is not https", door.registry)));
     }
-    let default_scope = format!("repository:{}:pull", door.repository);
-    let scope = challenge.parameters.get("scope").unwrap_or(&default_scope);
-    let mut fields = vec![("scope", scope.as_str()), ("client_id", "elkbake")];
+    let scopes = scopes(door, challenge);
+    let mut fields = vec![("client_id", "elkbake")];
     fields.extend(challenge.parameters.get("service").map(|service| ("service", service.as_str())));
     if let Some(Proof::Identity(token)) = proof {
-        fields.extend([("grant_type", "refresh_token"), ("refresh_token", token.reveal())]);
+        let scope = scopes.join(" ");
+        fields.extend([("scope", scope.as_str()), ("grant_type", "refresh_token"), ("refresh_token", token.reveal())]);
         let mut ask = Ask::get(&door.subject, endpoint);
         ask.method = Method::POST;
         ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         ask.body = Bytes::from(form(&fields));
         return Ok(ask);
     }
+    fields.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
     let joint = if endpoint.query().is_some() { '&' } else { '?' };
     let url = format!("{endpoint}{joint}{}", form(&fields)).parse();
     let mut ask = Ask::get(&door.subject, url.map_err(|_| wrong("the address for tokens is too long".to_owned()))?);
@@ -247,6 +248,27 @@ fn token_request<'d>(door: &'d Door, challenge: &Challenge, proof: Option<&Proof
         ask.authorization = Some(login.basic().ok_or_else(|| denied(door, UNSENDABLE.to_owned()))?);
     }
     Ok(ask)
+}
+
+/// What the token is to allow: for reading what the registry says, for writing also what it was not asked for yet.
+fn scopes(door: &Door, challenge: &Challenge) -> Vec<String> {
+    let asked = challenge.parameters.get("scope").map(String::as_str).filter(|scope| !scope.is_empty());
+    let own = format!("repository:{}:", door.repository);
+    match (&door.purpose, asked) {
+        (Purpose::Read, Some(asked)) => vec![asked.to_owned()],
+        (Purpose::Read, None) => door.scopes(),
+        // A registry asks for what the request at hand needs; ours would be back for more with the next one.
+        (_, asked) => {
+            let others = asked.into_iter().flat_map(|asked| asked.split(' ')).filter(|scope| !scope.starts_with(&own));
+            let mut scopes = door.scopes();
+            for scope in others.map(str::to_owned) {
+                if !scopes.contains(&scope) {
+                    scopes.push(scope);
+                }
+            }
+            scopes
+        }
+    }
 }
 
 fn form(fields: &[(&str, &str)]) -> String {

@@ -33,6 +33,25 @@ pub struct WireConfig {
     pub interrupt: Interrupt,
     /// How long to wait for what.
     pub timing: Timing,
+    /// How blobs are cut for sending.
+    pub pieces: Pieces,
+}
+
+/// How blobs are cut for sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pieces {
+    /// Up to this size, a blob is sent in one request, and all of it again when that breaks.
+    pub whole: u64,
+    /// The size of the requests for one that is larger.
+    pub chunk: u64,
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        // Whole: what takes over a second at 16 MB/s is worth two more requests and a note of how far it has come.
+        // Chunk: at 1 GB/s a request and its note, some 2 ms, cost 3 %; and few registries refuse as much at once.
+        Self { whole: 16 << 20, chunk: 64 << 20 }
+    }
 }
 
 /// Through whom to go out, as the variables of these names say; an empty text is no proxy.
@@ -65,6 +84,8 @@ pub struct Timing {
     pub connect: Duration,
     /// For the next byte.
     pub idle: Duration,
+    /// For the answer to bytes that were sent, which a registry may have to put together before it says that it has them.
+    pub answer: Duration,
     /// Before the second try; doubled for each further one.
     pub first_wait: Duration,
     /// Between tries, at most.
@@ -82,6 +103,8 @@ impl Default for Timing {
             connect: Duration::from_secs(10),
             // A registry that fetches from another one behind it is silent for 10 s and more.
             idle: Duration::from_secs(30),
+            // A registry on object storage copies the whole of a large blob at its end.
+            answer: Duration::from_mins(5),
             // With doubling, five tries span 4 to 8 s: a restarting server is back by then.
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),

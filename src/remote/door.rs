@@ -2,7 +2,18 @@
 
 use hyper::Uri;
 
+use crate::bake::port::PortError;
 use crate::name::{Registry, Repository};
+use crate::remote::address::same_server;
+
+/// What is to be done in a repository, which a token has to allow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Purpose {
+    Read,
+    Write,
+    /// Writing, with blobs out of another repository of the same registry.
+    Mount(Repository),
+}
 
 /// One repository at one registry, after mirrors.
 pub(super) struct Door {
@@ -12,6 +23,7 @@ pub(super) struct Door {
     pub(super) repository: Repository,
     /// Spoken to without TLS.
     pub(super) plain: bool,
+    pub(super) purpose: Purpose,
 }
 
 impl Door {
@@ -21,6 +33,29 @@ impl Door {
         let host = if self.is_docker_hub() { "registry-1.docker.io" } else { self.registry.as_str() };
         let scheme = if self.plain { "http" } else { "https" };
         format!("{scheme}://{host}/v2/{}/{part}", self.repository).parse().ok()
+    }
+
+    /// The address of a part, or why it has none.
+    pub(super) fn part(&self, part: &str) -> Result<Uri, PortError> {
+        self.address(part).ok_or_else(|| PortError::Wrong {
+            subject: self.subject.clone(),
+            message: "its address is too long".to_owned(),
+        })
+    }
+
+    /// Whether an address is at the registry itself, to which alone it is shown who we are.
+    pub(super) fn is_at(&self, url: &Uri) -> bool {
+        self.address("").is_some_and(|here| same_server(&here, url))
+    }
+
+    /// What a token has to allow.
+    pub(super) fn scopes(&self) -> Vec<String> {
+        let own = |actions| format!("repository:{}:{actions}", self.repository);
+        match &self.purpose {
+            Purpose::Read => vec![own("pull")],
+            Purpose::Write => vec![own("pull,push")],
+            Purpose::Mount(from) => vec![own("pull,push"), format!("repository:{from}:pull")],
+        }
     }
 
     /// Whether this is the registry of which the credentials are kept under an old name.
@@ -46,6 +81,7 @@ mod tests {
                 registry: registry.parse().unwrap(),
                 repository: "a/b".parse().unwrap(),
                 plain,
+                purpose: Purpose::Read,
             };
             assert_eq!(door.address("manifests/t").unwrap(), expected);
         }

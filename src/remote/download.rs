@@ -289,7 +289,7 @@ fn validator(reply: &Reply) -> Option<String> {
 }
 
 /// `bytes 10-19/20`, `bytes 10-19/*` or `bytes */20`: where it begins, and how much there is.
-fn content_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+pub(super) fn content_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.trim().split_once('/')?;
     let total = if total == "*" { None } else { Some(total.parse().ok()?) };
     if range == "*" {

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -19,6 +21,7 @@ use tokio::time::timeout;
 
 use crate::bake::port::PortError;
 use crate::remote::address::{host_and_port, redirect, same_server, shown};
+use crate::remote::body::{Load, Streamed};
 use crate::remote::config::Timing;
 use crate::remote::netrc::Netrc;
 use crate::remote::proxy::{Connector, Ways};
@@ -29,7 +32,7 @@ use crate::remote::tls;
 const REDIRECTS: usize = 10;
 
 /// HTTP/1.1 only: each blob has a connection, and with it a window, of its own.
-type Plain = Client<HttpsConnector<Connector>, Full<Bytes>>;
+type Plain = Client<HttpsConnector<Connector>, Load>;
 
 /// A request that is to be sent.
 pub(super) struct Ask<'a> {
@@ -47,15 +50,11 @@ pub(super) struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     pub(super) fn get(subject: &'a str, url: Uri) -> Self {
-        Self {
-            subject,
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            authorization: None,
-            netrc: None,
-            body: Bytes::new(),
-        }
+        Self::new(subject, Method::GET, url)
+    }
+
+    pub(super) fn new(subject: &'a str, method: Method, url: Uri) -> Self {
+        Self { subject, method, url, headers: HeaderMap::new(), authorization: None, netrc: None, body: Bytes::new() }
     }
 }
 
@@ -148,13 +147,21 @@ impl Http {
         Ok(Self { ways, timing, extra_ca, plain, secure: OnceLock::new() })
     }
 
+    /// Sends a request with a body that comes while it is sent, to where it says and nowhere else.
+    pub(super) async fn stream(&self, ask: &Ask<'_>, body: Streamed) -> Result<Reply, Failure> {
+        let reply = self.once(ask, &ask.url, Load::Streamed(body)).await?;
+        let (parts, inner) = reply.into_parts();
+        let body = Body { inner, timing: self.timing };
+        Ok(Reply { url: ask.url.clone(), status: parts.status, headers: parts.headers, body })
+    }
+
     /// Sends a request, and follows where the answers send us.
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let wrong = |message| Failure::Final(PortError::Wrong { subject: ask.subject.to_owned(), message });
         let mut chain = vec![ask.url.clone()];
         loop {
             let url = chain.last().unwrap_or(&ask.url).clone();
-            let reply = self.once(ask, &url).await?;
+            let reply = self.once(ask, &url, Load::Whole(Full::new(ask.body.clone()))).await?;
             let (parts, inner) = reply.into_parts();
             let Some(next) = redirect(&url, parts.status, &parts.headers) else {
                 let body = Body { inner, timing: self.timing };
@@ -163,10 +170,10 @@ impl Http {
             let next = next.map_err(wrong)?;
             let looped = chain.contains(&next);
             chain.push(next);
-            if looped || chain.len() > REDIRECTS + 1 || ask.method != Method::GET {
-                let what = match (looped, &ask.method) {
+            if looped || chain.len() > REDIRECTS + 1 || !ask.method.is_safe() {
+                let what = match (looped, ask.method.is_safe()) {
                     (true, _) => "it redirects in a circle",
-                    (_, &Method::GET) => "it redirects more than 10 times",
+                    (_, true) => "it redirects more than 10 times",
                     _ => "it redirects what was posted",
                 };
                 let chain: Vec<String> = chain.iter().map(shown).collect();
@@ -175,7 +182,7 @@ impl Http {
         }
     }
 
-    async fn once(&self, ask: &Ask<'_>, url: &Uri) -> Result<Response<Incoming>, Failure> {
+    async fn once(&self, ask: &Ask<'_>, url: &Uri, load: Load) -> Result<Response<Incoming>, Failure> {
         let proxy = self.ways.proxy(url);
         let is_secure = |uri: &Uri| uri.scheme_str() == Some("https");
         let client = if is_secure(url) || proxy.as_ref().is_some_and(|proxy| is_secure(proxy.uri())) {
@@ -183,7 +190,7 @@ impl Http {
         } else {
             &self.plain
         };
-        let mut request = Request::new(Full::new(ask.body.clone()));
+        let mut request = Request::new(load);
         *request.method_mut() = ask.method.clone();
         *request.uri_mut() = url.clone();
         let headers = request.headers_mut();
@@ -199,16 +206,38 @@ impl Http {
         {
             headers.insert(PROXY_AUTHORIZATION, auth.clone());
         }
-        let limit = self.timing.connect + self.timing.idle;
-        let reply = match timeout(limit, client.request(request)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(not_sent(ask.subject, url, proxy.as_ref(), &error)),
-            Err(_) => return Err(Failure::again(format!("no answer within {limit:?}"))),
-        };
+        let reply = self.answered(client, request).await?;
+        let reply = reply.map_err(|error| not_sent(ask.subject, url, proxy.as_ref(), &error))?;
         if reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(proxy_denies(ask.subject));
         }
         Ok(reply)
+    }
+
+    /// Waits for an answer as long as the body still moves, and then as long as answers may take.
+    async fn answered(
+        &self,
+        client: &Plain,
+        request: Request<Load>,
+    ) -> Result<Result<Response<Incoming>, Error>, Failure> {
+        let (taken, all) = request.body().meter();
+        let is_short = request.method() != Method::PUT;
+        let mut answer = pin!(client.request(request));
+        let mut seen = 0;
+        loop {
+            // What is put may have to be put together on the other side.
+            let is_sent = if all == 0 { !is_short } else { seen == all };
+            let limit = if is_sent { self.timing.answer } else { self.timing.connect + self.timing.idle };
+            if let Ok(reply) = timeout(limit, &mut answer).await {
+                return Ok(reply);
+            }
+            let now = taken.load(Ordering::Relaxed);
+            if now == seen {
+                let after = if all > 0 { format!(" after {seen} of {all} bytes") } else { String::new() };
+                return Err(Failure::again(format!("no answer within {limit:?}{after}")));
+            }
+            seen = now;
+        }
     }
 
     fn secure(&self) -> Result<&Plain, String> {

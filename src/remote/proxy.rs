@@ -130,9 +130,23 @@ impl Read for Stream {
     }
 }
 
+/// A server that has made up its mind about a request answers and closes, without waiting for the rest of it. What is
+/// still written then breaks, and with it the connection, before the answer is read. So a broken writing side waits
+/// for the reading side, which has the answer or the end and wakes the connection for either.
+fn unless_closed(written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    match written {
+        Poll::Ready(Err(error))
+            if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+        {
+            Poll::Pending
+        }
+        written => written,
+    }
+}
+
 impl Write for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        unless_closed(Pin::new(&mut self.io).poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -152,7 +166,7 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+        unless_closed(Pin::new(&mut self.io).poll_write_vectored(cx, bytes))
     }
 }
 

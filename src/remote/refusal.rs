@@ -33,6 +33,26 @@ pub(super) async fn refusal(subject: &str, mut reply: Reply, tried: &str) -> Fai
     }
 }
 
+/// What a registry says to a request that it does not fulfil.
+pub(super) struct Said {
+    /// Its own code for it, as `TAG_INVALID`; empty where it names none.
+    pub(super) code: String,
+    /// All of it, in one line.
+    pub(super) text: String,
+}
+
+/// Reads what a registry says.
+pub(super) async fn said(reply: &mut Reply) -> Said {
+    let body = reply.body.up_to(SHOWN).await.map(|(body, _)| body).unwrap_or_default();
+    let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+    let first = |name| json.as_ref().and_then(|json| json.pointer("/errors/0")?.get(name));
+    let code = first("code").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let mut text = [Some(format!("HTTP {}", reply.status)), explained(&body)];
+    let detail = first("detail").filter(|detail| !detail.is_null()).map(|detail| one_line(&detail.to_string()));
+    let detail = detail.filter(|detail| !matches!(detail.as_str(), "{}" | "\"\"" | "[]"));
+    Said { code, text: text.iter_mut().filter_map(Option::take).chain(detail).collect::<Vec<_>>().join(": ") }
+}
+
 /// The explanation in a body: a registry's own code and words, or the title of a page.
 fn explained(body: &[u8]) -> Option<String> {
     if let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) {

@@ -1,18 +1,15 @@
 //! The reading side of registries: manifests and blobs.
 
-use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
 
 use crate::bake::event::Listener;
 use crate::bake::port::{PortError, RawManifest, Registry};
 use crate::digest::Digest;
 use crate::name::Reference;
-use crate::remote::address::same_server;
-use crate::remote::auth::Outcome;
 use crate::remote::door::Door;
 use crate::remote::download::{Goal, Source, into_store};
-use crate::remote::http::{Ask, Reply};
-use crate::remote::refusal::{page_instead, refusal};
+use crate::remote::http::Reply;
+use crate::remote::refusal::page_instead;
 use crate::remote::retry::Failure;
 use crate::remote::wire::Wire;
 use crate::store::Store;
@@ -27,7 +24,7 @@ const KINDS: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
-const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 impl Registry for Wire {
@@ -80,23 +77,7 @@ impl Source for BlobSource<'_> {
 }
 
 impl Wire {
-    /// Where the parts of an image are asked for, by way of the mirrors.
-    fn door(&self, reference: &Reference, subject: String, tell: Listener<'_>) -> Result<Door, PortError> {
-        let mirrored = self.config.mirrors.reference(reference);
-        let mirrored =
-            mirrored.map_err(|error| PortError::Wrong { subject: subject.clone(), message: error.to_string() })?;
-        let (subject, there, plain) = match mirrored {
-            None => (subject, reference.clone(), false),
-            Some(mirrored) => {
-                self.tell_of_mirror(&mirrored.rule, tell);
-                (format!("{subject} (by way of the mirror {})", mirrored.there), mirrored.there, mirrored.plain)
-            }
-        };
-        let plain = plain || self.is_plain(&there.registry);
-        Ok(Door { subject, registry: there.registry, repository: there.repository, plain })
-    }
-
-    async fn manifest_once(&self, door: &Door, reference: &Reference) -> Result<RawManifest, Failure> {
+    pub(super) async fn manifest_once(&self, door: &Door, reference: &Reference) -> Result<RawManifest, Failure> {
         let name = match (&reference.digest, &reference.tag) {
             (Some(digest), _) => digest.to_string(),
             (None, Some(tag)) => tag.to_string(),
@@ -115,36 +96,6 @@ impl Wire {
             let subject = door.subject.clone();
             Failure::Final(PortError::Wrong { subject, message })
         })
-    }
-
-    /// Asks for a part, showing who we are where that is wanted. What comes back is the thing or a part of it.
-    async fn ask(&self, door: &Door, part: &str, headers: HeaderMap) -> Result<Reply, Failure> {
-        let address = door.address(part).ok_or_else(|| {
-            let message = "its address is too long".to_owned();
-            Failure::Final(PortError::Wrong { subject: door.subject.clone(), message })
-        })?;
-        let mut ask = Ask::get(&door.subject, address);
-        ask.headers = headers;
-        let known = self.auth.known(door).await;
-        let mut who = known.as_ref().map_or_else(String::new, |grant| grant.who.clone());
-        ask.authorization = known.map(|grant| grant.header);
-        let mut reply = self.http.send(&ask).await?;
-        // Whoever else says 401 after a redirect has no business with our credentials.
-        if reply.status == StatusCode::UNAUTHORIZED && same_server(&reply.url, &ask.url) {
-            let stale = ask.authorization.take();
-            match self.auth.grant(&self.http, door, &reply.headers, stale.as_ref()).await? {
-                Outcome::Nothing(why) => return Err(refusal(&door.subject, reply, &why).await),
-                Outcome::Granted(grant) => {
-                    who = grant.who;
-                    ask.authorization = Some(grant.header);
-                    reply = self.http.send(&ask).await?;
-                }
-            }
-        }
-        match reply.status {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(reply),
-            _ => Err(refusal(&door.subject, reply, &who).await),
-        }
     }
 }
 

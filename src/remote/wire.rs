@@ -28,6 +28,8 @@ pub struct Wire {
     netrc: OnceLock<Result<Netrc, String>>,
     /// Mirror rules that people have heard of.
     told: Mutex<BTreeSet<String>>,
+    /// Registries that take blobs in one request only, as they have shown.
+    in_one: Mutex<BTreeSet<Registry>>,
     handle: Handle,
     runtime: Option<Runtime>,
 }
@@ -64,6 +66,7 @@ impl Wire {
             auth: Auth::new(&config),
             netrc: OnceLock::new(),
             told: Mutex::default(),
+            in_one: Mutex::default(),
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
             config,
@@ -114,6 +117,16 @@ impl Wire {
         if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_owned()) {
             tell(Event::Note(rule));
         }
+    }
+
+    /// Remembers that a registry takes blobs in one request only.
+    pub(super) fn takes_in_one(&self, registry: &Registry) {
+        self.in_one.lock().unwrap_or_else(PoisonError::into_inner).insert(registry.clone());
+    }
+
+    /// Whether a registry has shown that it takes blobs in one request only.
+    pub(super) fn is_in_one(&self, registry: &Registry) -> bool {
+        self.in_one.lock().unwrap_or_else(PoisonError::into_inner).contains(registry)
     }
 
     /// Whether a registry is spoken to by plain HTTP.

@@ -39,6 +39,14 @@ impl Store {
         Ok(Some(Verifying::new(file, *digest, Some(size))))
     }
 
+    /// A blob's file as it is, marked as used: for who verifies on the way, and does not begin at the beginning.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be opened.
+    pub fn unverified(&self, digest: &Digest) -> Result<Option<File>, StoreError> {
+        Ok(self.open_blob(digest)?.map(|(file, _)| file))
+    }
+
     /// A blob that is read at random, its bytes verified before. One with wrong bytes is dropped and as good as absent.
     ///
     /// # Errors

@@ -68,6 +68,14 @@ impl Store {
         file.write_all(&entry).map_err(StoreError::changing("cannot write", file.path()))?;
         disk::publish(file, &self.index_path(key), self.now)
     }
+
+    /// Drops what is kept under a key, because it does not hold any more. What is not here is dropped already.
+    ///
+    /// # Errors
+    /// When the store may not be changed.
+    pub fn forget(&self, key: &Digest) -> Result<(), StoreError> {
+        disk::drop_file(&self.index_path(key)).map(drop)
+    }
 }
 
 /// The blobs that a whole entry refers to; `None` when the entry is damaged, or gone.
@@ -110,6 +118,16 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = Store::open(root.path(), SystemTime::UNIX_EPOCH).unwrap();
         (root, store)
+    }
+
+    #[test]
+    fn what_is_forgotten_is_absent() {
+        let (_root, store) = new();
+        let key = Digest::of(b"key");
+        store.keep(&key, &1, &[]).unwrap();
+        store.forget(&key).unwrap();
+        assert_eq!(store.result::<u8>(&key).unwrap(), None);
+        store.forget(&key).unwrap();
     }
 
     type Facts = (String, Vec<u64>);

@@ -12,9 +12,13 @@
 mod answer;
 mod guard;
 mod image;
+mod receive;
+mod rules;
 mod serve;
+mod uploads;
+mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,6 +28,7 @@ use elkbake::name::Reference;
 
 pub use guard::Guard;
 pub use image::Image;
+pub use rules::{Immutable, Rules};
 
 /// What goes wrong with an answer.
 #[derive(Clone, Debug)]
@@ -56,6 +61,20 @@ pub enum Fault {
     Chunked(Option<usize>),
     /// Headers that replace those of the answer; an empty value takes one away.
     Headers(Vec<(String, String)>),
+    /// After so many bytes of the request's body, the connection is dropped. An upload keeps what has come.
+    CutBody(usize),
+    /// After so many bytes of the request's body comes this answer, and the connection ends.
+    Early(usize, u16),
+    /// After so many bytes of the request's body, no more of it is read, and nothing is said.
+    StallBody(usize),
+    /// The upload is not known any more.
+    Vanish,
+    /// No token that was given so far holds any more.
+    Expire,
+    /// A part of an upload is thrown away, and answered with how far it was before.
+    NotTaken,
+    /// The answer has this status, and is right otherwise.
+    As(u16),
 }
 
 /// A request as it came.
@@ -92,9 +111,26 @@ struct Planned {
     fault: Fault,
 }
 
+impl Planned {
+    fn is_for(&self, request: &Request) -> bool {
+        let (method, path) = self.path.split_once(' ').unwrap_or((&request.method, &self.path));
+        let fits = match path.strip_suffix('*') {
+            Some(beginning) => request.path().starts_with(beginning),
+            None => request.path() == path,
+        };
+        fits && method == request.method
+    }
+}
+
 #[derive(Default)]
 struct State {
     blobs: BTreeMap<Digest, Vec<u8>>,
+    /// Blobs that are in all repositories.
+    everywhere: BTreeSet<Digest>,
+    /// Blobs that were put into one.
+    placed: BTreeSet<(String, Digest)>,
+    uploads: uploads::Uploads,
+    rules: Rules,
     /// By repository and tag or digest: kind and bytes.
     manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
     files: BTreeMap<String, Vec<u8>>,
@@ -159,8 +195,57 @@ impl Registry {
     /// Holds a blob, in all repositories.
     pub fn blob(&self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
-        self.state().blobs.insert(digest, bytes.to_vec());
+        let mut state = self.state();
+        state.blobs.insert(digest, bytes.to_vec());
+        state.everywhere.insert(digest);
         digest
+    }
+
+    /// Holds a blob in one repository.
+    pub fn blob_in(&self, repository: &str, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        self.state().place(repository, digest, bytes.to_vec());
+        digest
+    }
+
+    /// The bytes of a blob that a repository has.
+    pub fn held(&self, repository: &str, digest: &Digest) -> Option<Vec<u8>> {
+        let state = self.state();
+        state.has(repository, digest).then(|| state.blobs[digest].clone())
+    }
+
+    /// What a tag or digest names: kind and bytes.
+    pub fn named(&self, repository: &str, name: &str) -> Option<(String, Vec<u8>)> {
+        self.state().manifests.get(&(repository.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// Changes how it behaves.
+    pub fn rules(&self, change: impl FnOnce(&mut Rules)) {
+        change(&mut self.state().rules);
+    }
+
+    /// Uploads that are open.
+    pub fn uploads(&self) -> usize {
+        self.state().uploads.len()
+    }
+
+    /// Forgets all uploads.
+    pub fn drop_uploads(&self) {
+        self.state().uploads.clear();
+    }
+
+    /// How many bytes came with requests to upload into a repository.
+    pub fn received(&self, repository: &str) -> u64 {
+        let path = format!("/v2/{repository}/blobs/uploads/");
+        let state = self.state();
+        let requests = state.requests.iter().filter(|request| request.path().starts_with(&path));
+        requests.map(|request| request.body.len() as u64).sum()
+    }
+
+    /// The requests so far, as `METHOD /path`, in the order of their coming.
+    pub fn lines(&self) -> Vec<String> {
+        let state = self.state();
+        state.requests.iter().map(|request| format!("{} {}", request.method, request.path())).collect()
     }
 
     /// Holds a manifest, by digest and, where one is given, by tag.
@@ -179,7 +264,8 @@ impl Registry {
         path
     }
 
-    /// Plans a fault for the next answers to a path; planned faults of one path come one after the other.
+    /// Plans a fault for the next answers to a path; planned faults of one path come one after the other. `PATCH /a` is
+    /// for requests of one method only, and `/a*` for all that begin so.
     pub fn fault(&self, path: &str, times: usize, fault: Fault) {
         self.state().faults.push(Planned { path: path.to_owned(), times, fault });
     }

@@ -1,14 +1,15 @@
 //! A client with its store and its memory of what it was told.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use elkbake::bake::event::Event;
-use elkbake::bake::port::{Download, Fetch, PortError, RawManifest, Registry as _};
+use elkbake::bake::port::{Arrival, Download, Fetch, Freight, PortError, Publish, RawManifest, Registry as _};
 use elkbake::digest::Digest;
 use elkbake::name::Reference;
 use elkbake::remote::Wire;
-use elkbake::remote::config::{Timing, WireConfig};
+use elkbake::remote::config::{Pieces, Timing, WireConfig};
 use elkbake::store::Store;
 
 /// The client, quick to try again.
@@ -27,6 +28,11 @@ pub fn config() -> WireConfig {
     let timing =
         Timing { first_wait: Duration::from_micros(10), longest_wait: Duration::from_micros(50), ..Timing::default() };
     WireConfig { timing, ..WireConfig::default() }
+}
+
+/// The same for one that sends in chunks of 1,000 bytes what is larger than that.
+pub fn chunked() -> WireConfig {
+    WireConfig { pieces: Pieces { whole: 1000, chunk: 1000 }, ..config() }
 }
 
 impl Bench {
@@ -70,6 +76,47 @@ impl Bench {
 
     pub fn blob(&self, from: &Reference, digest: Digest, size: u64) -> Result<(), PortError> {
         self.wire.blob(from, digest, size, &self.store, &|event| self.hear(event))
+    }
+
+    /// Puts bytes into the store.
+    pub fn stored(&self, bytes: &[u8]) -> Digest {
+        self.store.put(&mut &bytes[..], None).unwrap().0
+    }
+
+    /// Sends what the store has.
+    pub fn send(&self, into: &Reference, bytes: &[u8]) -> Result<Arrival, PortError> {
+        let digest = self.stored(bytes);
+        self.send_from(into, digest, bytes.len() as u64, None)
+    }
+
+    pub fn send_from(
+        &self,
+        into: &Reference,
+        digest: Digest,
+        size: u64,
+        origin: Option<&Reference>,
+    ) -> Result<Arrival, PortError> {
+        self.wire.send(into, Freight { digest, size, origin }, &self.store, &|event| self.hear(event))
+    }
+
+    pub fn held(&self, reference: &Reference) -> Result<Option<Digest>, PortError> {
+        self.wire.held(reference, &|event| self.hear(event))
+    }
+
+    pub fn missing(&self, into: &Reference, blobs: &[Digest]) -> Result<BTreeSet<Digest>, PortError> {
+        self.wire.missing(into, blobs, &|event| self.hear(event))
+    }
+
+    pub fn publish(&self, at: &Reference, kind: &str, bytes: &[u8]) -> Result<(), PortError> {
+        let manifest = RawManifest { digest: Digest::of(bytes), media_type: kind.to_owned(), bytes: bytes.to_vec() };
+        self.wire.publish(at, &manifest, &|event| self.hear(event))
+    }
+
+    /// Another run on the same store: with its own connections, tokens and memory.
+    pub fn again(&self, config: WireConfig) -> Self {
+        let mut other = Self::with(config);
+        other.store = Store::open(&self.folder.path().join("store"), SystemTime::UNIX_EPOCH).unwrap();
+        other
     }
 
     /// All that was noted, in lines.

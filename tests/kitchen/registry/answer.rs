@@ -2,8 +2,7 @@
 
 use elkbake::digest::Digest;
 
-use super::guard;
-use super::{Request, State};
+use super::{Request, State, guard, uploads, write};
 
 /// An answer that is to be sent.
 #[derive(Clone)]
@@ -32,9 +31,14 @@ impl Answer {
     }
 }
 
+/// An error as registries write it.
+pub fn error(status: u16, code: &str, message: &str) -> Answer {
+    let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] });
+    Answer::new(status, "application/json", body.to_string().into_bytes())
+}
+
 fn not_found(code: &str) -> Answer {
-    let body = format!(r#"{{"errors":[{{"code":"{code}","message":"not known here"}}]}}"#);
-    Answer::new(404, "application/json", body.into_bytes())
+    error(404, code, "not known here")
 }
 
 /// The right answer to a request.
@@ -50,14 +54,21 @@ pub fn answer(state: &mut State, request: &Request, host: &str) -> Answer {
         return Answer::new(200, "application/octet-stream", bytes.clone()).with("ETag", &etag(bytes));
     }
     let Some(rest) = path.strip_prefix("/v2/") else { return not_found("NOT_FOUND") };
+    if let Some((repository, id)) = rest.split_once("/blobs/uploads/") {
+        return uploads::answer(state, request, repository, id, host);
+    }
+    if let Some((repository, name)) = rest.split_once("/manifests/").filter(|_| request.method == "PUT") {
+        return write::manifest(state, request, repository, name);
+    }
     if let Some((repository, name)) = rest.split_once("/manifests/") {
         let Some((kind, bytes)) = state.manifests.get(&(repository.to_owned(), name.to_owned())) else {
             return not_found("MANIFEST_UNKNOWN");
         };
-        let digest = Digest::of(bytes).to_string();
+        let digest = if state.rules.says_digest { Digest::of(bytes).to_string() } else { String::new() };
         return Answer::new(200, kind, bytes.clone()).with("Docker-Content-Digest", &digest);
     }
-    let digest = rest.split_once("/blobs/").and_then(|(_, digest)| digest.parse::<Digest>().ok());
+    let (repository, digest) = rest.split_once("/blobs/").unwrap_or_default();
+    let digest = digest.parse::<Digest>().ok().filter(|digest| state.has(repository, digest));
     match digest.and_then(|digest| state.blobs.get(&digest)) {
         Some(bytes) => Answer::new(200, "application/octet-stream", bytes.clone()).with("ETag", &etag(bytes)),
         None => not_found("BLOB_UNKNOWN"),

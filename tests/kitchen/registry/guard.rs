@@ -72,8 +72,24 @@ impl Tokens {
         let Some(number) = token.strip_prefix("token-").and_then(|number| number.parse::<usize>().ok()) else {
             return false;
         };
-        number > self.worthless && self.scopes.get(number - 1).is_some_and(|given| given == scope)
+        let Some(given) = self.scopes.get(number - 1) else { return false };
+        number > self.worthless && given.split(' ').any(|given| allows(given, scope))
     }
+}
+
+/// Whether one scope has all of another: `repository:a:pull,push` that of `repository:a:pull`.
+fn allows(given: &str, wanted: &str) -> bool {
+    let (Some((given, can)), Some((wanted, needs))) = (given.rsplit_once(':'), wanted.rsplit_once(':')) else {
+        return false;
+    };
+    given == wanted && needs.split(',').all(|need| can.split(',').any(|can| can == need))
+}
+
+/// Whether whoever asks may read a repository.
+pub fn may_read(state: &State, request: &Request, repository: &str) -> bool {
+    let Guard::Token { .. } = state.guard else { return true };
+    let token = request.header("authorization").and_then(|text| text.strip_prefix("Bearer "));
+    token.is_some_and(|token| state.tokens.holds(token, &format!("repository:{repository}:pull")))
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -92,7 +108,13 @@ pub fn refuse(state: &State, request: &Request, host: &str) -> Option<Answer> {
             "Basic realm=\"kitchen, and more\"".to_owned()
         }
         Guard::Token { header, .. } => {
-            let scope = format!("repository:{}:pull", repository(request.path()));
+            let actions = if matches!(request.method.as_str(), "GET" | "HEAD") && !request.path().contains("/uploads/")
+            {
+                "pull"
+            } else {
+                "pull,push"
+            };
+            let scope = format!("repository:{}:{actions}", repository(request.path()));
             if shown
                 .and_then(|text| text.strip_prefix("Bearer "))
                 .is_some_and(|token| state.tokens.holds(token, &scope))
@@ -125,8 +147,9 @@ pub fn token(state: &mut State, request: &Request) -> Answer {
         _ => request.target.split_once('?').map_or("", |(_, query)| query).to_owned(),
     };
     let field = |name: &str| {
-        let found = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_default().replace("%3A", ":").replace("%2F", "/")
+        let found = form.split('&').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let found = found.collect::<Vec<_>>().join(" ");
+        found.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",").replace("%20", " ")
     };
     let is_known = if request.method == "POST" {
         field("grant_type") == "refresh_token" && identity == Some(field("refresh_token"))

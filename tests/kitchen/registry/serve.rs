@@ -32,40 +32,56 @@ impl Server {
     /// Answers requests until the client or a fault ends the connection.
     pub fn connection(&self, stream: Box<dyn Duplex>) {
         let mut stream = BufReader::new(stream);
-        while let Ok(Some(request)) = read(&mut stream) {
-            if self.stop.load(Ordering::Relaxed) || !matches!(self.respond(request, stream.get_mut()), Ok(true)) {
+        while let Ok(Some((request, length))) = read(&mut stream) {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let fault = self.planned(&request);
+            let Ok(Some((request, fault, goes_on))) = self.receive(request, length, fault, &mut stream) else { return };
+            if !matches!(self.respond(request, fault, stream.get_mut()), Ok(true)) || !goes_on {
                 return;
             }
         }
     }
 
+    /// The fault that is planned for a request.
+    fn planned(&self, request: &Request) -> Option<Fault> {
+        let mut request = request.clone();
+        request.target = local(&request.target);
+        let mut state = self.state.lock().expect("no panic in the server");
+        let planned = state.faults.iter_mut().find(|planned| planned.times > 0 && planned.is_for(&request))?;
+        planned.times = planned.times.saturating_sub(1);
+        Some(planned.fault.clone())
+    }
+
     /// Sends an answer; tells whether the connection goes on.
-    fn respond(&self, mut request: Request, to: &mut dyn Write) -> io::Result<bool> {
-        // A client that takes us for a proxy sends the whole address.
-        let target = match request.target.strip_prefix("http://") {
-            Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned(),
-            None => request.target.clone(),
-        };
+    fn respond(&self, mut request: Request, fault: Option<Fault>, to: &mut dyn Write) -> io::Result<bool> {
+        let target = local(&request.target);
         let whole = std::mem::replace(&mut request.target, target);
         let mut state = self.state.lock().expect("no panic in the server");
-        let path = request.path().to_owned();
-        let planned = state.faults.iter_mut().find(|planned| planned.path == path && planned.times > 0);
-        let fault = planned.map(|planned| {
-            planned.times = planned.times.saturating_sub(1);
-            planned.fault.clone()
-        });
+        match fault {
+            Some(Fault::Vanish) => state.uploads.clear(),
+            Some(Fault::Expire) => state.tokens.expire(),
+            Some(Fault::NotTaken) => request.headers.extend([("kitchen-not-taken".to_owned(), String::new())]),
+            _ => {}
+        }
         let host = request.header("host").map_or_else(|| self.address.to_string(), str::to_owned);
-        let right = answer(&mut state, &request, &host);
+        let right = match &fault {
+            // What is refused is not done either.
+            Some(Fault::Status(..) | Fault::Early(..)) => Answer::new(200, "text/plain", Vec::new()),
+            _ => answer(&mut state, &request, &host),
+        };
         let right = match &fault {
             Some(Fault::NoRanges) => right,
             Some(Fault::OtherRange) => part(right, &request, 1),
             _ => part(right, &request, 0),
         };
         request.target = whole;
+        let is_head = request.method == "HEAD";
         let number = state.requests.len();
         state.requests.push(request);
         drop(state);
-        let sent = self.send(right, fault.as_ref(), to);
+        let sent = self.send(right, fault.as_ref(), is_head, to);
         let (count, goes_on) = match &sent {
             Ok((count, goes_on)) => (*count, *goes_on),
             Err(_) => (0, false),
@@ -77,7 +93,13 @@ impl Server {
     }
 
     /// Sends an answer with its fault; tells the number of body bytes and whether the connection goes on.
-    fn send(&self, mut answer: Answer, fault: Option<&Fault>, to: &mut dyn Write) -> io::Result<(u64, bool)> {
+    fn send(
+        &self,
+        mut answer: Answer,
+        fault: Option<&Fault>,
+        is_head: bool,
+        to: &mut dyn Write,
+    ) -> io::Result<(u64, bool)> {
         if matches!(fault, Some(Fault::Endless)) {
             return self.endless(&answer, to);
         }
@@ -90,6 +112,9 @@ impl Server {
         if matches!(fault, Some(Fault::Stall)) {
             self.stall();
             return Ok((0, false));
+        }
+        if is_head {
+            return Ok((0, true));
         }
         let is_cut = cut < answer.body.len();
         answer.body.truncate(cut);
@@ -127,7 +152,7 @@ impl Server {
         Ok((sent, false))
     }
 
-    fn stall(&self) {
+    pub fn stall(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -160,6 +185,9 @@ fn spoil(answer: &mut Answer, fault: Option<&Fault>) -> (Framing, usize) {
             cut = after.unwrap_or(usize::MAX);
         }
         Some(Fault::Headers(headers)) => headers.iter().for_each(|(name, value)| answer.set(name, value)),
+        Some(Fault::As(status)) => answer.status = *status,
+        Some(Fault::Early(_, status)) => *answer = Answer::new(*status, "text/plain", b"enough".to_vec()),
+        Some(Fault::CutBody(_) | Fault::StallBody(_) | Fault::Vanish | Fault::Expire | Fault::NotTaken) => {}
         Some(Fault::Endless | Fault::HangUp | Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
     }
     (framing.unwrap_or(Framing::Length(answer.body.len() as u64)), cut)
@@ -176,8 +204,16 @@ fn head(answer: &Answer, framing: &Framing) -> String {
     lines.join("\r\n") + "\r\n\r\n"
 }
 
-/// The next request; `None` when there is none.
-fn read(from: &mut impl BufRead) -> io::Result<Option<Request>> {
+/// A client that takes us for a proxy sends the whole address.
+fn local(target: &str) -> String {
+    match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned(),
+        None => target.to_owned(),
+    }
+}
+
+/// The head of the next request, and the length of what comes with it; `None` when there is none.
+fn read(from: &mut impl BufRead) -> io::Result<Option<(Request, usize)>> {
     let mut line = String::new();
     if from.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -192,7 +228,5 @@ fn read(from: &mut impl BufRead) -> io::Result<Option<Request>> {
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    from.read_exact(&mut body)?;
-    Ok(Some(Request { method, target, headers, body, sent: 0 }))
+    Ok(Some((Request { method, target, headers, body: Vec::new(), sent: 0 }, length)))
 }
