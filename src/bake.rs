@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod output;
 pub mod port;
 pub mod push;
+pub mod provision;
 pub mod rebuild;
 pub mod recorded;
 pub mod resolve;

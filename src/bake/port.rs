@@ -1,6 +1,8 @@
 //! The world as the steps see it: small traits that `remote` implements for real and tests
 //! implement as they like.
 
+mod ecr;
+
 use std::collections::BTreeSet;
 
 use crate::bake::event::Listener;
@@ -8,6 +10,8 @@ use crate::digest::Digest;
 use crate::name::Reference;
 use crate::recipe::{AmiBase, Architecture, Region, Url};
 use crate::store::{Store, StoreError};
+
+pub use ecr::{EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep};
 
 /// Why something could not be had from outside.
 #[derive(Debug, thiserror::Error)]
