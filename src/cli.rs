@@ -11,6 +11,7 @@ mod diff;
 mod export;
 mod failure;
 mod global;
+mod ground;
 mod inspect;
 mod lock;
 mod manifest;

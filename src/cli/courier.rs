@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::failure::Failure;
 use super::global::Global;
+use super::ground::Blocked;
 use super::planner::Planner;
 use super::revision;
 use super::route::{Route, Stop};
@@ -11,12 +12,15 @@ use super::surroundings::Surroundings;
 use crate::bake::event::Event;
 use crate::bake::ledger::Ledger;
 use crate::bake::output;
+use crate::bake::parameters;
 use crate::bake::port::{Publish as _, Registry as _};
 use crate::bake::push::{self, Cargo, Look, PushError, Shipped};
+use crate::bake::replicated::{self, Patience};
 use crate::digest::Digest;
 use crate::moment::Moment;
 use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::parallel;
+use crate::project::Place;
 use crate::record::{Record, SourceRevision, Unfinished};
 
 /// So many repositories of one target are written at one time: regions, as a rule.
@@ -40,6 +44,8 @@ pub(super) enum Visit {
     Done(Shipped),
     /// So many blobs, with so many bytes.
     Would(usize, u64),
+    /// ECR has brought it there, or would.
+    Brought,
 }
 
 impl Visit {
@@ -66,15 +72,44 @@ impl<'c> Courier<'c> {
         self.source.get_or_init(ask).clone()
     }
 
-    /// Brings an image to all stops. `bring` puts into the store what a stop has to be given and the store does not have.
+    /// Brings an image to all stops, as far as they are not blocked. `bring` puts into the store what a stop has to be
+    /// given and the store does not have.
     pub(super) fn visit_all(
         &self,
         stops: &[Stop],
         cargo: &Cargo,
+        blocked: &Blocked,
         bring: &(dyn Fn(&Stop) -> Result<(), Failure> + Sync),
         explain: &(dyn Fn(PushError) -> Failure + Sync),
     ) -> Vec<Result<Visit, Failure>> {
-        parallel::bounded(stops, SIDE_BY_SIDE, |stop| self.visit(stop, cargo, bring, explain))
+        let barred = |stop: &Stop| stop.region().and_then(|region| blocked.get(region)).cloned();
+        let visits = parallel::bounded(stops, SIDE_BY_SIDE, |stop| match barred(stop) {
+            Some(failure) => Err(failure),
+            None if stop.is_awaited() => Ok(Visit::Brought),
+            None => self.visit(stop, cargo, bring, explain),
+        });
+        // What did not get into the first region is brought to no other.
+        if self.dry_run || !visits.iter().any(|visit| matches!(visit, Ok(Visit::Done(_)))) {
+            return visits;
+        }
+        let both: Vec<_> = stops.iter().zip(visits).collect();
+        let wait = |stop: &Stop| self.wait(stop, cargo);
+        let waited = parallel::bounded(&both, SIDE_BY_SIDE, |(stop, visit)| match visit {
+            Ok(Visit::Brought) => wait(stop),
+            _ => Ok(()),
+        });
+        both.into_iter().zip(waited).map(|((_, visit), waited)| waited.and(visit)).collect()
+    }
+
+    /// Waits until ECR has brought an image to a stop.
+    fn wait(&self, stop: &Stop, cargo: &Cargo) -> Result<(), Failure> {
+        let (Stop::Repository { into, .. }, Some(digest)) = (stop, cargo.digest()) else { return Ok(()) };
+        let world = self.planner.world;
+        let tell = |event: Event<'_>| self.planner.ui.event(event);
+        let at = Reference { tag: Some(cargo.tag().clone()), ..into.clone() };
+        let waited =
+            replicated::wait(world.open()?.wire(), &[at], digest, Patience::default(), &world.interrupt, &tell);
+        Ok(waited.into_iter().collect::<Result<(), _>>()?)
     }
 
     fn visit(
@@ -149,6 +184,29 @@ impl<'c> Courier<'c> {
             ledger.update(&path, &route.name, |manifest| manifest.put_unfinished(recipe, &unfinished))?;
         }
         Ok(None)
+    }
+
+    /// Publishes what is recorded of a target beside the file: as an artifact of its own, and as parameters.
+    pub(super) fn announce(&self, route: &Route<'_>, records: &[(RecipeName, Record)]) -> Result<(), Failure> {
+        if self.dry_run || records.is_empty() {
+            return Ok(());
+        }
+        let (workspace, opened) = (self.planner.workspace, self.planner.world.open()?);
+        let tell = |event: Event<'_>| self.planner.ui.event(event);
+        if let Some(Place::Ecr(ecr)) = route.target.place()
+            && ecr.parameters
+        {
+            for (recipe, record) in records {
+                parameters::put(opened.wire(), &route.name, recipe, &record.regions, &tell)?;
+            }
+        }
+        let Some(repository) = &route.target.manifest_repository else { return Ok(()) };
+        let path = workspace.root.join(route.target.manifest());
+        let text = route.records(workspace)?.to_text(&path).map_err(Failure::input)?;
+        let cargo = push::artifact(&text, opened.store())?;
+        let stops = route.stops(&workspace.root, repository)?;
+        let visits = self.visit_all(&stops, &cargo, &Blocked::new(), &|_| Ok(()), &Failure::from);
+        visits.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
     }
 
     /// Puts into the store what a cargo has elsewhere.

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::courier::{Courier, Visit};
 use super::failure::{Exit, Failure};
 use super::global::Global;
+use super::ground::{Blocked, Coming, prepare};
 use super::planner::Planner;
 use super::report::{Report, Row};
 use super::route::{Route, Stop, route};
@@ -42,6 +43,9 @@ pub(super) struct PromoteArgs {
     /// Say what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make and change no repository of ECR: somebody else looks after them
+    #[arg(long)]
+    no_provision: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -66,9 +70,9 @@ pub(super) fn promote(
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let courier = Courier::new(&planner, surroundings, global, args.dry_run);
-    let done = parallel::bounded(&chosen, SIDE_BY_SIDE, |(name, record)| {
-        Copy { courier: &courier, from: &from, to: &to }.copy(name, record)
-    });
+    let copy = Copy { courier: &courier, from: &from, to: &to };
+    let blocked = copy.prepare(&chosen, !args.no_provision)?;
+    let done = parallel::bounded(&chosen, SIDE_BY_SIDE, |(name, record)| copy.copy(name, record, &blocked));
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
@@ -79,6 +83,7 @@ pub(super) fn promote(
             Err(failure) => failures.push(failure),
         }
     }
+    failures.extend(courier.announce(&to, &report.records_of(&to.name)).err());
     if args.json {
         ui.json(&json!({ "dry_run": args.dry_run, "from": from.name, "promoted": report.json() }))?;
     } else {
@@ -121,7 +126,18 @@ struct Copy<'c> {
 }
 
 impl Copy<'_> {
-    fn copy(&self, name: &RecipeName, record: &Record) -> Result<Row, Failure> {
+    /// Prepares the target for all that is to come.
+    fn prepare(&self, chosen: &[(&RecipeName, &Record)], provision: bool) -> Result<Blocked, Failure> {
+        let repositories: Vec<_> =
+            chosen.iter().map(|(name, record)| self.repository(name, record)).collect::<Result<_, _>>()?;
+        let coming: Vec<_> = (chosen.iter().zip(&repositories))
+            .map(|((recipe, record), repository)| Coming { recipe, repository, tag: &record.tag })
+            .collect();
+        let manifest = self.courier.planner.workspace.manifest(Some(&self.to.name))?;
+        prepare(self.courier, self.to, manifest.as_ref(), &coming, provision)
+    }
+
+    fn copy(&self, name: &RecipeName, record: &Record, blocked: &Blocked) -> Result<Row, Failure> {
         let (courier, root) = (self.courier, &self.courier.planner.workspace.root);
         let stops = self.to.stops(root, &self.repository(name, record)?)?;
         let cargo = self.cargo(name, record)?;
@@ -130,7 +146,7 @@ impl Copy<'_> {
             Stop::Folder { .. } => courier.fetch(&cargo),
             Stop::Repository { .. } => Ok(()),
         };
-        let visits = courier.visit_all(&stops, &cargo, &bring, &Failure::from);
+        let visits = courier.visit_all(&stops, &cargo, blocked, &bring, &Failure::from);
         let pairs: Vec<(&Stop, &Result<Visit, Failure>)> = stops.iter().zip(&visits).collect();
         let moved = || Ok(placed(record, &stops, courier));
         let written = courier.write_down(self.to, name, (cargo.tag(), digest), &pairs, moved)?;

@@ -11,15 +11,17 @@ use serde_json::json;
 use super::courier::Courier;
 use super::failure::{Exit, Failure};
 use super::global::Global;
+use super::ground::prepare;
 use super::planner::Planner;
 use super::report::Report;
-use super::route::routes;
+use super::route::{Route, routes};
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::port::PortError;
 use crate::parallel;
+use crate::record::Manifest;
 
 use delivery::Delivery;
 use parcel::Parcel;
@@ -47,6 +49,9 @@ pub(super) struct PushArgs {
     /// Say what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make and change no repository of ECR: somebody else looks after them
+    #[arg(long)]
+    no_provision: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -84,14 +89,14 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
             return Err(PortError::Interrupted.into());
         }
     }
-    let done = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| delivery.deliver(&courier));
+    let settled = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| delivery.settled(&courier));
     let mut report = Report::default();
-    for outcome in done {
-        match outcome {
-            Ok(row) => failures.extend(report.add(row)),
-            Err(failure) => failures.push(failure),
-        }
+    for (route, manifest) in routes.iter().zip(&manifests) {
+        let mine = deliveries.iter().zip(&settled).filter(|(delivery, _)| delivery.is_to(&route.name));
+        let open: Vec<_> = mine.filter(|(_, settled)| settled.is_none()).map(|(delivery, _)| delivery).collect();
+        failures.extend(deliver(&courier, route, manifest.as_ref(), &open, !args.no_provision, &mut report));
     }
+    settled.into_iter().flatten().for_each(|row| failures.extend(report.add(row)));
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
@@ -101,4 +106,32 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
         ui.result(&report.text(ui))?;
     }
     Ok(ui.failures(&failures, Exit::Done))
+}
+
+/// Delivers what is still to go to a target; tells what failed.
+fn deliver(
+    courier: &Courier<'_>,
+    route: &Route<'_>,
+    manifest: Option<&Manifest>,
+    open: &[&Delivery<'_>],
+    provision: bool,
+    report: &mut Report,
+) -> Vec<Failure> {
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let coming: Vec<_> = open.iter().map(|delivery| delivery.coming()).collect();
+    let blocked = match prepare(courier, route, manifest, &coming, provision) {
+        Ok(blocked) => blocked,
+        Err(failure) => return vec![failure],
+    };
+    let mut failures = Vec::new();
+    for outcome in parallel::bounded(open, SIDE_BY_SIDE, |delivery| delivery.deliver(courier, &blocked)) {
+        match outcome {
+            Ok(row) => failures.extend(report.add(row)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    failures.extend(courier.announce(route, &report.records_of(&route.name)).err());
+    failures
 }

@@ -20,12 +20,12 @@ pub(super) struct Report {
 
 /// An image and its target.
 pub(super) struct Row {
-    recipe: String,
     target: String,
     tag: String,
     digest: String,
     key: String,
-    reference: Option<String>,
+    name: RecipeName,
+    record: Option<Record>,
     stops: Vec<(String, Option<String>, Visit)>,
     failures: Vec<Failure>,
 }
@@ -47,15 +47,22 @@ impl Row {
             }
         }
         Self {
-            recipe: recipe.to_string(),
             target: route.name.clone(),
             tag: tag.to_string(),
             digest: digest.to_string(),
             key: key.to_string(),
-            reference: record.and_then(Record::image),
+            name: recipe.clone(),
+            record: record.cloned(),
             stops: visited,
             failures,
         }
+    }
+}
+
+impl Row {
+    /// Whether nothing was to be done.
+    fn was_there(&self) -> bool {
+        self.stops.iter().all(|(_, _, visit)| *visit == Visit::nothing())
     }
 }
 
@@ -69,9 +76,15 @@ impl Report {
         failures
     }
 
+    /// What is recorded of a target now, of what was changed.
+    pub(super) fn records_of(&self, target: &str) -> Vec<(RecipeName, Record)> {
+        let rows = self.rows.iter().filter(|row| row.target == target && !row.was_there());
+        rows.filter_map(|row| Some((row.name.clone(), row.record.clone()?))).collect()
+    }
+
     pub(super) fn text(&self, ui: &Ui) -> String {
         let row = |row: &Row| {
-            let (recipe, tag) = (ui.paint(Paint::Bold, &row.recipe), ui.paint(Paint::Green, &row.tag));
+            let (recipe, tag) = (ui.paint(Paint::Bold, row.name.as_str()), ui.paint(Paint::Green, &row.tag));
             let mut text = format!("{recipe} {tag} {} ({})\n", row.digest, row.target);
             for (place, _, visit) in &row.stops {
                 text += &format!("  {place}: {}\n", said(visit));
@@ -85,12 +98,12 @@ impl Report {
         let row = |row: &Row| {
             let stops: Vec<_> = row.stops.iter().map(stop_json).collect();
             json!({
-                "recipe": row.recipe,
+                "recipe": row.name,
                 "target": row.target,
                 "tag": row.tag,
                 "digest": row.digest,
                 "key": row.key,
-                "reference": row.reference,
+                "reference": row.record.as_ref().and_then(Record::image),
                 "repositories": stops,
             })
         };
@@ -102,6 +115,7 @@ fn stop_json((place, region, visit): &(String, Option<String>, Visit)) -> Value 
     let mut json = match visit {
         Visit::Done(shipped) => json!(shipped),
         Visit::Would(blobs, bytes) => json!({ "would_send": blobs, "would_bytes": bytes }),
+        Visit::Brought => json!({ "replicated": true }),
     };
     json["repository"] = place.as_str().into();
     if let Some(region) = region {
@@ -114,6 +128,7 @@ fn said(visit: &Visit) -> String {
     let blobs = |count: usize| if count == 1 { "1 blob".to_owned() } else { format!("{count} blobs") };
     let shipped = match visit {
         Visit::Would(count, size) => return format!("would send {}, {}", blobs(*count), bytes(*size)),
+        Visit::Brought => return "replicated by the registry".to_owned(),
         Visit::Done(Shipped { was_there: true, .. }) => return "was there".to_owned(),
         Visit::Done(shipped) => shipped,
     };

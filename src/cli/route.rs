@@ -22,8 +22,8 @@ pub(super) struct Route<'r> {
 pub(super) enum Stop {
     /// An OCI layout: from the project's folder, and from here.
     Folder { said: ProjectPath, path: PathBuf },
-    /// A repository of a registry, of ECR in a region.
-    Repository { region: Option<Region>, into: Reference },
+    /// A repository of a registry, of ECR in a region. What is `awaited` is brought there by ECR itself.
+    Repository { region: Option<Region>, into: Reference, awaited: bool },
 }
 
 impl Stop {
@@ -38,9 +38,14 @@ impl Stop {
     /// A repository of ECR, with its region.
     pub(super) fn in_region(&self) -> Option<(Region, Reference)> {
         match self {
-            Self::Repository { region: Some(region), into } => Some((region.clone(), into.clone())),
+            Self::Repository { region: Some(region), into, .. } => Some((region.clone(), into.clone())),
             _ => None,
         }
+    }
+
+    /// Whether somebody else brings images there.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self, Self::Repository { awaited: true, .. })
     }
 
     pub(super) fn region(&self) -> Option<&Region> {
@@ -71,14 +76,15 @@ impl Route<'_> {
             }
             Some(Place::Registry(shelf)) => {
                 let into = shelf.repository(repository).map_err(Failure::input)?;
-                Ok(vec![Stop::Repository { region: None, into }])
+                Ok(vec![Stop::Repository { region: None, into, awaited: false }])
             }
             Some(Place::Ecr(ecr)) => {
-                let stop = |region: &Region| {
+                let stop = |(i, region): (usize, &Region)| {
                     let into = ecr.shelf(region).and_then(|shelf| shelf.repository(repository));
-                    Ok(Stop::Repository { region: Some(region.clone()), into: into.map_err(Failure::input)? })
+                    let awaited = i > 0 && ecr.replication.is_some();
+                    Ok(Stop::Repository { region: Some(region.clone()), into: into.map_err(Failure::input)?, awaited })
                 };
-                ecr.regions.iter().map(stop).collect()
+                ecr.regions.iter().enumerate().map(stop).collect()
             }
             None => Err(Failure::input(format!("nobody knows where the target {} is", self.name))),
         }

@@ -1,5 +1,6 @@
 //! The only printing: results to standard output, everything else to standard error.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -104,7 +105,9 @@ impl Ui {
 
     /// Says all of them; the first decides how the process ends, or else `otherwise`.
     pub(super) fn failures(&self, failures: &[Failure], otherwise: Exit) -> Exit {
-        failures.iter().for_each(|failure| self.failure(failure));
+        // What stands in the way of many things is said once.
+        let mut said = BTreeSet::new();
+        failures.iter().filter(|failure| said.insert(&failure.message)).for_each(|failure| self.failure(failure));
         failures.first().map_or(otherwise, |failure| failure.exit)
     }
 

@@ -9,6 +9,7 @@ use crate::bake::recorded::Published;
 use crate::cli::courier::{Courier, Visit};
 use crate::cli::diff;
 use crate::cli::failure::Failure;
+use crate::cli::ground::{Blocked, Coming};
 use crate::cli::report::Row;
 use crate::cli::route::{Route, Stop};
 use crate::cli::subject::Opener;
@@ -39,16 +40,28 @@ impl<'d> Delivery<'d> {
         Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded })
     }
 
-    pub(super) fn deliver(&self, courier: &Courier<'_>) -> Result<Row, Failure> {
+    /// What there is to say where nothing is to be done. What is recorded and there needs nobody who has its bytes: a
+    /// fresh machine builds nothing.
+    pub(super) fn settled(&self, courier: &Courier<'_>) -> Option<Row> {
+        let record = self.recorded.as_ref()?;
+        let digest = record.digest?;
+        let visits = || self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
+        courier.all_hold(&self.stops, self.parcel.tag(), digest).then(|| self.row(digest, Some(record), visits()))
+    }
+
+    /// What is to come to the target.
+    pub(super) fn coming(&self) -> Coming<'_> {
         let parcel = &self.parcel;
-        // What is recorded and there needs nobody who has its bytes: a fresh machine builds nothing.
-        if let Some(record) = &self.recorded
-            && let Some(digest) = record.digest
-            && courier.all_hold(&self.stops, parcel.tag(), digest)
-        {
-            let visits = self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
-            return Ok(self.row(digest, Some(record), visits));
-        }
+        Coming { recipe: &parcel.name, repository: &parcel.repository, tag: parcel.tag() }
+    }
+
+    /// Whether it goes to a target.
+    pub(super) fn is_to(&self, target: &str) -> bool {
+        self.route.name == target
+    }
+
+    pub(super) fn deliver(&self, courier: &Courier<'_>, blocked: &Blocked) -> Result<Row, Failure> {
+        let parcel = &self.parcel;
         let packed = parcel.packed(courier.planner)?;
         let nothing = || Failure::input(format!("{} makes nothing", parcel.name));
         let digest = packed.cargo.digest().ok_or_else(nothing)?;
@@ -56,7 +69,8 @@ impl<'d> Delivery<'d> {
             Stop::Repository { .. } if !parcel.is_on_files() => Ok(()),
             _ => parcel.fetch_base(courier.planner, &packed.built),
         };
-        let visits = courier.visit_all(&self.stops, &packed.cargo, &bring, &|error| self.explained(error, courier));
+        let visits =
+            courier.visit_all(&self.stops, &packed.cargo, blocked, &bring, &|error| self.explained(error, courier));
         let record = self.record(courier, packed, digest, &visits)?;
         Ok(self.row(digest, record.as_ref(), visits))
     }
@@ -96,7 +110,7 @@ impl<'d> Delivery<'d> {
             let places: Vec<_> = self.stops.iter().filter_map(Stop::in_region).collect();
             let published = match &self.stops[..] {
                 [Stop::Folder { said, .. }] => Published::Layout(said),
-                [Stop::Repository { region: None, into }] => Published::Repository(into),
+                [Stop::Repository { region: None, into, .. }] => Published::Repository(into),
                 _ => Published::Regions(&places),
             };
             parcel.record(courier, packed, published)
