@@ -22,6 +22,24 @@ fn a_layer_holds_what_the_base_has_not_with_folders_as_the_base_has_them() {
     assert_eq!(own["usr/bin/tool"].mode, 0o755);
 }
 
+/// What was built before has no say in it, although the rule changes none of the files themselves.
+#[test]
+fn a_folder_of_the_base_gets_the_owner_that_a_rule_says() {
+    let parent = recipe("scratch", "[files]\nopt = { owner = \"7:8\" }\n");
+    let kitchen = Kitchen::new()
+        .recipe("parent", &parent)
+        .file("images/parent/opt/x", "x")
+        .recipe("app", &recipe("recipe:parent", ""))
+        .file("images/app/opt/conf", "conf");
+    let owner = |kitchen: &Kitchen| {
+        let build = kitchen.build("app");
+        kitchen.baked(&build, 0).layers.last().unwrap()["opt/"].owner
+    };
+    assert_eq!(owner(&kitchen), (7, 8));
+    let kitchen = kitchen.recipe("app", &recipe("recipe:parent", "[files]\nopt = { owner = \"0:0\" }\n"));
+    assert_eq!(owner(&kitchen), (0, 0));
+}
+
 #[test]
 fn what_the_base_has_already_makes_no_layer() {
     let kitchen = on_rootfs("").file("images/app/etc/motd", "welcome\n");
