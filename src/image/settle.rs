@@ -110,7 +110,11 @@ impl Settler<'_> {
     fn remove(&mut self, path: &ImagePath) -> Result<(), SettleError> {
         let place = self.place(path)?;
         if self.below.entry(&place)?.is_none() {
-            return Err(SettleError::Absent(path.clone()));
+            // Devices and pipes are no entries of a tree, and have a name all the same.
+            let folder = place.parent().unwrap_or_else(ImagePath::root);
+            if !self.below.names(&folder)?.iter().any(|name| name == place.file_name()) {
+                return Err(SettleError::Absent(path.clone()));
+            }
         }
         self.settled.removed.insert(place);
         Ok(())

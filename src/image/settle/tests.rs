@@ -41,6 +41,7 @@ fn base() -> AtHand {
         "0777 0:0 /usr/top -> ../..",
         "0777 0:0 /sh -> bin/sh/..",
         "0777 0:0 /es/here -> .",
+        "0644 0:0 /undescribed/file = x",
         "0775 1000:0 /es/",
         "0664 0:0 /es/yml = old",
     ]);
@@ -127,5 +128,7 @@ fn removed_paths_have_to_be_there_and_make_room() {
     assert_eq!(done.tree, tree(&["0555 0:0 /usr/", "0755 0:0 /usr/bin/"]));
     let error = settled(&[], &[], &["/bin/zsh"]).unwrap_err().to_string();
     assert!(error.starts_with("/bin/zsh is to be removed, and the image has no such path"), "{error}");
+    // A device, say, of which the image only tells the name.
+    assert_eq!(settled(&[], &[], &["/undescribed"]).unwrap().removed, [path("/undescribed")].into());
     fits(&["0644 0:0 /usr = file"], &[], &["/usr"], &["0644 0:0 /usr = file"]);
 }
