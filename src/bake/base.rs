@@ -31,6 +31,7 @@ use crate::tree::{Entry, Node};
 use held::{Held, Origin};
 
 pub use facts::Remembered;
+pub(in crate::bake) use held::Watched;
 
 /// What an image is built on, on one platform. What its lock says of its files is believed: the lock is part of the
 /// project, and was made from the layers.

@@ -99,6 +99,15 @@ fn an_input_that_changed_since_it_was_locked_is_refused_and_nothing_is_kept() {
     kitchen.run(&["build", "app", "--offline"]).code(3);
     let index = kitchen.store().join("v1/index");
     assert!(index.read_dir().map_or(0, Iterator::count) == 0);
+
+    let one = "[[archive]]\nname = \"one\"\npath = \"one.bin\"\ninto = \"/usr/bin/one\"\nunpack = false\n";
+    let kitchen = Kitchen::new().recipe("app", &recipe("scratch", one)).file("one.bin", "one");
+    kitchen.run(&["lock"]).success();
+    let before = kitchen.stored();
+    kitchen.write("one.bin", "two");
+    let ran = kitchen.run(&["build", "app"]).code(3).complains("one.bin: it is not what was locked");
+    ran.complains("hint: run `elkbake lock`");
+    assert_eq!(kitchen.stored(), before);
 }
 
 #[test]
