@@ -75,7 +75,7 @@ impl<'w> Base<'w> {
                 let layers = registry(&reference.at(locked.manifest), pair(locked, &bytes, &subject)?, &subject);
                 (Some(bytes), layers)
             }
-            From::Oci(path) => {
+            From::Oci(path, _) => {
                 let bytes = local::layout_config(path, config_of(locked, &subject)?, world)?;
                 let layers = local::layout(path, pair(locked, &bytes, &subject)?, &subject, interest, world)?;
                 (Some(bytes), layers)
