@@ -18,7 +18,7 @@ mod fluent_bit_files;
 mod heap;
 pub mod identity;
 pub mod install;
-pub(crate) mod java_properties;
+pub mod java_properties;
 pub mod kibana;
 mod kibana_files;
 pub mod logstash;

@@ -27,7 +27,7 @@ pub use image::{Compression, From, FromError, ImageRecipe, Product};
 pub use ingredient::{Archive, FileRule, Jar, Plugin, Run};
 pub use setting::{Config, HealthCheck, NetworkMode, Runtime, Ulimit};
 pub use test::{Expect, Ready, Test};
-pub use value::{Checksum, Glob, ProjectPath, Url, Version};
+pub use value::{Checksum, Glob, LayoutTag, ProjectPath, Url, Version};
 
 /// One image or one AMI.
 #[derive(Clone, Debug, PartialEq)]

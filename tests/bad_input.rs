@@ -2,6 +2,7 @@
 //! it was before.
 
 mod answers;
+mod archives;
 
 use std::os::unix::fs::symlink;
 

@@ -31,6 +31,7 @@ use crate::tree::{Entry, Node};
 use held::{Held, Origin};
 
 pub use facts::Remembered;
+pub(in crate::bake) use held::Watched;
 
 /// What an image is built on, on one platform. What its lock says of its files is believed: the lock is part of the
 /// project, and was made from the layers.
@@ -74,7 +75,7 @@ impl<'w> Base<'w> {
                 let layers = registry(&reference.at(locked.manifest), pair(locked, &bytes, &subject)?, &subject);
                 (Some(bytes), layers)
             }
-            From::Oci(path) => {
+            From::Oci(path, _) => {
                 let bytes = local::layout_config(path, config_of(locked, &subject)?, world)?;
                 let layers = local::layout(path, pair(locked, &bytes, &subject)?, &subject, interest, world)?;
                 (Some(bytes), layers)

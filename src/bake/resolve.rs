@@ -172,7 +172,7 @@ fn image_jobs<'r>(image: &'r ImageRecipe, wants: &'r [Want], kept: &dyn Fn(&Want
             }
             Input::Base | Input::Ami(_) => {
                 let pinned =
-                    lock.filter(|_| !matches!(image.from, From::Oci(_) | From::DockerArchive(_) | From::Rootfs(_)));
+                    lock.filter(|_| !matches!(image.from, From::Oci(..) | From::DockerArchive(_) | From::Rootfs(_)));
                 let earlier = pinned.and_then(|lock| lock.base.as_ref()).filter(|base| base.from == want.text);
                 Task::Base { image, earlier }
             }

@@ -110,7 +110,11 @@ impl Settler<'_> {
     fn remove(&mut self, path: &ImagePath) -> Result<(), SettleError> {
         let place = self.place(path)?;
         if self.below.entry(&place)?.is_none() {
-            return Err(SettleError::Absent(path.clone()));
+            // Devices and pipes are no entries of a tree, and have a name all the same.
+            let folder = place.parent().unwrap_or_else(ImagePath::root);
+            if !self.below.names(&folder)?.iter().any(|name| name == place.file_name()) {
+                return Err(SettleError::Absent(path.clone()));
+            }
         }
         self.settled.removed.insert(place);
         Ok(())
@@ -147,24 +151,14 @@ impl Settler<'_> {
         let Some(parent) = path.parent() else { return Ok(path.clone()) };
         let mut place = self.folder(&parent, what, None)?.join(path.file_name())?;
         let mut there = self.there(&place)?;
-        let mut followed = 0;
-        while let Some(Entry { node: Node::Link(target), .. }) = &there {
-            followed += 1;
+        if let Some(Entry { node: Node::Link(target), .. }) = &there {
             let lost = || SettleError::Link { path: what.clone(), link: path.clone() };
-            if followed > MOST_LINKS {
-                return Err(lost());
+            place = self.follow(&place, target)?.ok_or_else(lost)?;
+            if place == ImagePath::root() {
+                self.folders.insert(path.clone(), place.clone());
+                return Ok(place);
             }
-            let target = lead(&place, target).ok_or_else(lost)?;
-            // What a link leads to may go through further links.
-            let parent = target.parent().unwrap_or_else(ImagePath::root);
-            if target == ImagePath::root() || target.is_within(&place) {
-                return Err(lost());
-            }
-            place = self.folder(&parent, what, None)?.join(target.file_name())?;
             there = self.there(&place)?;
-            if there.is_none() {
-                return Err(lost());
-            }
         }
         let made = match (there, entry) {
             (Some(there), _) if there.node != Node::Folder => {
@@ -183,6 +177,40 @@ impl Settler<'_> {
         }
         self.folders.insert(path.clone(), place.clone());
         Ok(place)
+    }
+
+    /// Where a link leads to, as a kernel follows it; `None` where that is nothing, or round.
+    fn follow(&self, link: &ImagePath, target: &str) -> Result<Option<ImagePath>, SettleError> {
+        let mut at = link.parent().unwrap_or_else(ImagePath::root);
+        let mut is_folder = true;
+        let mut followed = 1;
+        let mut ahead = Vec::new();
+        if turn(target, &mut ahead) {
+            at = ImagePath::root();
+        }
+        while let Some(part) = ahead.pop() {
+            if !is_folder {
+                return Ok(None);
+            }
+            if part == ".." {
+                at = at.parent().unwrap_or_else(ImagePath::root);
+                continue;
+            }
+            let place = at.join(&part)?;
+            let Some(there) = self.there(&place)? else { return Ok(None) };
+            let Node::Link(next) = &there.node else {
+                (at, is_folder) = (place, there.node == Node::Folder);
+                continue;
+            };
+            followed += 1;
+            if followed > MOST_LINKS {
+                return Ok(None);
+            }
+            if turn(next, &mut ahead) {
+                at = ImagePath::root();
+            }
+        }
+        Ok(Some(at))
     }
 
     /// What the image has at a path, once what is to be removed is gone.
@@ -220,21 +248,10 @@ fn new_folder() -> Entry {
     Entry { mode: Mode::new(0o755), owner: Owner::default(), node: Node::Folder }
 }
 
-/// Where the text of a link at a path leads; `None` where that is above the root.
-fn lead(link: &ImagePath, target: &str) -> Option<ImagePath> {
-    let mut parts: Vec<&str> = Vec::new();
-    if !target.starts_with('/') {
-        parts.extend(link.components());
-        parts.pop();
-    }
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/")).parse().ok()
+/// Puts the parts of a link's text before those that are ahead, the next one last; tells whether it begins at the root.
+fn turn(target: &str, ahead: &mut Vec<String>) -> bool {
+    ahead.extend(target.split('/').rev().filter(|part| !matches!(*part, "" | ".")).map(str::to_owned));
+    target.starts_with('/')
 }
 
 #[cfg(test)]

@@ -76,7 +76,10 @@ impl Stack<'_> {
             pile.add(LayerKind::Run(run.name.clone()), "run", &said, None);
         }
         if !self.files.is_empty() {
-            pile.add(LayerKind::Files, "files", &self.files_input.to_string(), None);
+            // The rules show in the files, but for one thing: whether an owner was said of a folder, or is the default.
+            let rules = self.recipe.canonical.get("files").map_or("", String::as_str);
+            let said = format!("{} {rules}", self.files_input);
+            pile.add(LayerKind::Files, "files", said.trim_end(), None);
             if let Some(files) = pile.layers.last_mut() {
                 files.source_size = Some(self.files.size());
             }

@@ -172,6 +172,9 @@ fn a_layer_has_another_input_only_when_something_of_it_or_below_it_changed() {
     assert_eq!(changed(RECIPE, &base, &files()), [1, 2, 3, 4, 5]);
     let zstd = RECIPE.replace("\"gzip\"", "\"zstd\"");
     assert_eq!(changed(&zstd, &lock_text(), &files()), [1, 2, 3, 4, 5]);
+    // The files are the same with and without it, but a folder of the base gets the owner that a rule says.
+    let owned = RECIPE.replace("[files]\n", "[files]\n\"etc\" = { owner = \"0:0\" }\n");
+    assert_eq!(changed(&owned, &lock_text(), &files()), [5]);
 }
 
 /// A jar may be of a plugin, and a command or a file of the recipe's own sees what is left of it. A plugin sees the

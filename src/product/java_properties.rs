@@ -8,30 +8,30 @@ use std::collections::BTreeMap;
 
 /// What a key is set to, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Property {
+pub struct Property {
     /// What stands behind the key, with its escapes resolved.
-    pub(crate) value: String,
+    pub value: String,
     /// The line that the key stands on, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
 }
 
 /// What is wrong with a file, and on which line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
-pub(crate) struct PropertiesError {
+pub struct PropertiesError {
     /// The line, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// What is wrong.
-    pub(crate) message: String,
+    pub message: String,
     /// Whether a key is said twice, which Java itself would not mind.
-    pub(crate) twice: bool,
+    pub twice: bool,
 }
 
 /// Reads a file.
 ///
 /// # Errors
 /// A key that is said twice, and an escape that stands for no character.
-pub(crate) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Property>, PropertiesError> {
+pub fn read(bytes: &[u8]) -> Result<BTreeMap<String, Property>, PropertiesError> {
     // In ISO-8859-1 every byte is the character of that number.
     let text: String = bytes.iter().copied().map(char::from).collect();
     let mut properties: BTreeMap<String, Property> = BTreeMap::new();

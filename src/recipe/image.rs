@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::ingredient::{Archive, FileRule, Jar, Plugin, Run};
 use super::setting::{Config, Runtime};
 use super::test::Test;
-use super::value::{Glob, ProjectPath, Version};
+use super::value::{Glob, LayoutTag, ProjectPath, Version};
 use crate::name::{ImagePath, NameError, Platform, RecipeName, Reference, Repository, text_serde};
 use crate::text::{Reader, read_as_text, table, word};
 
@@ -44,8 +44,8 @@ pub enum From {
     Scratch,
     /// An image in a registry.
     Registry(Reference),
-    /// An OCI layout folder.
-    Oci(ProjectPath),
+    /// An OCI layout folder, and which of its images, where it holds several.
+    Oci(ProjectPath, Option<LayoutTag>),
     /// What `docker save` wrote.
     DockerArchive(ProjectPath),
     /// A root file system as a tarball.
@@ -71,7 +71,11 @@ impl FromStr for From {
     fn from_str(text: &str) -> Result<Self, FromError> {
         Ok(match text.split_once(':') {
             _ if text == "scratch" => Self::Scratch,
-            Some(("oci", path)) => Self::Oci(path.parse()?),
+            // As other tools read it: a folder with a colon in its name cannot be said.
+            Some(("oci", place)) => match place.split_once(':') {
+                Some((path, tag)) => Self::Oci(path.parse()?, Some(tag.parse()?)),
+                None => Self::Oci(place.parse()?, None),
+            },
             Some(("docker-archive", path)) => Self::DockerArchive(path.parse()?),
             Some(("rootfs", path)) => Self::Rootfs(path.parse()?),
             Some(("recipe", name)) => Self::Recipe(name.parse()?),
@@ -85,7 +89,8 @@ impl fmt::Display for From {
         match self {
             Self::Scratch => f.write_str("scratch"),
             Self::Registry(reference) => write!(f, "{reference}"),
-            Self::Oci(path) => write!(f, "oci:{path}"),
+            Self::Oci(path, None) => write!(f, "oci:{path}"),
+            Self::Oci(path, Some(tag)) => write!(f, "oci:{path}:{tag}"),
             Self::DockerArchive(path) => write!(f, "docker-archive:{path}"),
             Self::Rootfs(path) => write!(f, "rootfs:{path}"),
             Self::Recipe(name) => write!(f, "recipe:{name}"),
@@ -108,7 +113,7 @@ table! {
         pub version: Version,
         /// One line for people: what the image is for.
         pub description: Option<String>,
-        /// The base: a registry reference, `oci:PATH`, `docker-archive:PATH`, `rootfs:PATH`, `recipe:NAME` or `scratch`.
+        /// The base: a registry reference, `oci:PATH` or `oci:PATH:TAG`, `docker-archive:PATH`, `rootfs:PATH`, `recipe:NAME` or `scratch`.
         pub from: From,
         /// The platforms to bake for.
         pub platforms: BTreeSet<Platform> = BTreeSet::from([Platform { architecture: "amd64".to_owned(), variant: None }]),

@@ -339,3 +339,25 @@ fn all_mistakes_are_told_in_one_run_in_the_order_of_their_places() {
         assert!(told.starts_with(start), "{told} / {start}");
     }
 }
+
+#[test]
+fn what_an_image_is_built_on_has_one_spelling() {
+    for text in [
+        "scratch",
+        "a.example/es:8",
+        "oci:bases/es",
+        "oci:bases/es:8.19.3",
+        "oci:es:a.example/es:8",
+        "docker-archive:es.tar",
+        "rootfs:root.tar.xz",
+        "recipe:es",
+    ] {
+        assert_eq!(text.parse::<super::From>().unwrap().to_string(), text);
+    }
+    assert!(
+        matches!("oci:es:a.example/es:8".parse(), Ok(super::From::Oci(path, Some(tag))) if path.as_str() == "es" && tag.as_str() == "a.example/es:8")
+    );
+    for wrong in ["oci:", "oci::tag", "oci:es:", "oci:es:a b", "oci:../es", "rootfs:/root.tar", "recipe:A"] {
+        assert!(wrong.parse::<super::From>().is_err(), "{wrong}");
+    }
+}

@@ -107,6 +107,23 @@ impl FromStr for ProjectPath {
     }
 }
 
+/// What an image is called in an OCI layout: a tag as a rule, with some programs a whole reference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LayoutTag(String);
+
+value_text!(LayoutTag);
+
+impl FromStr for LayoutTag {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text.is_empty() || text.len() > 1000 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(wrong("tag in an OCI layout", text, "it has 1 to 1000 characters and no white space"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Where something is downloaded from: `https://…`, or `http://…` with a checksum beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Url(String);

@@ -73,6 +73,18 @@ impl Store {
         tempfile::tempfile_in(&tmp).map_err(StoreError::changing("cannot write in", &tmp))
     }
 
+    /// The same with all bytes of a reader in it, ready to be read from its beginning.
+    ///
+    /// # Errors
+    /// As [`Store::scratch`]; when the reader fails, as one does at its end whose bytes are not the right ones.
+    pub fn scratch_copy(&self, from: &mut dyn Read) -> Result<File, StoreError> {
+        let mut file = self.scratch()?;
+        let failed = |error| StoreError::changing("cannot write in", &self.tmp())(error);
+        pour(from, |bytes| file.write_all(bytes).map_err(failed))?;
+        file.rewind().map_err(failed)?;
+        Ok(file)
+    }
+
     /// All bytes of a blob, verified, and marks it as used. A blob with wrong bytes is dropped and as good as absent.
     ///
     /// # Errors
@@ -125,17 +137,8 @@ impl Store {
     /// When they cannot be read or written, or are not those of `expected`: then nothing is put.
     pub fn put(&self, from: &mut dyn Read, expected: Option<Digest>) -> Result<(Digest, u64), StoreError> {
         let mut blob = self.write()?;
-        let mut buffer = vec![0; disk::BUFFER];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(0) => return blob.commit(expected),
-                Ok(n) => blob.add(&buffer[..n])?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(error.downcast::<Mismatch>().map_or_else(StoreError::Source, StoreError::Mismatch));
-                }
-            }
-        }
+        pour(from, |bytes| blob.add(bytes))?;
+        blob.commit(expected)
     }
 
     /// Where a blob is to be put, its folder made. One that is there already is replaced all the same: its size says
@@ -194,6 +197,21 @@ impl Write for BlobWriter<'_> {
     }
 }
 
+/// Hands on all bytes of a reader.
+fn pour(from: &mut dyn Read, mut to: impl FnMut(&[u8]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let mut buffer = vec![0; disk::BUFFER];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => to(&buffer[..n])?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(error.downcast::<Mismatch>().map_or_else(StoreError::Source, StoreError::Mismatch));
+            }
+        }
+    }
+}
+
 /// Fails unless bytes are those that were expected, where any were.
 pub(super) fn check(expected: Option<Digest>, got: Digest) -> Result<(), Mismatch> {
     match expected {
@@ -231,6 +249,19 @@ mod tests {
         fs::write(&path, "blub").unwrap();
         assert!(store.file(&digest).unwrap().is_none());
         assert!(!path.exists(), "wrong bytes are dropped");
+    }
+
+    #[test]
+    fn a_copy_without_a_name_is_whole_or_none_and_leaves_nothing() {
+        let (_root, store) = new();
+        let digest = Digest::of(b"text");
+        let mut text = String::new();
+        let mut right = Verifying::new(&b"text"[..], digest, Some(4));
+        store.scratch_copy(&mut right).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "text");
+        let mut wrong = Verifying::new(&b"test"[..], digest, Some(4));
+        assert!(matches!(store.scratch_copy(&mut wrong), Err(StoreError::Mismatch(_))));
+        assert!(empty_tmp(&store) && store.size(&digest).is_none());
     }
 
     #[test]

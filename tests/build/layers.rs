@@ -22,6 +22,24 @@ fn a_layer_holds_what_the_base_has_not_with_folders_as_the_base_has_them() {
     assert_eq!(own["usr/bin/tool"].mode, 0o755);
 }
 
+/// What was built before has no say in it, although the rule changes none of the files themselves.
+#[test]
+fn a_folder_of_the_base_gets_the_owner_that_a_rule_says() {
+    let parent = recipe("scratch", "[files]\nopt = { owner = \"7:8\" }\n");
+    let kitchen = Kitchen::new()
+        .recipe("parent", &parent)
+        .file("images/parent/opt/x", "x")
+        .recipe("app", &recipe("recipe:parent", ""))
+        .file("images/app/opt/conf", "conf");
+    let owner = |kitchen: &Kitchen| {
+        let build = kitchen.build("app");
+        kitchen.baked(&build, 0).layers.last().unwrap()["opt/"].owner
+    };
+    assert_eq!(owner(&kitchen), (7, 8));
+    let kitchen = kitchen.recipe("app", &recipe("recipe:parent", "[files]\nopt = { owner = \"0:0\" }\n"));
+    assert_eq!(owner(&kitchen), (0, 0));
+}
+
 #[test]
 fn what_the_base_has_already_makes_no_layer() {
     let kitchen = on_rootfs("").file("images/app/etc/motd", "welcome\n");
@@ -81,6 +99,15 @@ fn an_input_that_changed_since_it_was_locked_is_refused_and_nothing_is_kept() {
     kitchen.run(&["build", "app", "--offline"]).code(3);
     let index = kitchen.store().join("v1/index");
     assert!(index.read_dir().map_or(0, Iterator::count) == 0);
+
+    let one = "[[archive]]\nname = \"one\"\npath = \"one.bin\"\ninto = \"/usr/bin/one\"\nunpack = false\n";
+    let kitchen = Kitchen::new().recipe("app", &recipe("scratch", one)).file("one.bin", "one");
+    kitchen.run(&["lock"]).success();
+    let before = kitchen.stored();
+    kitchen.write("one.bin", "two");
+    let ran = kitchen.run(&["build", "app"]).code(3).complains("one.bin: it is not what was locked");
+    ran.complains("hint: run `elkbake lock`");
+    assert_eq!(kitchen.stored(), before);
 }
 
 #[test]

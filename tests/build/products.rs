@@ -85,11 +85,6 @@ fn a_plugin_of_elasticsearch_is_where_its_own_installer_puts_it() {
     kitchen.run(&["inspect", "es"]).success().says("made-up");
 }
 
-/// What the store keeps of results; refusals add nothing to it.
-fn results(kitchen: &Kitchen) -> usize {
-    kitchen.store().join("v1/index").read_dir().map_or(0, Iterator::count)
-}
-
 #[test]
 fn a_plugin_that_does_not_fit_is_refused_by_name_and_nothing_is_kept() {
     let node = zipped(&[("org/elasticsearch/Node.class", b"another")]);
@@ -101,14 +96,33 @@ fn a_plugin_that_does_not_fit_is_refused_by_name_and_nothing_is_kept() {
     ];
     for (zip, part) in cases {
         let kitchen = kitchen(&zip);
-        let before = {
-            kitchen.run(&["lock"]).success();
-            results(&kitchen)
-        };
+        // The base is read for the lock, and what it holds is known from then on.
+        kitchen.run(&["lock"]).success();
+        let before = kitchen.stored();
         kitchen.run(&["build", "es"]).code(3).complains(part).complains("hint: ");
-        // The base was read, and what it holds is known from now on: that is no result of the build.
-        assert!(results(&kitchen) <= before + 1, "{part}");
-        let json: Value = kitchen.run(&["plan", "es", "--json"]).success().json();
-        assert_eq!(json["plans"][0]["at_hand"]["result"], false);
+        assert_eq!(kitchen.stored(), before, "{part}");
     }
+}
+
+#[test]
+fn two_plugins_that_have_one_class_and_see_each_other_are_refused_with_both_names() {
+    let jar = zipped(&[("org/example/Shared.class", b"class")]);
+    let package = |name: &str, more: &str| {
+        let text = descriptor(name, "8.19.3", more);
+        zipped(&[("plugin-descriptor.properties", text.as_bytes()), ("it.jar", &jar)])
+    };
+    let kitchen = kitchen(&package("made-up", ""));
+    let recipe = kitchen.read("recipes/es.toml");
+    let kitchen = kitchen
+        .recipe("es", &format!("{recipe}[[plugin]]\nname = \"other\"\npath = \"other.zip\"\n"))
+        .file("other.zip", package("other", "extended.plugins=made-up\n"));
+    let ran = kitchen.run(&["build", "es"]).code(3).complains("hint: ");
+    let ran = ran.complains("org.example.Shared").complains("made-up").complains("other");
+    assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.stderr);
+    let json: Value = kitchen.run(&["plan", "es", "--json"]).success().json();
+    assert_eq!(json["plans"][0]["at_hand"]["result"], false);
+    // Those that do not see each other may both have it, as in a node.
+    kitchen.write("other.zip", package("other", ""));
+    kitchen.run(&["lock"]).success();
+    kitchen.run(&["build", "es"]).success();
 }

@@ -39,6 +39,23 @@ impl Kitchen {
         self.folder.path().join("home/.cache/elkbake")
     }
 
+    /// All that the store holds, by its path in there.
+    pub fn stored(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut stored = BTreeMap::new();
+        let mut folders = vec![self.store()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    stored.insert(path.strip_prefix(self.store()).unwrap().to_owned(), std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        stored
+    }
+
     /// Puts a file into the project, with the folders above it.
     pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         self.write(path, content);

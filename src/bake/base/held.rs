@@ -106,9 +106,9 @@ pub(super) fn stretch(
 }
 
 /// Fails once somebody asked to stop.
-pub(super) struct Watched<'w, R> {
-    pub(super) inner: R,
-    pub(super) world: World<'w>,
+pub(in crate::bake) struct Watched<'w, R> {
+    pub(in crate::bake) inner: R,
+    pub(in crate::bake) world: World<'w>,
 }
 
 impl<R: Read> Read for Watched<'_, R> {

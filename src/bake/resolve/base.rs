@@ -46,7 +46,7 @@ fn find(
             let reference = pinned.map_or_else(|| reference.clone(), |digest| reference.at(digest));
             Remote { reference, world }.resolve(platforms)?
         }
-        From::Oci(path) => layout::resolve(path, platforms, world)?,
+        From::Oci(path, tag) => layout::resolve(path, tag.as_ref(), platforms, world)?,
         From::DockerArchive(path) => docker_archive::resolve(path, platforms, world)?,
         From::Rootfs(path) => rootfs::resolve(path, platforms, world)?,
     };

@@ -1,6 +1,6 @@
 //! A base that is an OCI layout folder of the project.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::World;
@@ -8,10 +8,10 @@ use super::fault::Fault;
 use super::image::{Documents, pick};
 use super::project::Inside;
 use crate::digest::Digest;
-use crate::image::oci::{self, Config, Descriptor, Document};
+use crate::image::oci::{self, Config, Descriptor, Document, IndexEntry};
 use crate::lock::LockedPlatform;
 use crate::name::Platform;
-use crate::recipe::ProjectPath;
+use crate::recipe::{LayoutTag, ProjectPath};
 
 /// The only version of layouts that there is.
 const VERSION: &str = "1.0.0";
@@ -24,6 +24,7 @@ struct Mark {
 
 pub(super) fn resolve(
     path: &ProjectPath,
+    tag: Option<&LayoutTag>,
     platforms: &BTreeSet<Platform>,
     world: &World<'_>,
 ) -> Result<(Digest, Vec<LockedPlatform>), Fault> {
@@ -37,12 +38,16 @@ pub(super) fn resolve(
     let bytes = index_file.read(oci::LONGEST_MANIFEST)?;
     let index = oci::layout_index(&bytes).map_err(Fault::in_file(&index_file.shown.display()))?;
     let layout = Layout { folder };
+    let entries = layout.called(tag, index.entries)?;
     // A layout of one image is pinned by that image, as if it were pulled: other annotations do not move it.
-    let (digest, document) = match &index.entries[..] {
-        [one] => (one.descriptor.digest, layout.document(&one.descriptor)?),
-        _ => (Digest::of(&bytes), Document::Index(index)),
-    };
-    Ok((digest, pick(&layout, digest, document, platforms)?))
+    if let [one, others @ ..] = &entries[..]
+        && others.iter().all(|other| other.descriptor.digest == one.descriptor.digest)
+    {
+        let digest = one.descriptor.digest;
+        return Ok((digest, pick(&layout, digest, layout.document(&one.descriptor)?, platforms)?));
+    }
+    let found = platforms.iter().map(|platform| layout.one_of(&entries, platform));
+    Ok((Digest::of(&bytes), found.collect::<Result<_, _>>()?))
 }
 
 struct Layout {
@@ -60,6 +65,56 @@ impl Layout {
         let got = Digest::of(&bytes);
         if got == at.digest { Ok(bytes) } else { Err(blob.wrong(format!("its bytes have the digest {got}"))) }
     }
+}
+
+impl Layout {
+    /// The images that have a tag, or all where none is asked for.
+    fn called(&self, tag: Option<&LayoutTag>, entries: Vec<IndexEntry>) -> Result<Vec<IndexEntry>, Fault> {
+        let Some(tag) = tag else { return Ok(entries) };
+        let is_it = |entry: &IndexEntry| entry.ref_name.as_deref() == Some(tag.as_str());
+        let has = names(&entries);
+        let called: Vec<_> = entries.into_iter().filter(is_it).collect();
+        if called.is_empty() {
+            return Err(self.folder.wrong(format!("it has no image `{tag}`; it has {has}")));
+        }
+        Ok(called)
+    }
+
+    /// The one image for a platform among several. Other than in an index, nobody meant them for one.
+    fn one_of(&self, entries: &[IndexEntry], platform: &Platform) -> Result<LockedPlatform, Fault> {
+        let wanted = BTreeSet::from([platform.clone()]);
+        let (mut found, mut fitting, mut there) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        for entry in entries {
+            let document = self.document(&entry.descriptor)?;
+            match pick(self, entry.descriptor.digest, document, &wanted) {
+                Ok(locked) => {
+                    fitting.push(entry.clone());
+                    found.extend(locked.into_iter().map(|one| (one.manifest, one)));
+                }
+                Err(Fault::Platform { there: other, .. }) => there.extend(other),
+                Err(fault) => return Err(fault),
+            }
+        }
+        match (found.pop_first(), found.is_empty()) {
+            (Some((_, one)), true) => Ok(one),
+            (Some(_), false) => {
+                let (has, path) = (names(&fitting), self.folder.shown.display());
+                let say = format!("say which by `oci:{path}:TAG`");
+                Err(self.folder.wrong(format!("it has several images for {platform}: {has}; {say}")))
+            }
+            (None, _) => Err(Fault::Platform {
+                subject: self.subject(),
+                wanted: platform.clone(),
+                there: there.into_iter().collect(),
+            }),
+        }
+    }
+}
+
+/// What images of a layout are called.
+fn names(entries: &[IndexEntry]) -> String {
+    let names: Vec<_> = entries.iter().map(|entry| entry.ref_name.as_deref().unwrap_or("one without a tag")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 impl Documents for Layout {

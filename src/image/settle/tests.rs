@@ -35,6 +35,13 @@ fn base() -> AtHand {
         "0777 0:0 /trip -> round",
         "0777 0:0 /nowhere -> /gone/away",
         "0777 0:0 /deep -> /bin/../../bin",
+        "0777 0:0 /beside -> /bin/../lib",
+        "0755 0:0 /usr/lib/",
+        "0755 0:0 /lib/",
+        "0777 0:0 /usr/top -> ../..",
+        "0777 0:0 /sh -> bin/sh/..",
+        "0777 0:0 /es/here -> .",
+        "0644 0:0 /undescribed/file = x",
         "0775 1000:0 /es/",
         "0664 0:0 /es/yml = old",
     ]);
@@ -87,15 +94,22 @@ fn links_of_the_image_are_followed_on_the_way_and_replaced_at_the_end() {
     fits(&["0755 0:0 /bin/tool = t"], &[], &[], &expected);
     fits(&["0755 0:0 /bin/", "0755 0:0 /bin/tool = t"], &[], &[], &expected);
     fits(&["0755 0:0 /deep/tool = t"], &[], &[], &expected);
+    // As a kernel goes: what is above a link is above where the link leads, and above the root is the root.
+    let beside = ["0555 0:0 /usr/", "0755 0:0 /usr/lib/", "0644 0:0 /usr/lib/x = x"];
+    fits(&["0644 0:0 /beside/x = x"], &[], &[], &beside);
+    fits(&["0755 0:0 /es/here/"], &["/es/here"], &[], &["0775 0:0 /es/"]);
+    fits(&["0755 0:0 /usr/top/"], &["/usr/top"], &[], &[]);
+    fits(&["0644 0:0 /usr/top/usr/top/x = x"], &[], &[], &["0644 0:0 /x = x"]);
     fits(&["0755 0:0 /bin = file"], &[], &[], &["0755 0:0 /bin = file"]);
     fits(&["0755 0:0 /bin/sh = shell"], &[], &[], &[]);
 }
 
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["0644 0:0 /round/x = x"], "/round/x goes through the link /round, which leads to no folder"),
         (&["0644 0:0 /nowhere/x = x"], "/nowhere/x goes through the link /nowhere"),
+        (&["0644 0:0 /sh/x = x"], "/sh/x goes through the link /sh, which leads to no folder"),
         (&["0644 0:0 /usr = x"], "/usr is to be a file, and the image has a folder there"),
         (&["0644 0:0 /es/yml/x = x"], "/es/yml has to be a folder for /es/yml/x"),
         (&["0755 0:0 /es/yml/"], "/es/yml has to be a folder for /es/yml"),
@@ -114,5 +128,7 @@ fn removed_paths_have_to_be_there_and_make_room() {
     assert_eq!(done.tree, tree(&["0555 0:0 /usr/", "0755 0:0 /usr/bin/"]));
     let error = settled(&[], &[], &["/bin/zsh"]).unwrap_err().to_string();
     assert!(error.starts_with("/bin/zsh is to be removed, and the image has no such path"), "{error}");
+    // A device, say, of which the image only tells the name.
+    assert_eq!(settled(&[], &[], &["/undescribed"]).unwrap().removed, [path("/undescribed")].into());
     fits(&["0644 0:0 /usr = file"], &[], &["/usr"], &["0644 0:0 /usr = file"]);
 }

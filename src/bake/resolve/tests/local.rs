@@ -128,6 +128,48 @@ fn an_oci_layout_is_locked_like_a_registry() {
 }
 
 #[test]
+fn of_several_images_in_a_layout_the_recipe_says_which() {
+    let fake = Fake::new();
+    let entries = layout(&fake, &["amd64", "arm64"]);
+    let other = config("amd64", "2.0", &[b"one"]);
+    let other_manifest = manifest(&other, &[b"one"]).to_string();
+    for blob in [&other[..], other_manifest.as_bytes()] {
+        fake.project_file(&format!("base/blobs/sha256/{}", Digest::of(blob).hex()), blob);
+    }
+    let index = |named: &[(&Value, &str)]| {
+        let entry = |(entry, tag): &(&Value, &str)| {
+            let mut entry = (*entry).clone();
+            entry["annotations"] = json!({ "org.opencontainers.image.ref.name": tag });
+            entry
+        };
+        let entries: Vec<_> = named.iter().map(entry).collect();
+        fake.project_file("base/index.json", json!({ "schemaVersion": 2, "manifests": entries }).to_string());
+    };
+    let two = descriptor(MANIFEST, other_manifest.as_bytes());
+    let locked = |from: &str| {
+        let base = fake.offline(&recipe(from), None).unwrap().base.unwrap();
+        assert_eq!(base.from, from);
+        Value::from(base.platform[0].manifest.to_string())
+    };
+
+    index(&[(&entries[0], "one"), (&entries[1], "arm"), (&two, "example.com/two:2.0")]);
+    assert_eq!(locked("oci:base:one"), entries[0]["digest"]);
+    assert_eq!(locked("oci:base:example.com/two:2.0"), two["digest"]);
+    let refusal = fake.refusal(&recipe("oci:base"));
+    let told = "base: it has several images for linux/amd64: one, example.com/two:2.0; say which by `oci:base:TAG`";
+    assert!(refusal.contains(told), "{refusal}");
+    let refusal = fake.refusal(&recipe("oci:base:three"));
+    assert!(refusal.contains("base: it has no image `three`; it has one, arm, example.com/two:2.0"), "{refusal}");
+    let refusal = fake.refusal(&recipe("oci:base:arm"));
+    assert!(refusal.contains("is not made for linux/amd64; it is for linux/arm64"), "{refusal}");
+
+    // One image under two names is one image.
+    index(&[(&entries[0], "one"), (&entries[0], "latest"), (&entries[1], "one")]);
+    assert_eq!(locked("oci:base"), entries[0]["digest"]);
+    assert_eq!(locked("oci:base:one"), entries[0]["digest"]);
+}
+
+#[test]
 fn a_damaged_oci_layout_is_refused_by_the_file_that_is_wrong() {
     let fake = Fake::new();
     layout(&fake, &["amd64"]);
