@@ -2,7 +2,7 @@
 
 mod keystore;
 mod memory;
-mod metadata;
+pub mod metadata;
 mod network;
 mod node;
 
@@ -101,7 +101,8 @@ fn variables_that_the_configuration_cannot_take_are_refused() {
     let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let shipped = std::fs::read_to_string(home.join(CONFIGURATION)).unwrap();
     let node = |text: &str| {
-        let node = Node::new().env("SET", "x").env("WITH", "it's").env("LINES", "a\nb: c").env("ODD", "a # \"b\\: ${SET}");
+        let node =
+            Node::new().env("SET", "x").env("WITH", "it's").env("LINES", "a\nb: c").env("ODD", "a # \"b\\: ${SET}");
         node.file("/usr/share/elasticsearch/config/elasticsearch.yml", text);
         node
     };
@@ -113,7 +114,9 @@ fn variables_that_the_configuration_cannot_take_are_refused() {
     ] {
         node(text).refused().says(&[says]);
     }
-    for text in ["", "# '${NOT}'\n  # ${NOT}\na: '${SET}' '${ODD}'", "a: ${HOSTNAME}-${node.name}-${NOT:default}", "a: $NOT"] {
+    for text in
+        ["", "# '${NOT}'\n  # ${NOT}\na: '${SET}' '${ODD}'", "a: ${HOSTNAME}-${node.name}-${NOT:default}", "a: $NOT"]
+    {
         node(text).run();
     }
 }
