@@ -34,6 +34,8 @@ pub(crate) mod secret;
 pub(crate) mod settings;
 mod settings_files;
 pub mod subject;
+mod substitution;
+mod variable;
 pub(crate) mod yaml;
 
 use crate::finding::{Code, Finding};
@@ -63,6 +65,7 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     heap::check(&scene, image, &mut found);
     discovery::check(&scene, image, &mut found);
     environment::check(&scene, image, &mut found);
+    substitution::check(&scene, image, &mut found);
     removed::check(&scene, image, &mut found);
     baked::check(&scene, image, &mut found);
     elasticsearch_files::check(&scene, image, &mut found);

@@ -2,7 +2,7 @@
 
 mod keystore;
 mod memory;
-mod metadata;
+pub mod metadata;
 mod network;
 mod node;
 
@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use metadata::{AWSVPC, HOST, agent, file, instance};
 use node::{Node, SCRIPT};
+
+/// Where the configuration is in the project.
+const CONFIGURATION: &str = "images/elasticsearch/usr/share/elasticsearch/config/elasticsearch.yml";
 
 #[test]
 fn arguments_and_other_variables_go_through_as_they_are() {
@@ -61,24 +64,60 @@ fn elasticsearch_takes_the_place_of_the_script_and_gets_its_signals() {
     assert_eq!(node.read("/stopped"), "stopped\n");
 }
 
-/// What Elasticsearch cannot resolve stops it: everything has a default, and what the script finds out is read.
+/// What Elasticsearch cannot resolve stops it, and so it does its tools: all that the file reads is in the environment of
+/// the image, and what the script finds out is read.
 #[test]
-fn the_configuration_reads_what_the_script_finds_out() {
+fn the_configuration_reads_what_the_script_finds_out_and_the_image_says() {
     let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let config = home.join("images/elasticsearch/usr/share/elasticsearch/config/elasticsearch.yml");
-    let config = std::fs::read_to_string(config).unwrap();
-    let settings: Vec<_> = config.lines().filter(|line| !line.starts_with('#') && line.contains("${")).collect();
-    assert!(settings.len() > 10, "{settings:?}");
-    for line in &settings {
-        let inside = line.split_once("${").unwrap().1;
-        assert!(inside.ends_with('}') && inside.contains(':'), "no default: {line}");
+    let config = std::fs::read_to_string(home.join(CONFIGURATION)).unwrap();
+    let settings = config.lines().filter(|line| !line.starts_with('#') && line.contains("${"));
+    let mut read = std::collections::BTreeSet::new();
+    for line in settings {
+        // In quotes, because an empty one would be a setting without a value; and without a default, which 8.2 and later
+        // take whatever the environment says.
+        let name = line.split_once(": '${").and_then(|(_, rest)| rest.strip_suffix("}'"));
+        let name = name.unwrap_or_else(|| panic!("{line}"));
+        assert!(name.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'_'), "{line}");
+        read.insert(name.to_owned());
     }
+    let recipe = std::fs::read_to_string(home.join("recipes/elasticsearch.toml")).unwrap();
+    let recipe: toml::Table = toml::from_str(&recipe).unwrap();
+    let said: std::collections::BTreeSet<_> =
+        recipe["config"]["env"].as_table().unwrap().keys().map(ToOwned::to_owned).collect();
+    assert_eq!(read, said);
     let script = std::fs::read_to_string(home.join(SCRIPT)).unwrap();
     let exported = script.lines().find(|line| line.starts_with("for variable in ES_PUBLISH_HOST")).unwrap();
     for variable in exported.trim_end_matches("; do").split(' ').skip(3) {
         let told = format!("#   {variable} ");
         assert!(script.contains(&told), "{variable} is not explained");
-        assert!(settings.iter().any(|line| line.contains(&format!("${{{variable}:"))), "{variable} is not read");
+        assert!(read.contains(variable), "{variable} is not read");
+        assert_eq!(recipe["config"]["env"][variable].as_str(), Some(""), "{variable} would not be looked up");
+    }
+}
+
+/// Elasticsearch puts variables into its file as text.
+#[test]
+fn variables_that_the_configuration_cannot_take_are_refused() {
+    let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = std::fs::read_to_string(home.join(CONFIGURATION)).unwrap();
+    let node = |text: &str| {
+        let node =
+            Node::new().env("SET", "x").env("WITH", "it's").env("LINES", "a\nb: c").env("ODD", "a # \"b\\: ${SET}");
+        node.file("/usr/share/elasticsearch/config/elasticsearch.yml", text);
+        node
+    };
+    for (text, says) in [
+        (shipped.as_str(), "reads the variable CLUSTER_NAME, which is not set"),
+        ("a: '${SET}'\nb: 'x-${SET}-${NOT}'", "reads the variable NOT, which is not set"),
+        ("a: '${WITH}'", "WITH has a quote or a line break"),
+        ("a: '${LINES}'\n", "LINES has a quote or a line break"),
+    ] {
+        node(text).refused().says(&[says]);
+    }
+    for text in
+        ["", "# '${NOT}'\n  # ${NOT}\na: '${SET}' '${ODD}'", "a: ${HOSTNAME}-${node.name}-${NOT:default}", "a: $NOT"]
+    {
+        node(text).run();
     }
 }
 
@@ -93,10 +132,18 @@ fn what_is_said_by_hand_counts_and_is_not_looked_up() {
     let (agent, instance) = (agent(AWSVPC, ""), instance());
     let node = || given.iter().fold(Node::in_task(&agent, &instance), |node, (name, value)| node.env(name, value));
     assert_eq!(node().run().found(), "es.example.com - n1 z-1 https://e");
-    let none = given.iter().fold(node(), |node, (name, _)| node.env(name, ""));
-    let started = none.run();
-    assert_eq!((started.found(), started.env["NODE_ZONE"].as_str()), (" -   ".to_owned(), ""));
     assert_eq!((agent.asked(), instance.asked()), (vec![], vec![]));
+}
+
+/// The image sets them to nothing, because there has to be something.
+#[test]
+fn variables_that_are_empty_are_looked_up_and_are_there_in_any_case() {
+    let names = ["ES_PUBLISH_HOST", "ES_PUBLISH_PORT", "NODE_NAME", "NODE_ZONE", "EC2_ENDPOINT"];
+    let (agent, instance) = (agent(AWSVPC, ""), instance());
+    let node = names.iter().fold(Node::in_task(&agent, &instance), |node, name| node.env(name, ""));
+    assert_eq!(node.run().found(), "10.0.2.100 - ip-10-0-2-100 eu-west-1a https://ec2.eu-west-1.amazonaws.com");
+    let outside = Node::new().run();
+    assert!(names.iter().all(|name| outside.env[*name].is_empty()), "{:?}", outside.env);
 }
 
 #[test]

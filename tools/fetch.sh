@@ -15,8 +15,9 @@ ELASTICSEARCH_SHA256=215d5f3dbf0609a149f6218a9e47b6ae2df34ebbff3c5754e35f15a5e53
 OPENSEARCH=2.19.4.0
 OPENSEARCH_SHA256=1f673622c462c4171a8c53f9b1ad20e5b839834cb79b0d3b388da180a0e514e8
 
-# What a shell script, Filebeat and Java run on; perl brings hard links, passwd and util-linux setuid programs.
-PACKAGES=base-files,base-passwd,bash,coreutils,dash,grep,hostname,libstdc++6,passwd,perl-base,sed,tar,util-linux,zlib1g
+# What a shell script, Filebeat, Java and the entrypoint of the Elasticsearch image run on; perl brings hard links, passwd
+# and util-linux setuid programs.
+PACKAGES=base-files,base-passwd,bash,coreutils,curl,dash,grep,hostname,libstdc++6,passwd,perl-base,sed,tar,tini,util-linux,zlib1g
 
 artefacts=$PWD/target/tools/artefacts
 work=$(mktemp -d)
@@ -40,7 +41,8 @@ verify() {
 # A root file system of Debian packages that are unpacked and not configured: a tenth of the time that a whole
 # debootstrap takes, and devices, hard links, setuid programs and links are in it all the same.
 debian() {
-    is_here debian.tar && return
+    # One that was made of other packages is no use.
+    is_here debian.tar && [ "$(cat "$artefacts/debian.packages" 2> /dev/null)" = "$SUITE $PACKAGES" ] && return
     tools/need.sh mmdebstrap
     echo "fetch: making a root file system of $SUITE"
     apt-config dump Acquire > "$work/apt.conf"
@@ -52,6 +54,8 @@ debian() {
         --extract-hook='cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"' \
         --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$SUITE" "$work/debian.tar"
     keep "$work/debian.tar" debian.tar
+    echo "$SUITE $PACKAGES" > "$work/debian.packages"
+    keep "$work/debian.packages" debian.packages
 }
 
 # Debian's Java, all modules of it, which Elasticsearch asks for, in one folder as a publisher would pack it: what it

@@ -19,7 +19,10 @@ pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
         let message = format!("`discovery.type: single-node` stands beside `{}`", other.key);
         found.add(&SINGLE_NODE, single.place.clone(), message);
     }
-    if let Some(masters) = settings.iter().find(|setting| setting.key == "cluster.initial_master_nodes") {
+    // What a task definition fills is not baked in, and what is empty is not there.
+    let baked = |value: &str| !matches!(value.trim(), "" | "[]") && !value.contains("${");
+    let masters = |setting: &&Placed| setting.key == "cluster.initial_master_nodes" && baked(&setting.value);
+    if let Some(masters) = settings.iter().find(masters) {
         found.add(&INITIAL_MASTERS, masters.place.clone(), "`cluster.initial_master_nodes` is baked in");
     }
     check_plugin(scene, image, &settings, found);

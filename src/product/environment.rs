@@ -4,6 +4,7 @@
 use super::rules::{DIGIT_ENV, DOTTED_ENV, UPPER_CASE_ENV};
 use super::settings::{self, Setting};
 use super::subject::{Found, Place, Scene};
+use super::variable;
 use crate::recipe::{ImageRecipe, Product};
 
 /// A setting with its place.
@@ -13,7 +14,8 @@ pub(super) struct Placed {
     pub(super) place: Place,
 }
 
-/// What the image's product is told: by its file, the environment and its arguments.
+/// What the image's product is told: by its file, the environment and its arguments. Variables that the recipe itself sets
+/// stand for what it sets them to.
 pub(super) fn settings(scene: &Scene<'_>, image: &ImageRecipe) -> Vec<Placed> {
     let name = match image.product {
         Product::Elasticsearch => "elasticsearch.yml",
@@ -24,7 +26,10 @@ pub(super) fn settings(scene: &Scene<'_>, image: &ImageRecipe) -> Vec<Placed> {
     };
     let mut all = Vec::new();
     for file in scene.files.iter().filter(|file| file.path.file_name() == name) {
-        let placed = |Setting { key, value, line }| Placed { key, value, place: file.place(line) };
+        let placed = |Setting { key, value, line }| {
+            let value = variable::resolve(&value, image);
+            Placed { key, value, place: file.place(line) }
+        };
         all.extend(settings::read(&file.text).into_iter().map(placed));
     }
     for (name, value) in image.config.iter().flat_map(|config| &config.env) {

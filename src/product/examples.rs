@@ -154,7 +154,11 @@ fn elasticsearch() -> Vec<Example> {
         ("ES011", awsvpc(ec2).with(plugin), bridge(ec2).with(plugin)),
         ("ES012", awsvpc("network.publish_host: _ec2:privateIp_"), bridge("network.publish_host: _ec2:privateIp_")),
         ("ES013", yml(ec2), yml(ec2).with(plugin)),
-        ("ES014", yml("cluster.initial_master_nodes: [a]"), yml("cluster.name: a")),
+        (
+            "ES014",
+            yml("cluster.initial_master_nodes: [a]"),
+            yml("cluster.initial_master_nodes: '${M}'").with("config.env.M = \"\""),
+        ),
         (
             "ES020",
             es().with("config.env.\"cluster.name\" = \"a\""),
@@ -228,6 +232,17 @@ fn elasticsearch_syntax() -> Vec<Example> {
             "ES063",
             yml("plugin.mandatory: [discovery-ec2, repository-s3]").with("[[plugin]]\nname = \"discovery-ec2\""),
             yml("plugin.mandatory: discovery-ec2").with("[[plugin]]\nname = \"discovery-ec2\""),
+        ),
+        ("ES064", yml("cluster.name: ${CLUSTER:elk}"), es_of("8.1.3").file(CONFIG, "cluster.name: ${CLUSTER:elk}")),
+        (
+            "ES065",
+            es().with("config.cmd = [\"eswrapper\", \"-Ecluster.name=${CLUSTER}\"]"),
+            es().with("config.cmd = [\"eswrapper\", \"-Ecluster.name=elk\"]\nconfig.env.A = \"${B}\""),
+        ),
+        (
+            "ES066",
+            yml("cluster.name: ${CLUSTER}").with("config.env.CLUSTER = \"\""),
+            yml("cluster.name: '${CLUSTER}'").with("config.env.CLUSTER = \"\""),
         ),
         ("ES070", config("jvm.options.d/a.opts", "-Da=b"), jvm("-Da=b")),
         ("ES071", jvm("Xmx1g"), jvm("# Xmx1g\n\n8:-Da\n8-:-Db\n8-13:-Dc\n-Dd")),

@@ -191,7 +191,7 @@ impl Started {
     /// The variables that elasticsearch.yml reads, as far as the script makes them.
     pub fn found(&self) -> String {
         let names = ["ES_PUBLISH_HOST", "ES_PUBLISH_PORT", "NODE_NAME", "NODE_ZONE", "EC2_ENDPOINT"];
-        names.map(|name| self.env.get(name).map_or("-", String::as_str)).join(" ")
+        names.map(|name| self.env.get(name).filter(|value| !value.is_empty()).map_or("-", String::as_str)).join(" ")
     }
 
     #[track_caller]

@@ -1,13 +1,16 @@
 //! A real Elasticsearch with Debian's Java under it, plugins installed by file operations, and its own installer beside
 //! ours. It is the distribution that Elastic publishes for tests of plugins, so that it is in Maven's repository.
 
+mod shipped;
+
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use serde_json::Value;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
@@ -41,12 +44,16 @@ owner = "1000:0"
 
 [files]
 "usr/share/elasticsearch/**" = { owner = "1000:0", mode = "0660" }
+"usr/local/bin/*"            = { mode = "0755" }
 
 [config]
 entrypoint = ["/usr/share/elasticsearch/bin/elasticsearch"]
 user       = "1000:0"
 workdir    = "/usr/share/elasticsearch"
-env        = { ES_JAVA_OPTS = "-Xms384m -Xmx384m" }
+
+[config.env]
+ES_JAVA_OPTS = "-Xms384m -Xmx384m"
+PATH         = "/usr/share/elasticsearch/bin:/usr/bin:/bin"
 "#;
 
 const PLAIN_NODE: &str = "discovery.type: single-node
@@ -152,6 +159,7 @@ fn kitchen() -> Option<Kitchen> {
         .file("zips/security.zip", security(&security_zip, "lz4-java-"))
         .file("zips/hell.zip", security(&security_zip, ""));
     std::fs::create_dir(kitchen.project().join("images/base/usr/share/elasticsearch/data")).unwrap();
+    shipped::add(&kitchen);
     place(&security_zip, &kitchen.project().join("zips/foreign.zip"));
     debian(&kitchen)?;
     for (name, fetch) in [("java.tar", "java"), ("elasticsearch.zip", "elasticsearch")] {
@@ -196,21 +204,26 @@ fn installed_by_itself(
     result
 }
 
+/// In one test, because most of its time goes into the base.
 #[test]
-fn elasticsearch_runs_what_we_install_and_would_have_installed_the_same() {
+fn elasticsearch_runs_what_we_install_and_what_we_ship_and_would_have_installed_the_same() {
     let Some(kitchen) = kitchen() else { return };
     let Some(engine) = Engine::new() else { return };
     let base = loaded(&kitchen, &engine, "base");
+    installs_the_same(&kitchen, &engine, &base);
+    shipped::starts_as_its_task_says(&kitchen, &engine, &base);
+}
 
+fn installs_the_same(kitchen: &Kitchen, engine: &Engine, base: &str) {
     kitchen.run(&["build", "foreign"]).code(3).complains("a plugin for OpenSearch 2.19.4");
     // Both find the same fault.
     let class = "net.jpountz.lz4.LZ4BlockInputStream";
     kitchen.run(&["build", "hell"]).code(3).complains(class).complains("jar hell");
-    let error = installed_by_itself(&kitchen, &engine, &base, &["hell.zip"]).unwrap_err();
+    let error = installed_by_itself(kitchen, engine, base, &["hell.zip"]).unwrap_err();
     assert!(error.contains("jar hell") && error.contains(class), "{error}");
 
-    let ours = run(engine.podman().args(["image", "mount", &loaded(&kitchen, &engine, "both")]));
-    let theirs = installed_by_itself(&kitchen, &engine, &base, &["house.zip", "security.zip"]).unwrap();
+    let ours = run(engine.podman().args(["image", "mount", &loaded(kitchen, engine, "both")]));
+    let theirs = installed_by_itself(kitchen, engine, base, &["house.zip", "security.zip"]).unwrap();
     for (path, start) in [
         ("plugins/opensearch-security/plugin-security.policy", "0644 1000:0 file"),
         ("plugins/house/words/bin/mill", "0755 1000:0 file"),
@@ -221,7 +234,7 @@ fn elasticsearch_runs_what_we_install_and_would_have_installed_the_same() {
     }
     assert_same(&theirs, &home(&ours), "Elasticsearch's installer and ours");
 
-    let node = Node::start(&engine, &loaded(&kitchen, &engine, "node"));
+    let node = Node::start(engine, &loaded(kitchen, engine, "node"));
     let plugins = node.plugins();
     assert_eq!(plugins.as_array().map(Vec::len), Some(1), "{plugins}");
     assert_eq!((&plugins[0]["name"], &plugins[0]["classname"]), (&"house".into(), &"house.Oven".into()), "{plugins}");
@@ -233,27 +246,47 @@ struct Node<'a> {
     child: std::cell::RefCell<Child>,
     log: tempfile::NamedTempFile,
     port: u16,
+    /// Who asks, with password.
+    user: Option<String>,
 }
 
 impl<'a> Node<'a> {
     fn start(engine: &'a Engine, image: &str) -> Self {
+        Self::start_with(engine, image, &[], &[])
+    }
+
+    fn start_with(engine: &'a Engine, image: &str, env: &[&str], args: &[&str]) -> Self {
         // On the machine's own loopback, at a port that was free a moment ago.
         let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (http, transport) = (port(), port());
         let log = tempfile::NamedTempFile::new().unwrap();
         let ports = [format!("-Ehttp.port={http}"), format!("-Etransport.port={transport}")];
-        let mut command = engine.container(&["--rm", "--network=host", "--name=node"], image, &[&ports[0], &ports[1]]);
-        command.stdout(log.reopen().unwrap()).stderr(Stdio::null());
-        Self { engine, child: command.spawn().unwrap().into(), log, port: http }
+        let options: Vec<_> = env.iter().map(|pair| format!("--env={pair}")).collect();
+        let options = ["--rm", "--network=host", "--name=node"].into_iter().chain(options.iter().map(String::as_str));
+        let args: Vec<_> = args.iter().copied().chain(ports.iter().map(String::as_str)).collect();
+        let mut command = engine.container(&options.collect::<Vec<_>>(), image, &args);
+        command.stdout(log.reopen().unwrap()).stderr(log.reopen().unwrap());
+        Self { engine, child: command.spawn().unwrap().into(), log, port: http, user: None }
+    }
+
+    /// Asks as this user, `NAME:PASSWORD`.
+    fn user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
     }
 
     /// The plugins that it has loaded, as it says once it has started.
     fn plugins(&self) -> Value {
+        self.wait("/_nodes/plugins")["nodes"].as_object().unwrap().values().next().unwrap()["plugins"].clone()
+    }
+
+    /// What it answers once it has started.
+    fn wait(&self, path: &str) -> Value {
         let begun = Instant::now();
         // Half a minute where nothing else runs; several where much does.
         while begun.elapsed() < Duration::from_secs(300) {
-            if let Some(answer) = self.ask("/_nodes/plugins") {
-                return answer["nodes"].as_object().unwrap().values().next().unwrap()["plugins"].clone();
+            if let Some(answer) = self.ask(path) {
+                return answer;
             }
             if let Some(status) = self.child.borrow_mut().try_wait().unwrap() {
                 panic!("the node ended, {status}:\n{}", std::fs::read_to_string(self.log.path()).unwrap());
@@ -266,7 +299,9 @@ impl<'a> Node<'a> {
     fn ask(&self, path: &str) -> Option<Value> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let user = self.user.iter().map(|user| base64::engine::general_purpose::STANDARD.encode(user));
+        let user: String = user.map(|user| format!("Authorization: Basic {user}\r\n")).collect();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n{user}Connection: close\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;

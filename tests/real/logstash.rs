@@ -224,12 +224,7 @@ fn specifications_are_what_rubygems_writes() {
     for (i, gem) in made.iter().enumerate() {
         let (yaml, expected) = (gem["yaml"].as_str().unwrap(), gem["ruby"].as_str().unwrap());
         let gemspec = logstash::gemspec(yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
-        if gemspec != of_old(expected) {
-            fs::write("/tmp/ls/a", &gemspec).unwrap();
-            fs::write("/tmp/ls/b", of_old(expected)).unwrap();
-            fs::write("/tmp/ls/c", yaml).unwrap();
-            panic!()
-        }
+        assert_eq!(gemspec, of_old(expected), "{yaml}");
         fs::write(folder.path().join(format!("{i:03}.gemspec")), gemspec).unwrap();
         fs::write(folder.path().join(format!("{i:03}.yaml")), yaml).unwrap();
     }

@@ -45,7 +45,14 @@ fn flatten<'n>(
             }
         }
         value if value.is_null() => found.add(&YML_EMPTY, file.place(line), format!("`{key}` has no value")),
-        _ => {
+        value => {
+            let nested = |node: &Node| matches!(node.value, Value::Map(_) | Value::List(_));
+            if let Value::List(items) = value
+                && let Some(item) = items.iter().find(|item| nested(item))
+            {
+                let message = format!("`{key}` is a list, and lists hold nothing but values");
+                found.add(&YML_SYNTAX, file.place(item.line), message);
+            }
             if let Some((first, _)) = settings.insert(key.to_owned(), (line, node)) {
                 found.add(&YML_TWICE, file.place(line), format!("`{key}` is set in line {first} already"));
             }

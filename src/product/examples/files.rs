@@ -38,6 +38,11 @@ pub(super) fn examples() -> Vec<(&'static str, Fixture, Fixture)> {
             kibana("server.host: a").file("/usr/share/kibana/plugins/house/kibana.json", "{}"),
         ),
         (
+            "KB007",
+            kibana("server.host: 0.0.0.0\nelasticsearch.hosts: [\"${ES:http://es:9200}\"]"),
+            kibana("server.host: 0.0.0.0\nserver.name: ${NAME:kibana}\nelasticsearch.hosts: [\"${ES}\"]"),
+        ),
+        (
             "LS008",
             logstash("config/pipelines.yml", "pipeline.id: a"),
             logstash("config/pipelines.yml", "- pipeline.id: a"),
@@ -66,6 +71,43 @@ fn kibana_may_listen_where_the_environment_says() {
     let local = kibana("a: b\nserver.host: localhost");
     assert_eq!(local.codes(), ["KB005 images/test/usr/share/kibana/config/kibana.yml:2"]);
     assert_eq!(Fixture::image("kibana", "8.19.3").codes(), [""; 0], "the image's own file has it");
+}
+
+#[test]
+fn defaults_of_variables_are_read_by_those_who_know_them() {
+    let old = kibana("server.host: 0.0.0.0\nserver.name: ${NAME:kibana}");
+    let old = old.replace("8.19.3", "8.14.3").codes();
+    assert_eq!(old, ["KB007 images/test/usr/share/kibana/config/kibana.yml:2"]);
+    assert_eq!(logstash("config/logstash.yml", "node.name: ${NAME:a}\n# ${B:c}").codes(), [""; 0]);
+    let env = Fixture::image("elasticsearch", "9.2.0").with("config.env.\"node.name\" = \"a-${HOST}\"");
+    assert_eq!(env.codes(), ["ES065 recipes/test.toml:6"]);
+}
+
+/// As Elasticsearch 8.19 says: "only value lists are allowed in serialized settings".
+#[test]
+fn lists_of_elasticsearch_hold_values() {
+    let path = "/usr/share/elasticsearch/config/elasticsearch.yml";
+    let codes = |text: &str| Fixture::image("elasticsearch", "8.19.3").file(path, text).codes();
+    for wrong in ["a:\n  - b\n  - c: d\n", "a: [b,\n e, [c]]\n"] {
+        let line = if wrong.contains("c: d") { 3 } else { 2 };
+        assert_eq!(codes(wrong), [format!("ES060 images/test{path}:{line}")], "{wrong}");
+    }
+    assert_eq!(codes("a: [b, 1, true]\nc: []\n"), [""; 0]);
+}
+
+/// What the recipe sets a variable to is what the setting is.
+#[test]
+fn variables_that_the_recipe_sets_are_seen_through() {
+    let node = |env: &str| {
+        let text = "discovery.seed_providers: '${P}'\nbootstrap.memory_lock: '${LOCK}'\ndiscovery.seed_hosts: '${H}'";
+        let path = "/usr/share/elasticsearch/config/elasticsearch.yml";
+        Fixture::image("elasticsearch", "8.19.3").file(path, text).with(&format!("config.env = {{ {env} }}")).codes()
+    };
+    let at =
+        |code: &str, line: usize| format!("{code} images/test/usr/share/elasticsearch/config/elasticsearch.yml:{line}");
+    assert_eq!(node("P = \"ec2\", LOCK = \"true\", H = \"\""), [at("ES013", 1), at("ES030", 2)]);
+    assert_eq!(node("P = \"\", LOCK = \"false\""), [""; 0]);
+    assert_eq!(node("A = \"b\""), [""; 0], "nobody knows");
 }
 
 #[test]
