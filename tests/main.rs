@@ -22,6 +22,7 @@ mod diff;
 mod entrypoint;
 mod floors;
 mod inspect;
+mod json;
 mod kitchen;
 mod lock;
 mod output;

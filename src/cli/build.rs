@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::check;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
 use super::planner::{Planned, Planner};
@@ -16,7 +16,7 @@ use super::ui::{Paint, Ui};
 use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::build::{self, Order};
-use crate::bake::built::{Built, BuiltImage};
+use crate::bake::built::{Built, BuiltImage, BuiltLayer};
 use crate::bake::event::Event;
 use crate::bake::output::{self, Desk, Image, Place};
 use crate::name::{Platform, RecipeName, Repository, Tag};
@@ -63,7 +63,7 @@ struct Done {
 }
 
 pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let recipes = workspace.select(&args.recipes)?;
     let single = |place: &&Place| !matches!(place, Place::Oci(_));
     if let Some(place) = args.output.iter().find(single).filter(|_| recipes.len() > 1) {
@@ -85,11 +85,12 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
             }
             Ok(None) => {}
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(failure.with(name)),
         }
     }
     if args.json {
-        ui.json(&json!({ "builds": done.iter().map(json_of).collect::<Vec<_>>() }))?;
+        let builds: Vec<_> = done.iter().map(json_of).collect();
+        ui.json(&json!({ "builds": builds, "problems": problems(&failures) }))?;
     }
     Ok(ui.failures(&failures, Exit::Done))
 }
@@ -178,7 +179,7 @@ fn text(done: &Done, ui: &Ui) -> String {
     text
 }
 
-fn own_layers(image: &BuiltImage) -> impl Iterator<Item = &crate::bake::built::BuiltLayer> {
+fn own_layers(image: &BuiltImage) -> impl Iterator<Item = &BuiltLayer> {
     image.layers.iter().filter(|layer| layer.what != LayerKind::Base)
 }
 
@@ -192,6 +193,25 @@ fn json_of(done: &Done) -> serde_json::Value {
         "digest": top.map(|top| top.digest),
         "media_type": top.map(|top| &top.media_type),
         "was_there": done.was_there,
-        "platforms": done.built.platforms,
+        "platforms": done.built.platforms.iter().map(json_of_platform).collect::<Vec<_>>(),
+    })
+}
+
+/// In the words of `elkbake inspect`.
+fn json_of_platform(image: &BuiltImage) -> serde_json::Value {
+    let layer = |layer: &BuiltLayer| {
+        let mut document = json!(layer.what);
+        document["digest"] = json!(layer.descriptor.digest);
+        document["size"] = json!(layer.descriptor.size);
+        document["media_type"] = json!(layer.descriptor.media_type);
+        document["diff_id"] = json!(layer.diff_id);
+        document
+    };
+    json!({
+        "platform": image.platform,
+        "manifest": image.manifest.digest,
+        "config": image.config.digest,
+        "layers": image.layers.iter().map(layer).collect::<Vec<_>>(),
+        "plugins": image.plugins,
     })
 }

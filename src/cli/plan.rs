@@ -61,18 +61,20 @@ struct Desk<'d> {
 }
 
 pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let recipes = workspace.select(&args.recipes)?;
-    let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
-    let manifest = if args.why && against.is_none() { workspace.manifest(ui)? } else { None };
+    let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path)).transpose()?;
+    let manifest = if args.why && against.is_none() { workspace.manifest()? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let desk = Desk { args, planner, manifest, against };
     let mut printed = Vec::new();
     let mut failures = Vec::new();
     // What is printed is kept, not what it is printed from: ten thousand plans are large, their texts are not.
-    for outcome in parallel::map(&recipes, |name| desk.planned(name).map(|planned| print::one(&planned, args.json, ui)))
-    {
+    for outcome in parallel::map(&recipes, |name| {
+        let planned = desk.planned(name).map_err(|failure| failure.with(name))?;
+        Ok::<_, Failure>(print::one(&planned, args.json, ui))
+    }) {
         match outcome {
             Ok(text) => printed.push(text),
             Err(failure) => failures.push(failure),
@@ -81,7 +83,7 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
-    ui.result(&print::all(&printed, args.json))?;
+    ui.result(&if args.json { print::document(&printed, &failures) } else { printed.join("\n") })?;
     Ok(ui.failures(&failures, Exit::Done))
 }
 
@@ -108,9 +110,7 @@ impl Desk<'_> {
 }
 
 /// A lock that is somewhere on the disk.
-pub(super) fn other_lock(folder: &Path, path: &Path, ui: &Ui) -> Result<Document<Lock>, Failure> {
+pub(super) fn other_lock(folder: &Path, path: &Path) -> Result<Document<Lock>, Failure> {
     let bytes = std::fs::read(folder.join(path)).map_err(|error| Failure::file("cannot read", path, &error))?;
-    crate::text::decode(path, bytes)
-        .and_then(|text| crate::lock::parse(path, &text))
-        .map_err(|error| ui.text_failure(&error))
+    Ok(crate::text::decode(path, bytes).and_then(|text| crate::lock::parse(path, &text))?)
 }

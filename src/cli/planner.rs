@@ -39,7 +39,7 @@ impl<'p> Planner<'p> {
     pub(super) fn line(&self, name: &RecipeName) -> Result<Vec<Planned>, Failure> {
         let mut family = self.family(name)?;
         let line = lineage(name, &family[name].recipe, |other| family.get(other).map(|loaded| &loaded.recipe))
-            .map_err(|error| self.misfit(&error, &family))?;
+            .map_err(|error| misfit(&error, &family))?;
         let mut planned: Vec<Planned> = Vec::new();
         for name in line.iter().chain([name]) {
             let loaded = &family[name];
@@ -50,7 +50,7 @@ impl<'p> Planner<'p> {
             self.workspace.pinned_files(loaded, &lock.value)?;
             let parent = planned.last().map(|before| &before.plan);
             let plan = Plan::new(name, &loaded.recipe, &lock, &loaded.local.tree, parent)
-                .map_err(|error| self.misfit(&error, &family))?
+                .map_err(|error| misfit(&error, &family))?
                 .stamped(&self.stamps);
             let lock = lock.into_owned();
             if let Some(loaded) = family.remove(name) {
@@ -64,7 +64,7 @@ impl<'p> Planner<'p> {
     /// the others find it.
     fn lock_of(&self, loaded: &Loaded) -> Result<Document<Lock>, Failure> {
         let _one_at_a_time = self.locking.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = self.workspace.load(&loaded.name).map_err(|error| error.into_failure(self.ui))?;
+        let again = self.workspace.load(&loaded.name)?;
         match again.lock {
             Some(lock) => Ok(lock),
             None => lock::make_missing(self.workspace, self.world, loaded, self.ui),
@@ -79,22 +79,20 @@ impl<'p> Planner<'p> {
             if !family.is_empty() && !self.workspace.has(&name) {
                 break;
             }
-            let loaded = self.workspace.load(&name).map_err(|error| error.into_failure(self.ui))?;
+            let loaded = self.workspace.load(&name)?;
             next = parent_of(&loaded.recipe.value).cloned();
             family.insert(name, loaded);
         }
         Ok(family)
     }
+}
 
-    /// A misfit, shown where the recipe says it.
-    fn misfit(&self, error: &PlanError, family: &BTreeMap<RecipeName, Loaded>) -> Failure {
-        match family.get(&error.recipe) {
-            Some(loaded) => self.ui.text_failure(&TextError {
-                path: loaded.file.clone(),
-                text: loaded.text.clone(),
-                problems: vec![error.problem()],
-            }),
-            None => Failure::input(error),
+/// A misfit, shown where the recipe says it.
+fn misfit(error: &PlanError, family: &BTreeMap<RecipeName, Loaded>) -> Failure {
+    match family.get(&error.recipe) {
+        Some(loaded) => {
+            TextError { path: loaded.file.clone(), text: loaded.text.clone(), problems: vec![error.problem()] }.into()
         }
+        None => Failure::input(error),
     }
 }

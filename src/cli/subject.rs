@@ -89,7 +89,7 @@ impl<'o> Opener<'o> {
         let (mut name, mut reference) = (text.to_owned(), None);
         let place = match Subject::parse(text, self.folder)? {
             Subject::Recipe(recipe) => {
-                let done = self.built(&recipe)?;
+                let done = self.built(&recipe).map_err(|failure| failure.with(&recipe))?;
                 if let Some(Work::Image(image)) = done.line.last().map(|planned| planned.plan.work()) {
                     let tag = done.line.last().map(|planned| planned.plan.tag().to_string()).unwrap_or_default();
                     reference = Some(format!("{}:{tag}", image.repository));
@@ -113,7 +113,7 @@ impl<'o> Opener<'o> {
         };
         let planner = self.planner;
         planner.workspace.select(&[name.to_string()])?;
-        if planner.workspace.load(name).map_err(|error| error.into_failure(planner.ui))?.lock.is_none() {
+        if planner.workspace.load(name)?.lock.is_none() {
             return Err(not_built(": it has no lock yet"));
         }
         let line = planner.line(name)?;

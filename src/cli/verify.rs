@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
 use super::planner::{Planned, Planner};
@@ -85,7 +85,7 @@ pub(super) fn verify(
     ui: &Ui,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let recipes = workspace.select(&args.recipes)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
@@ -101,11 +101,12 @@ pub(super) fn verify(
                 verdicts.push(verdict);
             }
             Ok(None) => {}
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(failure.with(name)),
         }
     }
     if args.json {
-        ui.json(&json!({ "verified": verdicts.iter().map(json_of).collect::<Vec<_>>() }))?;
+        let verified: Vec<_> = verdicts.iter().map(json_of).collect();
+        ui.json(&json!({ "verified": verified, "problems": problems(&failures) }))?;
     }
     let otherwise = if verdicts.iter().all(Verdict::is_same) { Exit::Done } else { Exit::CheckFailed };
     Ok(ui.failures(&failures, otherwise))
@@ -159,7 +160,7 @@ impl Desk<'_> {
         if let Some(built) = planner.world.open()?.store().result(&plan.key())? {
             return Ok(Before::Built(built));
         }
-        let manifest = planner.workspace.manifest(planner.ui)?;
+        let manifest = planner.workspace.manifest()?;
         let entry = manifest.as_ref().and_then(|manifest| manifest.recipes.get(plan.name()));
         let records = entry.into_iter().flat_map(|entry| std::iter::once(&entry.current).chain(&entry.history));
         let recorded = records.into_iter().find(|record| record.key == plan.key()).and_then(|record| record.digest);

@@ -8,7 +8,6 @@ use super::failure::Failure;
 use super::global::Global;
 use super::sights::Sights;
 use super::surroundings::Surroundings;
-use super::ui::Ui;
 use crate::local::{self, Local};
 use crate::lock::{self, Lock};
 use crate::name::RecipeName;
@@ -45,7 +44,7 @@ const RECIPES: &str = "recipes";
 impl Workspace {
     /// Finds the project: the folder that was named, or the nearest upwards that holds `elkbake.toml`, or else
     /// the nearest that holds `recipes/`.
-    pub(super) fn find(global: &Global, surroundings: &Surroundings, ui: &Ui) -> Result<Self, Failure> {
+    pub(super) fn find(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         let root = match &global.project {
             Some(named) => {
                 let root = surroundings.folder.join(named);
@@ -59,9 +58,9 @@ impl Workspace {
                 .unwrap_or_else(|| surroundings.folder.clone()),
         };
         let project = match read_text(&root, Path::new(PROJECT_FILE)) {
-            Ok(Some(text)) => project::parse(Path::new(PROJECT_FILE), &text).map_err(|e| ui.text_failure(&e))?.value,
+            Ok(Some(text)) => project::parse(Path::new(PROJECT_FILE), &text)?.value,
             Ok(None) => Project::default(),
-            Err(error) => return Err(error.into_failure(ui)),
+            Err(error) => return Err(error.into()),
         };
         let sights = Sights::new(&root, global, surroundings);
         Ok(Self { root, project, sights })
@@ -138,12 +137,12 @@ impl Workspace {
     }
 
     /// What was recorded of the default target, if anything was.
-    pub(super) fn manifest(&self, ui: &Ui) -> Result<Option<Manifest>, Failure> {
+    pub(super) fn manifest(&self) -> Result<Option<Manifest>, Failure> {
         let file = self.project.manifest();
         match read_bytes(&self.root, file, record::LONGEST_MANIFEST) {
             Ok(Some(bytes)) => record::parse(file, &bytes).map(Some).map_err(Failure::input),
             Ok(None) => Ok(None),
-            Err(error) => Err(error.into_failure(ui)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -221,12 +220,14 @@ impl LoadError {
     fn missing(path: &Path) -> Self {
         Self::Unreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
     }
+}
 
-    pub(super) fn into_failure(self, ui: &Ui) -> Failure {
-        match self {
-            Self::Text(error) => ui.text_failure(&error),
-            Self::Outside { .. } => outside(&self),
-            other => Failure::input(other),
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Text(error) => error.into(),
+            LoadError::Outside { .. } => outside(&error),
+            other => Self::input(other),
         }
     }
 }
