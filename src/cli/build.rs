@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::check;
+use super::choice::no_image;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
@@ -64,7 +65,7 @@ struct Done {
 
 pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
-    let recipes = workspace.select(&args.recipes)?;
+    let recipes = workspace.images(&args.recipes)?;
     let single = |place: &&Place| !matches!(place, Place::Oci(_));
     if let Some(place) = args.output.iter().find(single).filter(|_| recipes.len() > 1) {
         let message = format!("--output {place} takes one image, and {} recipes are to be built", recipes.len());
@@ -77,13 +78,12 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
     for name in &recipes {
         // One after the other: each uses all processors already.
         match one(&planner, name, args, surroundings) {
-            Ok(Some(image)) => {
+            Ok(image) => {
                 if !args.json {
                     ui.result(&text(&image, ui))?;
                 }
                 done.push(image);
             }
-            Ok(None) => {}
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => failures.push(failure.with(name)),
         }
@@ -95,33 +95,29 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
     Ok(ui.failures(&failures, Exit::Done))
 }
 
-/// Builds a recipe and, before it, all those that it builds on. `None` for a host where nobody named it.
+/// Builds a recipe and, before it, all those that it builds on.
 fn one(
     planner: &Planner<'_>,
     name: &RecipeName,
     args: &BuildArgs,
     surroundings: &Surroundings,
-) -> Result<Option<Done>, Failure> {
+) -> Result<Done, Failure> {
     let start = Instant::now();
     let line = planner.line(name)?;
-    let Some(last) = line.last() else { return Ok(None) };
-    let Work::Image(work) = last.plan.work() else {
-        let message = format!("recipe {name} makes a host's image");
-        let refusal = Failure::input(message).hint("`elkbake build` makes container images");
-        return if args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
-    };
+    let last = line.last().map(|planned| (&planned.plan, planned.plan.work()));
+    let Some((plan, Work::Image(work))) = last else { return Err(no_image(name)) };
     let order = order(&line, &planner.stamps, &|order| Ok(image_of(planner, &line, order)?.0))?;
     let (built, was_there) = image_of(planner, &line, &order)?;
     let done = Done {
         name: name.clone(),
-        tag: last.plan.tag().clone(),
+        tag: plan.tag().clone(),
         repository: work.repository.clone(),
         built,
         was_there,
         seconds: start.elapsed().as_secs_f64(),
     };
     deliver(planner, &done, &order, args, surroundings)?;
-    Ok(Some(done))
+    Ok(done)
 }
 
 /// Writes an image to the places that were named.

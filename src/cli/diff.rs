@@ -89,7 +89,7 @@ fn locks(args: &DiffArgs, ui: &Ui, surroundings: &Surroundings) -> Result<bool, 
 fn images(args: &DiffArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<bool, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let planner = Planner::of_built(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let tell = |event: Event<'_>| ui.event(event);
     let opener = Opener { planner: &planner, folder: &surroundings.folder, tell: &tell };
     let stopped = |failure| if world.interrupt.requested() { PortError::Interrupted.into() } else { failure };

@@ -58,11 +58,11 @@ pub(super) fn inspect(
 ) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let planner = Planner::of_built(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let tell = |event: Event<'_>| ui.event(event);
     let opener = Opener { planner: &planner, folder: &surroundings.folder, tell: &tell };
     let images = if args.images.is_empty() {
-        workspace.select(&[])?.iter().map(ToString::to_string).collect()
+        workspace.images(&[])?.iter().map(ToString::to_string).collect()
     } else {
         args.images.clone()
     };

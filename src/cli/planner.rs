@@ -20,6 +20,8 @@ pub(super) struct Planner<'p> {
     pub(super) world: &'p World<'p>,
     pub(super) stamps: Stamps,
     pub(super) ui: &'p Ui,
+    /// What is to be done about a recipe without a lock: nothing for who only looks.
+    makes_locks: bool,
     locking: Mutex<()>,
 }
 
@@ -32,7 +34,12 @@ pub(super) struct Planned {
 
 impl<'p> Planner<'p> {
     pub(super) fn new(workspace: &'p Workspace, world: &'p World<'p>, stamps: Stamps, ui: &'p Ui) -> Self {
-        Self { workspace, world, stamps, ui, locking: Mutex::default() }
+        Self { workspace, world, stamps, ui, makes_locks: true, locking: Mutex::default() }
+    }
+
+    /// The same for commands that look at what was built: without a lock nothing was.
+    pub(super) fn of_built(workspace: &'p Workspace, world: &'p World<'p>, stamps: Stamps, ui: &'p Ui) -> Self {
+        Self { makes_locks: false, ..Self::new(workspace, world, stamps, ui) }
     }
 
     /// Plans a recipe and, before it, all those that it builds on.
@@ -63,6 +70,9 @@ impl<'p> Planner<'p> {
     /// Makes the lock of a recipe that had none when it was read. Several recipes may build on it: one makes the lock,
     /// the others find it.
     fn lock_of(&self, loaded: &Loaded) -> Result<Document<Lock>, Failure> {
+        if !self.makes_locks {
+            return Err(not_built(&loaded.name, ": it has no lock yet"));
+        }
         let _one_at_a_time = self.locking.lock().unwrap_or_else(PoisonError::into_inner);
         let again = self.workspace.load(&loaded.name)?;
         match again.lock {
@@ -85,6 +95,11 @@ impl<'p> Planner<'p> {
         }
         Ok(family)
     }
+}
+
+/// Nothing is built of a recipe as it is now.
+pub(super) fn not_built(name: &RecipeName, why: &str) -> Failure {
+    Failure::input(format!("{name} is not built{why}")).hint(format!("run `elkbake build {name}`"))
 }
 
 /// A misfit, shown where the recipe says it.
