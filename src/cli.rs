@@ -6,6 +6,7 @@
 mod args;
 mod build;
 mod check;
+mod choice;
 mod courier;
 mod diff;
 mod export;

@@ -59,7 +59,7 @@ fn an_image_from_nothing_holds_the_recipes_files_and_says_what_the_recipe_says()
     assert_eq!(notes["com.example.ticket"], "OPS-1");
     assert_eq!(notes["elkbake.key"], build["key"]);
     assert_eq!(notes["org.opencontainers.image.version"], "1.0");
-    assert_eq!(build["digest"], build["platforms"][0]["manifest"]["digest"], "one platform needs no index");
+    assert_eq!(build["digest"], build["platforms"][0]["manifest"], "one platform needs no index");
 }
 
 #[test]
@@ -131,4 +131,19 @@ fn commands_and_hosts_and_secrets_are_refused() {
         !kitchen.store().join("v1/index").exists()
             || kitchen.store().join("v1/index").read_dir().unwrap().next().is_none()
     );
+}
+
+const HOST: &str =
+    "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\n[base]\nname = \"any-*\"\nowner = \"amazon\"\n";
+
+#[test]
+fn hosts_are_nothing_to_build_and_nobody_asks_aws_for_them() {
+    let kitchen = on_rootfs("").recipe("host", HOST);
+    kitchen.run(&["build"]).success().says("app 1.0-");
+    for command in [&["build", "app", "host"][..], &["verify", "--rebuild", "host"], &["inspect", "host"]] {
+        kitchen.run(command).code(3).complains("host is the recipe of a host, not of a container image");
+    }
+    kitchen.run(&["verify", "--rebuild"]).success();
+    kitchen.run(&["inspect"]).success();
+    assert!(!kitchen.has("recipes/host.lock"));
 }

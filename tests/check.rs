@@ -87,5 +87,5 @@ fn one_bad_recipe_does_not_hide_another() {
 fn a_recipe_that_is_not_there_is_named_with_the_nearest_one() {
     let kitchen = Kitchen::new().recipe("elasticsearch", CLEAN);
     kitchen.run(&["check", "elasticsaerch"]).code(3).complains("did you mean `elasticsearch`?");
-    kitchen.run(&["check", "../x"]).code(2).complains("is no recipe name");
+    kitchen.run(&["check", "../x"]).code(2).complains("is no recipe of this project");
 }

@@ -77,6 +77,38 @@ fn a_folder_without_recipes_says_what_to_do() {
 }
 
 #[test]
+fn a_recipe_may_be_named_by_its_file_from_wherever_one_is() {
+    let kitchen = Kitchen::new().recipe("app", CLEAN).file("other/recipes/app.toml", CLEAN).file("images/app/x", "x");
+    let (project, deep) = (kitchen.project(), kitchen.project().join("images/app"));
+    let whole = project.join("recipes/app.toml").display().to_string();
+    for name in ["app", "app.toml", "recipes/app", "recipes/app.toml", "./recipes/app.toml", &whole] {
+        kitchen.run(&["plan", name]).success().says("app 1-");
+    }
+    for name in ["../../recipes/app.toml", "recipes/app.toml"] {
+        kitchen.run_in(&deep, &["plan", name]).success().says("app 1-");
+    }
+    let above = project.parent().unwrap();
+    kitchen.run_in(above, &["-C", "project", "plan", "project/recipes/app.toml"]).success().says("app 1-");
+    for elsewhere in ["other/recipes/app.toml", "images/app/app.toml", "none/app.toml"] {
+        let ran = kitchen.run(&["plan", elsewhere]).code(2);
+        ran.complains(&format!("{elsewhere} is no recipe of this project")).complains("--project DIR");
+    }
+    kitchen.run(&["build"]).success();
+    kitchen.run_in(&deep, &["inspect", "../../recipes/app.toml"]).success().says("app app:1-");
+}
+
+#[test]
+fn a_slip_in_a_name_is_told_with_what_was_meant() {
+    let kitchen = Kitchen::new().recipe("app", CLEAN).recipe("kibana", CLEAN);
+    for command in ["check", "lock", "plan", "build", "inspect"] {
+        kitchen.run(&[command, "kibanna"]).code(3).complains("there is no recipe kibanna").complains("mean `kibana`?");
+        kitchen.run(&[command, "Kibana"]).code(2).complains("`Kibana` is no recipe name").complains("mean `kibana`?");
+        kitchen.run(&[command, "x"]).code(3).complains("hint: this project has: app, kibana");
+        Kitchen::new().run(&[command, "x"]).code(3).complains("there are no recipes in");
+    }
+}
+
+#[test]
 fn a_log_for_programs_is_one_json_document_a_line() {
     let ran = Kitchen::new().recipe("app", "kind = \"image\"").run(&["check", "--log-format", "json"]).code(3);
     let lines: Vec<serde_json::Value> = ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -81,7 +81,11 @@ fn a_recipe_that_is_not_built_as_it_is_now_says_so() {
     let kitchen = built_recipe();
     kitchen.run(&["inspect", "es"]).success();
     kitchen.write("images/es/etc/new", "new\n");
-    kitchen.run(&["inspect", "es"]).code(3).complains("another key").complains("`elkbake build es`");
+    kitchen
+        .run(&["inspect", "es"])
+        .code(3)
+        .complains("the store has nothing under sha256:")
+        .complains("`elkbake build es`");
     kitchen.run(&["inspect", "kibana"]).code(3).complains("there is no recipe kibana");
 }
 

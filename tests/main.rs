@@ -23,6 +23,7 @@ mod entrypoint;
 mod export;
 mod floors;
 mod inspect;
+mod json;
 mod kitchen;
 mod lock;
 mod manifest;

@@ -147,7 +147,13 @@ fn child_that_downloads_until_it_is_killed() {
 
 /// Brings a download to its end from where it stopped, and tells where that was.
 fn go_on(store: &Store, name: &str, whole: &[u8]) -> usize {
-    let mut partial = store.partial(name).unwrap();
+    let mut partial = loop {
+        // Another process may be at it.
+        match store.partial(name).unwrap() {
+            Some(partial) => break partial,
+            None => thread::sleep(Duration::from_millis(1)),
+        }
+    };
     if partial.validator() != Some("\"etag\"") {
         partial.restart(Some("\"etag\"")).unwrap();
     }

@@ -104,6 +104,12 @@ fn what_was_never_built_or_has_another_key_cannot_be_compared() {
     kitchen.write("images/es/etc/motd", "bye\n");
     let ran = kitchen.run(&["verify", "--rebuild", "es"]).code(3);
     ran.complains("neither built here nor recorded").complains("`elkbake build es`");
+    for lock in ["es", "child"] {
+        std::fs::remove_file(kitchen.project().join(format!("recipes/{lock}.lock"))).unwrap();
+        kitchen.run(&["verify", "--rebuild", lock]).code(3).complains("it has no lock yet");
+        kitchen.run(&["diff", "child", "child"]).code(3).complains("is not built: it has no lock yet");
+        assert!(!kitchen.has(&format!("recipes/{lock}.lock")), "who only looks makes nothing");
+    }
     kitchen.run(&["verify", "es"]).code(2).complains("--rebuild");
     kitchen.run(&["verify", "--rebuild", "none"]).code(3).complains("there is no recipe none");
 }

@@ -6,7 +6,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::check;
-use super::failure::{Exit, Failure};
+use super::choice::no_image;
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
 use super::planner::{Planned, Planner};
@@ -16,7 +17,7 @@ use super::ui::{Paint, Ui};
 use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::build::{self, Order};
-use crate::bake::built::{Built, BuiltImage};
+use crate::bake::built::{Built, BuiltImage, BuiltLayer};
 use crate::bake::event::Event;
 use crate::bake::output::{self, Desk, Image, Place};
 use crate::name::{Platform, RecipeName, Repository, Tag};
@@ -63,8 +64,8 @@ struct Done {
 }
 
 pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
-    let recipes = workspace.select(&args.recipes)?;
+    let workspace = Workspace::find(global, surroundings)?;
+    let recipes = workspace.images(&args.recipes)?;
     let single = |place: &&Place| !matches!(place, Place::Oci(_));
     if let Some(place) = args.output.iter().find(single).filter(|_| recipes.len() > 1) {
         let message = format!("--output {place} takes one image, and {} recipes are to be built", recipes.len());
@@ -77,50 +78,46 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
     for name in &recipes {
         // One after the other: each uses all processors already.
         match one(&planner, name, args, surroundings) {
-            Ok(Some(image)) => {
+            Ok(image) => {
                 if !args.json {
                     ui.result(&text(&image, ui))?;
                 }
                 done.push(image);
             }
-            Ok(None) => {}
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(failure.with(name)),
         }
     }
     if args.json {
-        ui.json(&json!({ "builds": done.iter().map(json_of).collect::<Vec<_>>() }))?;
+        let builds: Vec<_> = done.iter().map(json_of).collect();
+        ui.json(&json!({ "builds": builds, "problems": problems(&failures) }))?;
     }
     Ok(ui.failures(&failures, Exit::Done))
 }
 
-/// Builds a recipe and, before it, all those that it builds on. `None` for a host where nobody named it.
+/// Builds a recipe and, before it, all those that it builds on.
 fn one(
     planner: &Planner<'_>,
     name: &RecipeName,
     args: &BuildArgs,
     surroundings: &Surroundings,
-) -> Result<Option<Done>, Failure> {
+) -> Result<Done, Failure> {
     let start = Instant::now();
     let line = planner.line(name)?;
-    let Some(last) = line.last() else { return Ok(None) };
-    let Work::Image(work) = last.plan.work() else {
-        let message = format!("recipe {name} makes a host's image");
-        let refusal = Failure::input(message).hint("`elkbake build` makes container images");
-        return if args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
-    };
+    let last = line.last().map(|planned| (&planned.plan, planned.plan.work()));
+    let Some((plan, Work::Image(work))) = last else { return Err(no_image(name)) };
     let order = order(&line, &planner.stamps, &|order| Ok(image_of(planner, &line, order)?.0))?;
     let (built, was_there) = image_of(planner, &line, &order)?;
     let done = Done {
         name: name.clone(),
-        tag: last.plan.tag().clone(),
+        tag: plan.tag().clone(),
         repository: work.repository.clone(),
         built,
         was_there,
         seconds: start.elapsed().as_secs_f64(),
     };
     deliver(planner, &done, &order, args, surroundings)?;
-    Ok(Some(done))
+    Ok(done)
 }
 
 /// Writes an image to the places that were named.
@@ -178,7 +175,7 @@ fn text(done: &Done, ui: &Ui) -> String {
     text
 }
 
-fn own_layers(image: &BuiltImage) -> impl Iterator<Item = &crate::bake::built::BuiltLayer> {
+fn own_layers(image: &BuiltImage) -> impl Iterator<Item = &BuiltLayer> {
     image.layers.iter().filter(|layer| layer.what != LayerKind::Base)
 }
 
@@ -192,6 +189,25 @@ fn json_of(done: &Done) -> serde_json::Value {
         "digest": top.map(|top| top.digest),
         "media_type": top.map(|top| &top.media_type),
         "was_there": done.was_there,
-        "platforms": done.built.platforms,
+        "platforms": done.built.platforms.iter().map(json_of_platform).collect::<Vec<_>>(),
+    })
+}
+
+/// In the words of `elkbake inspect`.
+fn json_of_platform(image: &BuiltImage) -> serde_json::Value {
+    let layer = |layer: &BuiltLayer| {
+        let mut document = json!(layer.what);
+        document["digest"] = json!(layer.descriptor.digest);
+        document["size"] = json!(layer.descriptor.size);
+        document["media_type"] = json!(layer.descriptor.media_type);
+        document["diff_id"] = json!(layer.diff_id);
+        document
+    };
+    json!({
+        "platform": image.platform,
+        "manifest": image.manifest.digest,
+        "config": image.config.digest,
+        "layers": image.layers.iter().map(layer).collect::<Vec<_>>(),
+        "plugins": image.plugins,
     })
 }

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
-use super::workspace::{LoadError, Loaded, Workspace};
+use super::workspace::{Loaded, Workspace};
 use crate::finding::{Finding, Severity};
 use crate::local::LocalError;
 use crate::name::RecipeName;
 use crate::product::{self, Subject};
 use crate::recipe::Recipe;
-use crate::text::line_and_column;
 use crate::{ami, parallel};
 
 /// Check recipes and their files for what would fail later
@@ -78,16 +77,16 @@ impl Deny {
 struct Outcome {
     recipes: Vec<RecipeName>,
     findings: Vec<Finding>,
-    broken: Vec<LoadError>,
+    broken: Vec<Failure>,
 }
 
 pub(super) fn check(args: &CheckArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let recipes = workspace.select(&args.recipes)?;
     let mut outcome = Outcome { recipes, findings: Vec::new(), broken: Vec::new() };
     for checked in parallel::map(&outcome.recipes, |name| {
-        let loaded = workspace.load(name)?;
-        Ok(findings(&workspace, &loaded)?)
+        let loaded = workspace.load(name).map_err(|error| Failure::from(error).with(name))?;
+        findings(&workspace, &loaded).map_err(|error| Failure::input(error).with(name))
     }) {
         match checked {
             Ok(found) => outcome.findings.extend(found),
@@ -101,17 +100,7 @@ pub(super) fn check(args: &CheckArgs, global: &Global, ui: &Ui, surroundings: &S
         Format::Github => ui.result(&github_lines(&outcome))?,
     }
     let failed = outcome.findings.iter().any(|finding| finding.severity >= args.deny.severity());
-    let broken = !outcome.broken.is_empty();
-    for error in outcome.broken {
-        ui.failure(&error.into_failure(ui));
-    }
-    Ok(if broken {
-        Exit::BadInput
-    } else if failed {
-        Exit::CheckFailed
-    } else {
-        Exit::Done
-    })
+    Ok(ui.failures(&outcome.broken, if failed { Exit::CheckFailed } else { Exit::Done }))
 }
 
 /// What the rules have to say of one recipe.
@@ -180,27 +169,9 @@ fn print_json(outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
     ui.json(&json!({
         "recipes": outcome.recipes,
         "findings": outcome.findings,
-        "problems": outcome.broken.iter().flat_map(problems).collect::<Vec<_>>(),
+        "problems": problems(&outcome.broken),
         "counts": counts(outcome),
     }))
-}
-
-/// A file that cannot be read as places and words, for programs.
-fn problems(error: &LoadError) -> Vec<serde_json::Value> {
-    match error {
-        LoadError::Text(error) => error
-            .problems
-            .iter()
-            .map(|problem| {
-                let (line, column) = line_and_column(&error.text, problem.span.start);
-                json!({
-                    "file": error.path, "line": line, "column": column,
-                    "message": problem.message, "help": problem.help,
-                })
-            })
-            .collect(),
-        other => vec![json!({ "message": other.to_string() })],
-    }
 }
 
 /// GitHub's workflow commands: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>
@@ -216,7 +187,7 @@ fn github_lines(outcome: &Outcome) -> String {
         let words = github_text(&format!("{}\n{}\n{}", finding.message, finding.why, finding.fix));
         lines += &format!("::{level} file={file},line={},title={}::{words}\n", finding.line, finding.code);
     }
-    for problem in outcome.broken.iter().flat_map(problems) {
+    for problem in problems(&outcome.broken) {
         let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
         let words = github_text(&[text("message"), text("help")].join("\n"));
         let (file, line, column) = (github_property(&text("file")), &problem["line"], &problem["column"]);

@@ -177,7 +177,7 @@ impl<'c> Courier<'c> {
                     .collect(),
                 missing: visits
                     .iter()
-                    .filter_map(|(stop, visit)| Some((region(stop)?, visit.as_ref().err()?.message.clone())))
+                    .filter_map(|(stop, visit)| Some((region(stop)?, visit.as_ref().err()?.to_string())))
                     .collect(),
                 at: self.now.to_string(),
             };

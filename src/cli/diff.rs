@@ -38,7 +38,7 @@ Examples:
   elkbake diff a b --exit-code > /dev/null || echo differ   # for scripts
 
 Images are named as `elkbake inspect` takes them. Layers that are not known here are fetched and read.
-The exit code is 0 whether they differ or not, unless --exit-code is given. docs/images.md says what --json prints.")]
+The exit code is 0 whether they differ or not, unless --exit-code is given. docs/json.md says what --json prints.")]
 pub(super) struct DiffArgs {
     /// The first image or lock
     a: String,
@@ -75,7 +75,7 @@ fn is_lock(text: &str) -> bool {
 
 /// Compares two locks; tells whether they pin the same.
 fn locks(args: &DiffArgs, ui: &Ui, surroundings: &Surroundings) -> Result<bool, Failure> {
-    let read = |path: &str| other_lock(&surroundings.folder, Path::new(path), ui);
+    let read = |path: &str| other_lock(&surroundings.folder, Path::new(path));
     let moved = moved(&read(&args.a)?.value, &read(&args.b)?.value);
     if args.json {
         ui.json(&json!({ "a": args.a, "b": args.b, "same": moved.is_empty(), "moved": moved }))?;
@@ -87,9 +87,9 @@ fn locks(args: &DiffArgs, ui: &Ui, surroundings: &Surroundings) -> Result<bool, 
 
 /// Compares two images; tells whether they are the same.
 fn images(args: &DiffArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<bool, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let planner = Planner::of_built(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let tell = |event: Event<'_>| ui.event(event);
     let opener = Opener { planner: &planner, folder: &surroundings.folder, tell: &tell };
     let stopped = |failure| if world.interrupt.requested() { PortError::Interrupted.into() } else { failure };

@@ -102,7 +102,7 @@ pub(super) fn export(
         return Err(Failure::usage(format!("--{flag} is for --format ecs only")));
     }
     let named = args.recipes.iter().map(|named| recipe_name(named)).collect::<Result<Vec<RecipeName>, _>>()?;
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let manifest = route(&workspace, args.target.as_deref())?.records(&workspace)?;
     let choice = Choice::of(&manifest, &named, args.region.as_ref())?;
     choice.remarks().iter().for_each(|remark| ui.warn(remark));

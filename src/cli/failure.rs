@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::bake::build::{BuildError, BuildFault};
 use crate::bake::ledger::LedgerError;
 use crate::bake::output::OutputError;
@@ -12,8 +14,10 @@ use crate::bake::push::PushError;
 use crate::bake::resolve::{Fault, ResolveError};
 use crate::export::ExportError;
 use crate::image::settle::SettleError;
+use crate::name::RecipeName;
 use crate::product::InstallError;
 use crate::store::StoreError;
+use crate::text::{TextError, line_and_column};
 
 /// The documented contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,16 +64,25 @@ pub(super) struct Failure {
     /// How the process ends.
     pub(super) exit: Exit,
     /// What is wrong, and where.
-    pub(super) message: String,
+    pub(super) what: What,
     /// What to do next.
     pub(super) hint: Option<String>,
-    /// Whether the message is a rendered picture of a text, which stands by itself.
-    pub(super) is_snippet: bool,
+    /// The recipe that it happened with, where programs are to be told.
+    recipe: Option<RecipeName>,
+}
+
+/// What is wrong, and where.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// In words.
+    Words(String),
+    /// In a text, whose lines can be shown.
+    Text(Box<TextError>),
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), hint: None, is_snippet: false }
+        Self { exit, what: What::Words(message.to_string()), hint: None, recipe: None }
     }
 
     pub(super) fn usage(message: impl fmt::Display) -> Self {
@@ -85,11 +98,68 @@ impl Failure {
         Self::input(format!("{action} {}: {error}", path.display()))
     }
 
+    /// Adds lines below what is wrong.
+    #[must_use]
+    pub(super) fn and_lines(mut self, lines: &[String]) -> Self {
+        if let What::Words(words) = &mut self.what {
+            words.extend(lines.iter().map(|line| format!("\n  {line}")));
+        }
+        self
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Adds with which recipe it happened.
+    #[must_use]
+    pub(super) fn with(mut self, recipe: &RecipeName) -> Self {
+        self.recipe = Some(recipe.clone());
+        self
+    }
+
+    /// All that is wrong, each with its place where it has one, for programs.
+    fn problems(&self) -> Vec<serde_json::Value> {
+        let exit = self.exit.code();
+        match &self.what {
+            What::Words(message) => {
+                vec![json!({ "recipe": self.recipe, "exit": exit, "message": message, "help": self.hint })]
+            }
+            What::Text(error) => {
+                let place = |start| line_and_column(&error.text, start);
+                let problems = error.problems.iter().map(|problem| (place(problem.span.start), problem));
+                let told = problems.map(|((line, column), problem)| {
+                    json!({
+                        "recipe": self.recipe, "exit": exit, "message": problem.message, "help": problem.help,
+                        "file": error.path, "line": line, "column": column,
+                    })
+                });
+                told.collect()
+            }
+        }
+    }
+}
+
+/// All that is wrong with all of them, for programs.
+pub(super) fn problems(failures: &[Failure]) -> Vec<serde_json::Value> {
+    failures.iter().flat_map(Failure::problems).collect()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Words(words) => f.write_str(words),
+            What::Text(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<TextError> for Failure {
+    fn from(error: TextError) -> Self {
+        Self { exit: Exit::BadInput, what: What::Text(Box::new(error)), hint: None, recipe: None }
     }
 }
 

@@ -5,7 +5,7 @@ mod print;
 use clap::Args;
 use serde_json::json;
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::planner::Planner;
 use super::subject::Opener;
@@ -29,7 +29,7 @@ Examples:
   elkbake inspect es --json | jq '.images[].layers[].size'
 
 A word without `/`, `:` and `@` is a recipe; an image of Docker Hub is written with its tag, as in `ubuntu:24.04`.
-docs/images.md says what --json prints.")]
+docs/json.md says what --json prints.")]
 pub(super) struct InspectArgs {
     /// Images: recipes by name, `oci:FOLDER[:TAG]`, `docker-archive:FILE`, or references; all recipes where none is named
     images: Vec<String>,
@@ -56,13 +56,13 @@ pub(super) fn inspect(
     ui: &Ui,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let planner = Planner::of_built(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let tell = |event: Event<'_>| ui.event(event);
     let opener = Opener { planner: &planner, folder: &surroundings.folder, tell: &tell };
     let images = if args.images.is_empty() {
-        workspace.select(&[])?.iter().map(ToString::to_string).collect()
+        workspace.images(&[])?.iter().map(ToString::to_string).collect()
     } else {
         args.images.clone()
     };
@@ -78,7 +78,7 @@ pub(super) fn inspect(
         }
     }
     if args.json {
-        ui.json(&json!({ "images": inspections }))?;
+        ui.json(&json!({ "images": inspections, "problems": problems(&failures) }))?;
     } else {
         ui.result(&print::all(&inspections, ui))?;
     }

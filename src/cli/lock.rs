@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::check::refuse_secrets;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
@@ -82,7 +82,7 @@ impl Did {
 }
 
 pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let recipes = workspace.select(&args.recipes)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
     known_inputs(args, &workspace, &recipes)?;
@@ -90,7 +90,7 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let mut failures = Vec::new();
     for name in &recipes {
         // One after the other: the inputs of each are fetched side by side already.
-        let outcome = workspace.load(name).map_err(|error| error.into_failure(ui)).and_then(|loaded| {
+        let outcome = workspace.load(name).map_err(Failure::from).and_then(|loaded| {
             if args.check {
                 compare(&workspace, &world, &loaded)
             } else {
@@ -100,11 +100,11 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
         match outcome {
             Ok(outcome) => outcomes.push(outcome),
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(failure.with(name)),
         }
     }
     if args.json {
-        print_json(&outcomes, ui)?;
+        print_json(&outcomes, &failures, ui)?;
     } else {
         print_text(&outcomes, ui)?;
     }
@@ -176,7 +176,7 @@ pub(super) fn make_missing(
     let (_, _, text) = make(workspace, world, loaded, &Update::Nothing, ui)?;
     let file = lock_file(&loaded.name);
     ui.note(&format!("{} was missing and has been made", file.display()));
-    lock::parse(&file, &text).map_err(|error| ui.text_failure(&error))
+    Ok(lock::parse(&file, &text)?)
 }
 
 /// Somebody else who writes this lock at the same time may do so this often before we give up.
@@ -206,11 +206,11 @@ fn make(
         }
         let text = new.write().map_err(Failure::input)?;
         let _alone = workspace.writing()?;
-        let now_text = workspace.lock_text(&loaded.name).map_err(|error| error.into_failure(ui))?;
+        let now_text = workspace.lock_text(&loaded.name)?;
         if now_text != earlier_text {
             // Another run has written it meanwhile: what it pinned counts, and ours comes on top.
             let parse = |text: &String| lock::parse(&lock_file(&loaded.name), text);
-            earlier = now_text.as_ref().map(parse).transpose().map_err(|error| ui.text_failure(&error))?;
+            earlier = now_text.as_ref().map(parse).transpose()?;
             earlier_text = now_text;
             continue;
         }
@@ -246,7 +246,7 @@ fn print_text(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
     ui.result(&text)
 }
 
-fn print_json(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
+fn print_json(outcomes: &[Outcome], failures: &[Failure], ui: &Ui) -> Result<(), Failure> {
     let one = |outcome: &Outcome| {
         json!({
             "recipe": outcome.recipe,
@@ -256,5 +256,5 @@ fn print_json(outcomes: &[Outcome], ui: &Ui) -> Result<(), Failure> {
             "stale": outcome.stale.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     };
-    ui.json(&json!({ "locks": outcomes.iter().map(one).collect::<Vec<_>>() }))
+    ui.json(&json!({ "locks": outcomes.iter().map(one).collect::<Vec<_>>(), "problems": problems(failures) }))
 }

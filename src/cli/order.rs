@@ -1,10 +1,11 @@
 //! From planned recipes to the order for the last of them, with what it builds on.
 
+use super::choice::no_image;
 use super::failure::Failure;
 use super::planner::Planned;
 use crate::bake::build::{Order, Parent};
 use crate::bake::built::Built;
-use crate::plan::{Plan, Stamps};
+use crate::plan::Stamps;
 use crate::recipe::Recipe;
 
 /// The order for the last of a line of recipes; each of the others was built, and `built` tells what came of it.
@@ -17,7 +18,7 @@ pub(super) fn order<'a>(
     let mut rest = line.iter().peekable();
     while let Some(planned) = rest.next() {
         let Recipe::Image(image) = &planned.loaded.recipe.value else {
-            return Err(no_image(&planned.plan));
+            return Err(no_image(planned.plan.name()));
         };
         let order = Order {
             plan: &planned.plan,
@@ -34,9 +35,4 @@ pub(super) fn order<'a>(
         parent = Some(Parent { built: built(&order)?, order: Box::new(order) });
     }
     Err(Failure::input("there is nothing to build"))
-}
-
-/// Hosts are no images.
-pub(super) fn no_image(plan: &Plan) -> Failure {
-    Failure::input(format!("{} is the recipe of a host, not of a container image", plan.name()))
 }

@@ -82,9 +82,9 @@ struct Desk<'d> {
 }
 
 pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let recipes = workspace.select(&args.recipes)?;
-    let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path, ui)).transpose()?;
+    let against = args.against.as_deref().map(|path| other_lock(&surroundings.folder, path)).transpose()?;
     let route = route(&workspace, args.target.as_deref())?;
     let manifest = if args.why && against.is_none() { workspace.manifest(Some(&route.name))? } else { None };
     let world = World::new(&workspace, surroundings, global, args.offline);
@@ -97,8 +97,10 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let mut printed = Vec::new();
     let mut failures = Vec::new();
     // What is printed is kept, not what it is printed from: ten thousand plans are large, their texts are not.
-    for outcome in parallel::map(&recipes, |name| desk.planned(name).map(|planned| print::one(&planned, args.json, ui)))
-    {
+    for outcome in parallel::map(&recipes, |name| {
+        let planned = desk.planned(name).map_err(|failure| failure.with(name))?;
+        Ok::<_, Failure>(print::one(&planned, args.json, ui))
+    }) {
         match outcome {
             Ok(text) => printed.push(text),
             Err(failure) => failures.push(failure),
@@ -107,7 +109,7 @@ pub(super) fn plan(args: &PlanArgs, global: &Global, ui: &Ui, surroundings: &Sur
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
-    ui.result(&print::all(&printed, args.json))?;
+    ui.result(&if args.json { print::document(&printed, &failures) } else { printed.join("\n") })?;
     Ok(ui.failures(&failures, Exit::Done))
 }
 
@@ -134,9 +136,7 @@ impl Desk<'_> {
 }
 
 /// A lock that is somewhere on the disk.
-pub(super) fn other_lock(folder: &Path, path: &Path, ui: &Ui) -> Result<Document<Lock>, Failure> {
+pub(super) fn other_lock(folder: &Path, path: &Path) -> Result<Document<Lock>, Failure> {
     let bytes = std::fs::read(folder.join(path)).map_err(|error| Failure::file("cannot read", path, &error))?;
-    crate::text::decode(path, bytes)
-        .and_then(|text| crate::lock::parse(path, &text))
-        .map_err(|error| ui.text_failure(&error))
+    Ok(crate::text::decode(path, bytes).and_then(|text| crate::lock::parse(path, &text))?)
 }

@@ -20,6 +20,8 @@ pub(super) struct Planner<'p> {
     pub(super) world: &'p World<'p>,
     pub(super) stamps: Stamps,
     pub(super) ui: &'p Ui,
+    /// What is to be done about a recipe without a lock: nothing for who only looks.
+    makes_locks: bool,
     locking: Mutex<()>,
 }
 
@@ -32,14 +34,19 @@ pub(super) struct Planned {
 
 impl<'p> Planner<'p> {
     pub(super) fn new(workspace: &'p Workspace, world: &'p World<'p>, stamps: Stamps, ui: &'p Ui) -> Self {
-        Self { workspace, world, stamps, ui, locking: Mutex::default() }
+        Self { workspace, world, stamps, ui, makes_locks: true, locking: Mutex::default() }
+    }
+
+    /// The same for commands that look at what was built: without a lock nothing was.
+    pub(super) fn of_built(workspace: &'p Workspace, world: &'p World<'p>, stamps: Stamps, ui: &'p Ui) -> Self {
+        Self { makes_locks: false, ..Self::new(workspace, world, stamps, ui) }
     }
 
     /// Plans a recipe and, before it, all those that it builds on.
     pub(super) fn line(&self, name: &RecipeName) -> Result<Vec<Planned>, Failure> {
         let mut family = self.family(name)?;
         let line = lineage(name, &family[name].recipe, |other| family.get(other).map(|loaded| &loaded.recipe))
-            .map_err(|error| self.misfit(&error, &family))?;
+            .map_err(|error| misfit(&error, &family))?;
         let mut planned: Vec<Planned> = Vec::new();
         for name in line.iter().chain([name]) {
             let loaded = &family[name];
@@ -50,7 +57,7 @@ impl<'p> Planner<'p> {
             self.workspace.pinned_files(loaded, &lock.value)?;
             let parent = planned.last().map(|before| &before.plan);
             let plan = Plan::new(name, &loaded.recipe, &lock, &loaded.local.tree, parent)
-                .map_err(|error| self.misfit(&error, &family))?
+                .map_err(|error| misfit(&error, &family))?
                 .stamped(&self.stamps);
             let lock = lock.into_owned();
             if let Some(loaded) = family.remove(name) {
@@ -63,8 +70,11 @@ impl<'p> Planner<'p> {
     /// Makes the lock of a recipe that had none when it was read. Several recipes may build on it: one makes the lock,
     /// the others find it.
     fn lock_of(&self, loaded: &Loaded) -> Result<Document<Lock>, Failure> {
+        if !self.makes_locks {
+            return Err(not_built(&loaded.name, ": it has no lock yet"));
+        }
         let _one_at_a_time = self.locking.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = self.workspace.load(&loaded.name).map_err(|error| error.into_failure(self.ui))?;
+        let again = self.workspace.load(&loaded.name)?;
         match again.lock {
             Some(lock) => Ok(lock),
             None => lock::make_missing(self.workspace, self.world, loaded, self.ui),
@@ -79,22 +89,25 @@ impl<'p> Planner<'p> {
             if !family.is_empty() && !self.workspace.has(&name) {
                 break;
             }
-            let loaded = self.workspace.load(&name).map_err(|error| error.into_failure(self.ui))?;
+            let loaded = self.workspace.load(&name)?;
             next = parent_of(&loaded.recipe.value).cloned();
             family.insert(name, loaded);
         }
         Ok(family)
     }
+}
 
-    /// A misfit, shown where the recipe says it.
-    fn misfit(&self, error: &PlanError, family: &BTreeMap<RecipeName, Loaded>) -> Failure {
-        match family.get(&error.recipe) {
-            Some(loaded) => self.ui.text_failure(&TextError {
-                path: loaded.file.clone(),
-                text: loaded.text.clone(),
-                problems: vec![error.problem()],
-            }),
-            None => Failure::input(error),
+/// Nothing is built of a recipe as it is now.
+pub(super) fn not_built(name: &RecipeName, why: &str) -> Failure {
+    Failure::input(format!("{name} is not built{why}")).hint(format!("run `elkbake build {name}`"))
+}
+
+/// A misfit, shown where the recipe says it.
+fn misfit(error: &PlanError, family: &BTreeMap<RecipeName, Loaded>) -> Failure {
+    match family.get(&error.recipe) {
+        Some(loaded) => {
+            TextError { path: loaded.file.clone(), text: loaded.text.clone(), problems: vec![error.problem()] }.into()
         }
+        None => Failure::input(error),
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::courier::{Courier, Visit};
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::ground::{Blocked, Coming, prepare};
 use super::planner::Planner;
@@ -63,7 +63,7 @@ pub(super) fn promote(
     if args.from == args.to {
         return Err(Failure::usage(format!("{} cannot be promoted to itself", args.from)));
     }
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let (from, to) = (route(&workspace, Some(&args.from))?, route(&workspace, Some(&args.to))?);
     let manifest = from.records(&workspace)?;
     let chosen = chosen(&manifest, &args.recipes, &from)?;
@@ -85,7 +85,7 @@ pub(super) fn promote(
     }
     failures.extend(courier.announce(&to, &report.records_of(&to.name)).err());
     if args.json {
-        ui.json(&json!({ "dry_run": args.dry_run, "from": from.name, "promoted": report.json() }))?;
+        ui.json(&json!({ "dry_run": args.dry_run, "from": from.name, "promoted": report.json(), "problems": problems(&failures) }))?;
     } else {
         ui.result(&report.text(ui))?;
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::courier::Courier;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::ground::prepare;
 use super::planner::Planner;
@@ -61,8 +61,8 @@ pub(super) struct PushArgs {
 const SIDE_BY_SIDE: usize = 4;
 
 pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
-    let recipes = workspace.select(&args.recipes)?;
+    let workspace = Workspace::find(global, surroundings)?;
+    let recipes = workspace.images(&args.recipes)?;
     let routes = routes(&workspace, &args.targets)?;
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
@@ -71,11 +71,10 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let mut failures = Vec::new();
     let mut deliveries: Vec<Delivery<'_>> = Vec::new();
     for name in &recipes {
-        let parcel = match Parcel::plan(&planner, name, !args.recipes.is_empty()) {
-            Ok(Some(parcel)) => Arc::new(parcel),
-            Ok(None) => continue,
+        let parcel = match Parcel::plan(&planner, name) {
+            Ok(parcel) => Arc::new(parcel),
             Err(failure) => {
-                failures.push(failure);
+                failures.push(failure.with(name));
                 continue;
             }
         };
@@ -101,7 +100,7 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
         return Err(PortError::Interrupted.into());
     }
     if args.json {
-        ui.json(&json!({ "dry_run": args.dry_run, "pushes": report.json() }))?;
+        ui.json(&json!({ "dry_run": args.dry_run, "pushes": report.json(), "problems": problems(&failures) }))?;
     } else {
         ui.result(&report.text(ui))?;
     }

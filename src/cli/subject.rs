@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
-use super::order::{no_image, order};
-use super::planner::{Planned, Planner};
+use super::order::order;
+use super::planner::{Planned, Planner, not_built};
 use super::world::Opened;
 use crate::bake::build;
 use crate::bake::built::Built;
@@ -19,7 +19,7 @@ use crate::store::Store;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     /// What is built of a recipe, under its key of today.
-    Recipe(RecipeName),
+    Recipe(String),
     /// An image in an OCI layout folder.
     Oci { path: PathBuf, tag: Option<String> },
     /// A file of `docker save`.
@@ -29,7 +29,8 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// What a text means. A word without `/`, `:` and `@` is a recipe: whoever means an image of Docker Hub says its tag.
+    /// What a text means. A word without `/`, `:` and `@` is a recipe, and so is the path of one's file: whoever means an
+    /// image of Docker Hub says its tag.
     pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Failure> {
         if let Some(rest) = text.strip_prefix("oci:") {
             // A colon may be a part of the folder's name.
@@ -42,11 +43,11 @@ impl Subject {
         if let Some(path) = text.strip_prefix("docker-archive:") {
             return Ok(Self::DockerArchive(path.into()));
         }
-        let name = text.strip_prefix("recipes/").and_then(|name| name.strip_suffix(".toml")).unwrap_or(text);
-        if name.contains(['/', ':', '@']) {
+        let is_file = Path::new(text).extension().is_some_and(|extension| extension == "toml");
+        if text.contains(['/', ':', '@']) && !is_file {
             text.parse().map(Self::Registry).map_err(Failure::usage)
         } else {
-            name.parse().map(Self::Recipe).map_err(Failure::usage)
+            Ok(Self::Recipe(text.to_owned()))
         }
     }
 }
@@ -88,8 +89,10 @@ impl<'o> Opener<'o> {
     pub(super) fn open(self, text: &str) -> Result<Open<'o>, Failure> {
         let (mut name, mut reference) = (text.to_owned(), None);
         let place = match Subject::parse(text, self.folder)? {
-            Subject::Recipe(recipe) => {
-                let done = self.built(&recipe)?;
+            Subject::Recipe(named) => {
+                let chosen = self.planner.workspace.images(std::slice::from_ref(&named))?;
+                let recipe = chosen.into_iter().next().ok_or_else(|| Failure::usage("name a recipe"))?;
+                let done = self.built(&recipe).map_err(|failure| failure.with(&recipe))?;
                 if let Some(Work::Image(image)) = done.line.last().map(|planned| planned.plan.work()) {
                     let tag = done.line.last().map(|planned| planned.plan.tag().to_string()).unwrap_or_default();
                     reference = Some(format!("{}:{tag}", image.repository));
@@ -108,22 +111,13 @@ impl<'o> Opener<'o> {
 
     /// What was built of a recipe under the key that it has now.
     fn built(self, name: &RecipeName) -> Result<Done<'o>, Failure> {
-        let not_built = |what: &str| {
-            Failure::input(format!("{name} is not built{what}")).hint(format!("run `elkbake build {name}`"))
-        };
         let planner = self.planner;
-        planner.workspace.select(&[name.to_string()])?;
-        if planner.workspace.load(name).map_err(|error| error.into_failure(planner.ui))?.lock.is_none() {
-            return Err(not_built(": it has no lock yet"));
-        }
         let line = planner.line(name)?;
-        let last = line.last().ok_or_else(|| not_built(""))?;
-        if let Work::Ami(_) = last.plan.work() {
-            return Err(no_image(&last.plan));
-        }
-        let Some(store) = planner.world.stored() else { return Err(not_built("")) };
-        let built = store.result(&last.plan.key())?;
-        let built = built.ok_or_else(|| not_built(" as it is now: recipe, lock and files have another key"))?;
+        let key = line.last().map(|last| last.plan.key()).ok_or_else(|| not_built(name, ""))?;
+        let Some(store) = planner.world.stored() else { return Err(not_built(name, "")) };
+        let built = store.result(&key)?;
+        let built =
+            built.ok_or_else(|| not_built(name, &format!(" as it is now: the store has nothing under {key}")))?;
         Ok(Done { line, built, store })
     }
 }
@@ -192,9 +186,9 @@ mod tests {
 
     #[test]
     fn recipes_layouts_archives_and_references_are_told_apart() {
-        let recipe = |name: &str| Subject::Recipe(name.parse().unwrap());
-        assert_eq!(parse("elasticsearch"), recipe("elasticsearch"));
-        assert_eq!(parse("recipes/es-8.19.toml"), recipe("es-8.19"));
+        for recipe in ["elasticsearch", "recipes/es-8.19.toml", "../recipes/es.toml", "Elastic", ""] {
+            assert_eq!(parse(recipe), Subject::Recipe(recipe.to_owned()));
+        }
         let oci = |path: &str, tag: Option<&str>| Subject::Oci { path: path.into(), tag: tag.map(str::to_owned) };
         assert_eq!(parse("oci:a/b"), oci("a/b", None));
         assert_eq!(parse("oci:a/b:8.19-x"), oci("a/b", Some("8.19-x")));
@@ -207,7 +201,7 @@ mod tests {
         ] {
             assert_eq!(parse(reference), Subject::Registry(reference.parse().unwrap()));
         }
-        for wrong in ["Elastic", "", "a/B", "../es"] {
+        for wrong in ["a/B", "../es"] {
             assert!(Subject::parse(wrong, Path::new("/")).is_err(), "{wrong}");
         }
     }

@@ -6,13 +6,12 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, What};
 use super::global::{Color, Global, LogFormat};
 use super::progress::Progress;
 use super::snippet;
 use super::surroundings::Surroundings;
 use crate::bake::event::Event;
-use crate::text::TextError;
 
 /// Talks to the user.
 pub(super) struct Ui {
@@ -74,29 +73,19 @@ impl Ui {
         painted(self.stdout_color, paint, word)
     }
 
-    /// A text with mistakes, shown with their places.
-    pub(super) fn text_failure(&self, error: &TextError) -> Failure {
-        let picture = match self.log {
-            LogFormat::Text => snippet::render(error, self.stderr_color, self.width),
-            LogFormat::Json => error.to_string(),
-        };
-        Failure { is_snippet: self.log == LogFormat::Text, ..Failure::new(Exit::BadInput, picture.trim_end()) }
-    }
-
     /// Says why a run fails, also where it is to be quiet.
     pub(super) fn failure(&self, failure: &Failure) {
         if self.log == LogFormat::Json {
             let exit = failure.exit.code();
             self.line(
-                &json!({ "level": "error", "message": failure.message, "hint": failure.hint, "exit": exit })
+                &json!({ "level": "error", "message": failure.to_string(), "hint": failure.hint, "exit": exit })
                     .to_string(),
             );
             return;
         }
-        if failure.is_snippet {
-            self.line(&failure.message);
-        } else {
-            self.labelled("error", Paint::Red, &failure.message);
+        match &failure.what {
+            What::Words(words) => self.labelled("error", Paint::Red, words),
+            What::Text(error) => self.line(snippet::render(error, self.stderr_color, self.width).trim_end()),
         }
         if let Some(hint) = &failure.hint {
             self.labelled("hint", Paint::Cyan, hint);
@@ -107,7 +96,7 @@ impl Ui {
     pub(super) fn failures(&self, failures: &[Failure], otherwise: Exit) -> Exit {
         // What stands in the way of many things is said once.
         let mut said = BTreeSet::new();
-        failures.iter().filter(|failure| said.insert(&failure.message)).for_each(|failure| self.failure(failure));
+        failures.iter().filter(|failure| said.insert(failure.to_string())).for_each(|failure| self.failure(failure));
         failures.first().map_or(otherwise, |failure| failure.exit)
     }
 

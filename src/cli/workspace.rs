@@ -9,7 +9,6 @@ use super::failure::Failure;
 use super::global::Global;
 use super::sights::Sights;
 use super::surroundings::Surroundings;
-use super::ui::Ui;
 use crate::bake::interrupt::Interrupt;
 use crate::bake::ledger::Ledger;
 use crate::local::{self, Local};
@@ -24,6 +23,8 @@ use crate::text::{self, Document, TextError};
 pub(super) struct Workspace {
     /// Its folder.
     pub(super) root: PathBuf,
+    /// The folder that paths on the command line are counted from.
+    pub(super) folder: PathBuf,
     /// What its `elkbake.toml` says.
     pub(super) project: Project,
     sights: Sights,
@@ -43,12 +44,13 @@ pub(super) struct Loaded {
 }
 
 const PROJECT_FILE: &str = "elkbake.toml";
-const RECIPES: &str = "recipes";
+/// The folder of the recipes, in the project's.
+pub(super) const RECIPES: &str = "recipes";
 
 impl Workspace {
     /// Finds the project: the folder that was named, or the nearest upwards that holds `elkbake.toml`, or else
     /// the nearest that holds `recipes/`.
-    pub(super) fn find(global: &Global, surroundings: &Surroundings, ui: &Ui) -> Result<Self, Failure> {
+    pub(super) fn find(global: &Global, surroundings: &Surroundings) -> Result<Self, Failure> {
         let root = match &global.project {
             Some(named) => {
                 let root = surroundings.folder.join(named);
@@ -62,52 +64,16 @@ impl Workspace {
                 .unwrap_or_else(|| surroundings.folder.clone()),
         };
         let project = match read_text(&root, Path::new(PROJECT_FILE)) {
-            Ok(Some(text)) => project::parse(Path::new(PROJECT_FILE), &text).map_err(|e| ui.text_failure(&e))?.value,
+            Ok(Some(text)) => project::parse(Path::new(PROJECT_FILE), &text)?.value,
             Ok(None) => Project::default(),
-            Err(error) => return Err(error.into_failure(ui)),
+            Err(error) => return Err(error.into()),
         };
         let sights = Sights::new(&root, global, surroundings);
-        Ok(Self { root, project, sights })
-    }
-
-    /// The recipes that were named, or all of them, in the order of their names.
-    pub(super) fn select(&self, named: &[String]) -> Result<Vec<RecipeName>, Failure> {
-        let all = self.recipes()?;
-        if named.is_empty() {
-            if all.is_empty() {
-                let message = format!("there are no recipes in {}", self.root.join(RECIPES).display());
-                return Err(
-                    Failure::input(message).hint("write recipes/NAME.toml, or name the project with --project DIR")
-                );
-            }
-            return Ok(all);
-        }
-        let mut chosen = Vec::new();
-        for named in named {
-            let name = recipe_name(named)?;
-            if !all.contains(&name) {
-                let near = text::nearest(name.as_str(), all.iter().map(RecipeName::as_str));
-                let hint = near.map_or_else(
-                    || {
-                        format!(
-                            "this project has: {}",
-                            all.iter().map(RecipeName::as_str).collect::<Vec<_>>().join(", ")
-                        )
-                    },
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let message = format!("there is no recipe {name}: {} does not exist", recipe_file(&name).display());
-                return Err(Failure::input(message).hint(hint));
-            }
-            if !chosen.contains(&name) {
-                chosen.push(name);
-            }
-        }
-        Ok(chosen)
+        Ok(Self { root, folder: surroundings.folder.clone(), project, sights })
     }
 
     /// The names of all recipes, sorted.
-    fn recipes(&self) -> Result<Vec<RecipeName>, Failure> {
+    pub(super) fn recipes(&self) -> Result<Vec<RecipeName>, Failure> {
         let folder = self.root.join(RECIPES);
         let unreadable = |error: &io::Error| Failure::file("cannot read", &folder, error);
         if fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_symlink())
@@ -132,6 +98,14 @@ impl Workspace {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Whether a recipe is one of a host, as far as it can be read.
+    pub(super) fn is_host(&self, name: &RecipeName) -> bool {
+        let file = recipe_file(name);
+        let text = read_text(&self.root, &file).ok().flatten();
+        let recipe = text.and_then(|text| recipe::parse(&file, &text).ok());
+        recipe.is_some_and(|recipe| matches!(recipe.value, Recipe::Ami(_)))
     }
 
     /// Whether there is a recipe of a name.
@@ -235,12 +209,14 @@ impl LoadError {
     fn missing(path: &Path) -> Self {
         Self::Unreadable { path: path.to_owned(), source: io::ErrorKind::NotFound.into() }
     }
+}
 
-    pub(super) fn into_failure(self, ui: &Ui) -> Failure {
-        match self {
-            Self::Text(error) => ui.text_failure(&error),
-            Self::Outside { .. } => outside(&self),
-            other => Failure::input(other),
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Text(error) => error.into(),
+            LoadError::Outside { .. } => outside(&error),
+            other => Self::input(other),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::name::{RecipeName, Tag};
 /// What a bake of one recipe will make.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Plan {
+    #[serde(rename = "recipe")]
     pub(super) name: RecipeName,
     pub(super) key: Digest,
     pub(super) tag: Tag,

@@ -48,10 +48,10 @@ pub struct PluginFacts {
     /// Its version.
     pub version: String,
     /// What it may do beyond what all plugins may, one line each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub permissions: Vec<String>,
     /// The plugins whose classes it sees.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub extends: Vec<String>,
 }
 

@@ -52,7 +52,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 async fn alone<'s>(goal: &Goal<'_>, store: &'s Store, tell: Listener<'_>) -> Result<Partial<'s>, PortError> {
     let mut told = false;
     loop {
-        if let Some(partial) = store.try_partial(goal.partial)? {
+        if let Some(partial) = store.partial(goal.partial)? {
             return Ok(partial);
         }
         if !told {

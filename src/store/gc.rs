@@ -199,7 +199,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         // The file's own clock counts here, so the test has to use it too.
         let store = Store::open(root.path(), SystemTime::UNIX_EPOCH).unwrap();
-        store.partial("p").unwrap().append(b"begun").unwrap();
+        store.partial("p").unwrap().unwrap().append(b"begun").unwrap();
         let leftover = store.tmp().join(".tmp123");
         fs::write(&leftover, "killed").unwrap();
         let used = fs::metadata(&leftover).unwrap().modified().unwrap();

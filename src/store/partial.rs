@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::blob::check;
 use super::disk;
 use super::error::StoreError;
-use super::folder::{self, Store};
+use super::folder::Store;
 use crate::digest::{Digest, Hasher};
 
 const FORMAT: u32 = 1;
@@ -26,8 +26,8 @@ const STEP: u64 = 1 << 20;
 /// A validator is a header's value, so the note is short; what is longer is damaged.
 const LONGEST_NOTE: u64 = 64 << 10;
 
-/// A download that goes on where an earlier process stopped. It is exclusive: whoever else wants it waits
-/// until it is committed or dropped. What is dropped can be gone on with later.
+/// A download that goes on where an earlier process stopped. It is exclusive: nobody else can open it until it is
+/// committed or dropped. What is dropped can be gone on with later.
 pub struct Partial<'s> {
     store: &'s Store,
     data: PathBuf,
@@ -49,35 +49,21 @@ struct Note {
 
 impl Store {
     /// Opens the partial download of a name (any text; it is not written down, since addresses may carry
-    /// secrets), exclusive to this caller.
+    /// secrets), exclusive to this caller; `None` while another thread or process has it open.
     ///
-    /// Waits while another thread or process has it open. That one may have finished the download: ask
-    /// [`Store::size`] again afterwards. A thread that opens a name twice waits for itself for good.
-    ///
-    /// # Errors
-    /// When the store may not be changed, its disk is full, or it cannot be locked.
-    pub fn partial(&self, name: &str) -> Result<Partial<'_>, StoreError> {
-        let data = self.partial_path(name);
-        let file = loop {
-            let file = open(&data)?;
-            folder::wait(|| file.lock()).map_err(StoreError::changing("cannot lock", &data))?;
-            if is_still_there(&file, &data)? {
-                break file;
-            }
-        };
-        self.resumed(data, file)
-    }
-
-    /// The same for who has something better to do than to wait: `None` while another has it open.
+    /// That one may finish the download: ask [`Store::size`] before asking here again.
     ///
     /// # Errors
     /// When the store may not be changed, its disk is full, or it cannot be locked.
-    pub fn try_partial(&self, name: &str) -> Result<Option<Partial<'_>>, StoreError> {
+    pub fn partial(&self, name: &str) -> Result<Option<Partial<'_>>, StoreError> {
         let data = self.partial_path(name);
-        let file = open(&data)?;
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&data);
+        let file = opened.map_err(StoreError::changing("cannot lock", &data))?;
         match file.try_lock() {
-            Ok(()) if is_still_there(&file, &data)? => self.resumed(data, file).map(Some),
-            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            // Whoever held the lock before may have made a blob of this very file, or dropped it.
+            Ok(()) if !disk::is_at(&file, &data).map_err(StoreError::changing("cannot lock", &data))? => Ok(None),
+            Ok(()) => self.resumed(data, file).map(Some),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(StoreError::changing("cannot lock", &data)(error)),
         }
     }
@@ -100,16 +86,6 @@ impl Store {
         partial.resume()?;
         Ok(partial)
     }
-}
-
-fn open(path: &Path) -> Result<File, StoreError> {
-    let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
-    opened.map_err(StoreError::changing("cannot lock", path))
-}
-
-/// Whoever held the lock before may have made a blob of this very file, or dropped it.
-fn is_still_there(file: &File, path: &Path) -> Result<bool, StoreError> {
-    disk::is_at(file, path).map_err(StoreError::changing("cannot lock", path))
 }
 
 impl Partial<'_> {
@@ -250,7 +226,6 @@ fn read_note(path: &Path) -> Option<Note> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::mpsc;
     use std::time::SystemTime;
 
     use proptest::prelude::*;
@@ -267,6 +242,10 @@ mod tests {
 
     fn left(store: &Store) -> usize {
         ["partial", "tmp"].map(|name| fs::read_dir(store.home.join(name)).unwrap().count()).iter().sum()
+    }
+
+    fn open(store: &Store) -> Partial<'_> {
+        store.partial("p").unwrap().unwrap()
     }
 
     /// What all that was appended hashes to, without the syncs of making it a blob.
@@ -290,13 +269,13 @@ mod tests {
         let pieces = prop::collection::vec((bytes(), any::<bool>()), 0..8);
         holds(16, &pieces, |store, pieces| {
             let mut whole = Vec::new();
-            let mut partial = store.partial("p").unwrap();
+            let mut partial = open(store);
             for (bytes, reopen) in &pieces {
                 partial.append(bytes).unwrap();
                 whole.extend(bytes);
                 if *reopen {
                     drop(partial);
-                    partial = store.partial("p").unwrap();
+                    partial = open(store);
                 }
                 prop_assert_eq!(partial.len(), whole.len() as u64);
             }
@@ -312,17 +291,17 @@ mod tests {
     fn another_validator_begins_anew() {
         holds(16, &any::<(Vec<u8>, Vec<u8>, u8, u8)>(), |store, (old, new, first, second)| {
             let (first, second) = (format!("\"{first}\""), format!("\"{second}\""));
-            let mut partial = store.partial("p").unwrap();
+            let mut partial = open(store);
             partial.restart(Some(&first)).unwrap();
             partial.append(&old).unwrap();
             drop(partial);
-            let mut partial = store.partial("p").unwrap();
+            let mut partial = open(store);
             prop_assert_eq!(partial.validator(), Some(first.as_str()).filter(|_| !old.is_empty()));
             partial.restart(Some(&second)).unwrap();
             prop_assert!(partial.is_empty());
             partial.append(&new).unwrap();
             drop(partial);
-            let partial = store.partial("p").unwrap();
+            let partial = open(store);
             prop_assert_eq!(partial.validator(), Some(second.as_str()).filter(|_| !new.is_empty()));
             prop_assert_eq!(content(partial), Digest::of(&new));
             Ok(())
@@ -332,12 +311,12 @@ mod tests {
     #[test]
     fn wrong_bytes_are_thrown_away() {
         let (_root, store) = new();
-        let mut partial = store.partial("p").unwrap();
+        let mut partial = open(&store);
         partial.append(b"wrong").unwrap();
         let error = partial.commit(Some(Digest::of(b"right"))).unwrap_err();
         assert!(matches!(error, StoreError::Mismatch(Mismatch::Digest { .. })), "{error:?}");
         assert_eq!((left(&store), store.size(&Digest::of(b"wrong"))), (0, None));
-        assert!(store.partial("p").unwrap().is_empty());
+        assert!(open(&store).is_empty());
         assert_eq!(left(&store), 0, "an empty one leaves nothing");
     }
 
@@ -345,7 +324,7 @@ mod tests {
     fn a_whole_that_is_here_already_is_not_kept_twice() {
         let (_root, store) = new();
         store.put(&mut &b"whole"[..], None).unwrap();
-        let mut partial = store.partial("p").unwrap();
+        let mut partial = open(&store);
         partial.append(b"whole").unwrap();
         partial.commit(None).unwrap();
         assert_eq!((left(&store), store.size(&Digest::of(b"whole"))), (0, Some(5)));
@@ -353,7 +332,7 @@ mod tests {
 
     /// Leaves some bytes behind and returns where they are.
     fn begun(store: &Store, bytes: &[u8]) -> (PathBuf, PathBuf) {
-        let mut partial = store.partial("p").unwrap();
+        let mut partial = open(store);
         partial.append(bytes).unwrap();
         (partial.data.clone(), partial.note.clone())
     }
@@ -364,13 +343,13 @@ mod tests {
         for spoilt in [&b"\0\0\0\0\0"[..], b"beg", b"", b"begum"] {
             let (data, _) = begun(&store, b"begun");
             fs::write(&data, spoilt).unwrap();
-            assert!(store.partial("p").unwrap().is_empty(), "{spoilt:?}");
+            assert!(open(&store).is_empty(), "{spoilt:?}");
         }
         for note in [&b""[..], b"\0\0\0", b"{\"format\":1", b"{\"format\":2}"] {
             let (_, path) = begun(&store, b"begun");
             fs::remove_file(&path).unwrap();
             fs::write(&path, note).unwrap();
-            assert!(store.partial("p").unwrap().is_empty(), "{note:?}");
+            assert!(open(&store).is_empty(), "{note:?}");
         }
     }
 
@@ -379,37 +358,29 @@ mod tests {
         let (_root, store) = new();
         let (data, _) = begun(&store, b"begun");
         fs::write(&data, b"begun\0\0\0\0").unwrap();
-        let mut partial = store.partial("p").unwrap();
+        let mut partial = open(&store);
         assert_eq!(partial.len(), 5);
         partial.append(b" and done").unwrap();
         assert_eq!(partial.commit(None).unwrap().0, Digest::of(b"begun and done"));
     }
 
     #[test]
-    fn who_waits_for_a_partial_finds_the_blob_that_became_of_it() {
+    fn nobody_else_opens_it_meanwhile_and_then_the_blob_is_there() {
         let (root, store) = new();
-        let mut first = store.partial("p").unwrap();
+        let other = Store::open(root.path(), SystemTime::UNIX_EPOCH).unwrap();
+        let mut first = open(&store);
         first.append(b"whole").unwrap();
-        let (opened, about_to) = mpsc::channel();
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| {
-                let other = Store::open(root.path(), SystemTime::UNIX_EPOCH).unwrap();
-                opened.send(()).unwrap();
-                let second = other.partial("p").unwrap();
-                (second.len(), other.size(&Digest::of(b"whole")))
-            });
-            about_to.recv().unwrap();
-            first.commit(None).unwrap();
-            assert_eq!(waiting.join().unwrap(), (0, Some(5)));
-        });
-        assert_eq!(store.bytes(&Digest::of(b"whole"), 5).unwrap().unwrap(), b"whole");
+        assert!(other.partial("p").unwrap().is_none());
+        first.commit(None).unwrap();
+        assert_eq!(other.size(&Digest::of(b"whole")), Some(5));
+        assert!(open(&other).is_empty());
     }
 
     #[test]
     fn names_do_not_meet_and_are_not_written_down() {
         let (root, store) = new();
-        let mut one = store.partial("../../x?token=secret").unwrap();
-        let two = store.partial("").unwrap();
+        let mut one = store.partial("../../x?token=secret").unwrap().unwrap();
+        let two = store.partial("").unwrap().unwrap();
         one.append(b"1").unwrap();
         drop((one, two));
         assert!(!root.path().join("x?token=secret").exists());

@@ -101,7 +101,7 @@ mod tests {
         store.put(&mut &b"12345"[..], None).unwrap();
         store.put(&mut &b"123"[..], None).unwrap();
         store.keep(&Digest::of(b"key"), &1, &[]).unwrap();
-        store.partial("p").unwrap().append(b"1234567").unwrap();
+        store.partial("p").unwrap().unwrap().append(b"1234567").unwrap();
         let aside = store.write().unwrap();
         let usage = store.usage().unwrap();
         assert_eq!(usage.blobs, Count { count: 2, bytes: 8 });

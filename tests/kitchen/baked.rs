@@ -49,7 +49,7 @@ impl Kitchen {
     /// The image that a build reported, on its n-th platform.
     pub fn baked(&self, build: &Value, platform: usize) -> Baked {
         let document = |digest: &Value| serde_json::from_slice(&self.blob(digest.as_str().unwrap())).unwrap();
-        let manifest: Value = document(&build["platforms"][platform]["manifest"]["digest"]);
+        let manifest: Value = document(&build["platforms"][platform]["manifest"]);
         let config = document(&manifest["config"]["digest"]);
         let own = |layer: &&Value| self.blob_path(layer["digest"].as_str().unwrap()).exists();
         let layers = manifest["layers"].as_array().unwrap().iter().filter(own).map(|layer| {

@@ -36,12 +36,12 @@ fn child_with_little_room() {
     assert_full(&error.downcast::<StoreError>().unwrap(), &root);
     drop(blob);
 
-    let mut partial = store.partial("p").unwrap();
+    let mut partial = store.partial("p").unwrap().unwrap();
     partial.append(b"begun").unwrap();
     assert_full(&partial.append(&large).unwrap_err(), &root);
     assert_eq!(partial.len(), 5, "it is as it was before");
     drop(partial);
-    let mut partial = store.partial("p").unwrap();
+    let mut partial = store.partial("p").unwrap().unwrap();
     partial.append(b" and done").unwrap();
     assert_eq!(partial.commit(None).unwrap().0, Digest::of(b"begun and done"));
     let audit = store.audit(&mut |_, _| {}).unwrap();

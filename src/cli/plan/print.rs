@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::outcome::{Planned, Why};
+use crate::cli::failure::{Failure, problems};
 use crate::cli::size::bytes;
 use crate::cli::ui::{Paint, Ui};
 use crate::plan::{HostPlan, ImagePlan, LayerKind, PlannedLayer, PlatformPlan, Work};
@@ -32,9 +33,9 @@ pub(super) fn one(planned: &Planned, as_json: bool, ui: &Ui) -> String {
     text
 }
 
-/// All plans together.
-pub(super) fn all(printed: &[String], as_json: bool) -> String {
-    if as_json { format!("{{\"plans\":[{}]}}\n", printed.join(",\n")) } else { printed.join("\n") }
+/// All plans in one JSON document, put together from their texts.
+pub(super) fn document(printed: &[String], failures: &[Failure]) -> String {
+    format!("{{\"plans\":[{}],\"problems\":{}}}\n", printed.join(",\n"), json!(problems(failures)))
 }
 
 fn json_of(planned: &Planned) -> serde_json::Value {

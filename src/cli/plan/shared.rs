@@ -3,8 +3,8 @@
 use super::jobs;
 use super::pipeline::{self, Format};
 use crate::bake::port::PortError;
+use crate::cli::choice::no_image;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::order::no_image;
 use crate::cli::planner::Planner;
 use crate::cli::route::Route;
 use crate::name::RecipeName;
@@ -55,7 +55,7 @@ impl Share<'_> {
         let line = planner.line(name)?;
         let Some(last) = line.last() else { return Ok(None) };
         if let Work::Ami(_) = last.plan.work() {
-            return if self.all { Ok(None) } else { Err(no_image(&last.plan)) };
+            return if self.all { Ok(None) } else { Err(no_image(last.plan.name())) };
         }
         let regions = match self.route.target.place() {
             Some(Place::Ecr(ecr)) => &ecr.regions[..],

@@ -91,9 +91,7 @@ impl<'d> Delivery<'d> {
         let hint = format!(
             "`elkbake diff {at} {name}` shows all of it; what is to be pushed needs another `version`, or other inputs"
         );
-        let mut failure = Failure::from(error).hint(hint);
-        failure.message.extend(lines.iter().map(|line| format!("\n  {line}")));
-        failure
+        Failure::from(error).hint(hint).and_lines(&lines).with(name)
     }
 
     /// Records what is proven to be there.

@@ -9,9 +9,10 @@ use crate::bake::event::Event;
 use crate::bake::push::Cargo;
 use crate::bake::recorded::{Occasion, Published, recorded};
 use crate::cli::build::image_of;
+use crate::cli::choice::no_image;
 use crate::cli::courier::Courier;
 use crate::cli::failure::Failure;
-use crate::cli::order::{no_image, order};
+use crate::cli::order::order;
 use crate::cli::planner::{Planned, Planner};
 use crate::digest::Digest;
 use crate::name::{RecipeName, Reference, Repository, Tag};
@@ -34,20 +35,12 @@ pub(in crate::cli) struct Packed {
 }
 
 impl Parcel {
-    /// Plans a recipe. `None` for a host where nobody named it.
-    pub(in crate::cli) fn plan(planner: &Planner<'_>, name: &RecipeName, named: bool) -> Result<Option<Self>, Failure> {
+    /// Plans a recipe for an image.
+    pub(in crate::cli) fn plan(planner: &Planner<'_>, name: &RecipeName) -> Result<Self, Failure> {
         let line = planner.line(name)?;
-        let Some(last) = line.last() else { return Ok(None) };
-        match last.plan.work() {
-            Work::Image(work) => Ok(Some(Self {
-                name: name.clone(),
-                repository: work.repository.clone(),
-                line,
-                packed: OnceLock::new(),
-            })),
-            Work::Ami(_) if named => Err(no_image(&last.plan)),
-            Work::Ami(_) => Ok(None),
-        }
+        let Some(Work::Image(work)) = line.last().map(|last| last.plan.work()) else { return Err(no_image(name)) };
+        let repository = work.repository.clone();
+        Ok(Self { name: name.clone(), repository, line, packed: OnceLock::new() })
     }
 
     /// What was planned of the recipe itself.

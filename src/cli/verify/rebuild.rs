@@ -11,7 +11,8 @@ use crate::bake::event::Event;
 use crate::bake::port::PortError;
 use crate::bake::rebuild::{Difference, Inputs, difference};
 use crate::bake::resolve::World as Ports;
-use crate::cli::failure::{Exit, Failure};
+use crate::cli::choice::no_image;
+use crate::cli::failure::{Exit, Failure, problems};
 use crate::cli::global::Global;
 use crate::cli::order::order;
 use crate::cli::planner::{Planned, Planner};
@@ -22,7 +23,7 @@ use crate::cli::workspace::Workspace;
 use crate::cli::world::World;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Tag};
-use crate::plan::{Plan, Work};
+use crate::plan::Plan;
 use crate::store::Store;
 
 use super::VerifyArgs;
@@ -60,27 +61,27 @@ pub(super) fn rebuild(
     ui: &Ui,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
-    let recipes = workspace.select(&args.recipes)?;
+    let workspace = Workspace::find(global, surroundings)?;
+    let recipes = workspace.images(&args.recipes)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
-    let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
-    let desk = Desk { args, planner: &planner, global, surroundings };
+    let planner = Planner::of_built(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
+    let desk = Desk { planner: &planner, global, surroundings };
     let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
     for name in &recipes {
         match desk.verdict(name) {
             _ if world.interrupt.requested() => return Err(PortError::Interrupted.into()),
-            Ok(Some(verdict)) => {
+            Ok(verdict) => {
                 if !args.json {
                     ui.result(&text(&verdict, ui))?;
                 }
                 verdicts.push(verdict);
             }
-            Ok(None) => {}
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push(failure.with(name)),
         }
     }
     if args.json {
-        ui.json(&json!({ "verified": verdicts.iter().map(json_of).collect::<Vec<_>>() }))?;
+        let verified: Vec<_> = verdicts.iter().map(json_of).collect();
+        ui.json(&json!({ "verified": verified, "problems": problems(&failures) }))?;
     }
     let otherwise = if verdicts.iter().all(Verdict::is_same) { Exit::Done } else { Exit::CheckFailed };
     Ok(ui.failures(&failures, otherwise))
@@ -88,23 +89,19 @@ pub(super) fn rebuild(
 
 /// What every recipe is verified with.
 struct Desk<'d> {
-    args: &'d VerifyArgs,
     planner: &'d Planner<'d>,
     global: &'d Global,
     surroundings: &'d Surroundings,
 }
 
 impl Desk<'_> {
-    /// Builds a recipe again and compares. `None` for a host where nobody named it.
-    fn verdict(&self, name: &RecipeName) -> Result<Option<Verdict>, Failure> {
+    /// Builds a recipe again and compares.
+    fn verdict(&self, name: &RecipeName) -> Result<Verdict, Failure> {
         let planner = self.planner;
         let line = planner.line(name)?;
-        let Some(last) = line.last() else { return Ok(None) };
-        if let Work::Ami(_) = last.plan.work() {
-            let refusal = Failure::input(format!("recipe {name} makes a host's image"));
-            return if self.args.recipes.is_empty() { Ok(None) } else { Err(refusal) };
-        }
+        let Some(last) = line.last() else { return Err(no_image(name)) };
         let before = self.before(&last.plan)?;
+        let present = planner.world.open()?.store();
         // Beside the store, where there is room for what is built; it goes when this returns.
         let root = store::root(self.global, self.surroundings)?;
         drop_leftovers(&root);
@@ -118,20 +115,21 @@ impl Desk<'_> {
         let nothing = || Failure::input(format!("{name} makes nothing"));
         let (digest, difference) = match &before {
             Before::Built(built) => {
-                let present = planner.world.open()?.store();
                 (top(built).ok_or_else(nothing)?, difference((built, present), (&rebuilt, &empty))?)
             }
             Before::Recorded(digest) => (*digest, None),
         };
         let (tag, key) = (last.plan.tag().clone(), last.plan.key());
         let rebuilt = top(&rebuilt).ok_or_else(nothing)?;
-        Ok(Some(Verdict { name: name.clone(), tag, key, digest, rebuilt, difference }))
+        Ok(Verdict { name: name.clone(), tag, key, digest, rebuilt, difference })
     }
 
     /// What was built before under this key, or published.
     fn before(&self, plan: &Plan) -> Result<Before, Failure> {
         let planner = self.planner;
-        if let Some(built) = planner.world.open()?.store().result(&plan.key())? {
+        if let Some(store) = planner.world.stored()
+            && let Some(built) = store.result(&plan.key())?
+        {
             return Ok(Before::Built(built));
         }
         let manifest = planner.workspace.manifest(None)?;

@@ -6,7 +6,7 @@ use super::VerifyArgs;
 use crate::bake::event::Event;
 use crate::bake::port::PortError;
 use crate::bake::standing::{self, Flaw};
-use crate::cli::failure::{Exit, Failure};
+use crate::cli::failure::{Exit, Failure, problems};
 use crate::cli::global::Global;
 use crate::cli::plain::plain;
 use crate::cli::route::{Route, routes};
@@ -52,7 +52,7 @@ pub(super) fn standing(
     ui: &Ui,
     surroundings: &Surroundings,
 ) -> Result<Exit, Failure> {
-    let workspace = Workspace::find(global, surroundings, ui)?;
+    let workspace = Workspace::find(global, surroundings)?;
     let routes = routes(&workspace, &args.targets)?;
     let records = routes.iter().map(|route| route.records(&workspace)).collect::<Result<Vec<_>, _>>()?;
     let mut cases = Vec::new();
@@ -73,7 +73,8 @@ pub(super) fn standing(
     }
     let unfinished = routes.iter().zip(&records).any(|(route, manifest)| warn_of_unfinished(route, manifest, args, ui));
     if args.json {
-        ui.json(&json!({ "standing": rows.iter().map(json_of).collect::<Vec<_>>() }))?;
+        let standing: Vec<_> = rows.iter().map(json_of).collect();
+        ui.json(&json!({ "standing": standing, "problems": problems(&failures) }))?;
     } else {
         ui.result(&rows.iter().map(|row| text(row, ui)).collect::<String>())?;
     }

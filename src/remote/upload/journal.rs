@@ -44,7 +44,7 @@ impl<'s> Journal<'s> {
         let name = format!("upload {}/{}@{digest}", door.registry, door.repository);
         let mut waited = false;
         let alone = loop {
-            match store.try_partial(&name) {
+            match store.partial(&name) {
                 Ok(Some(alone)) => break Some(alone),
                 Ok(None) if waited => {}
                 Ok(None) => {

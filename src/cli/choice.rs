@@ -1,0 +1,83 @@
+//! Recipes as people name them on the command line: by name, or by the path of the file.
+
+use std::fs;
+use std::path::Path;
+
+use super::failure::Failure;
+use super::workspace::{RECIPES, Workspace, recipe_file};
+use crate::name::RecipeName;
+use crate::text;
+
+impl Workspace {
+    /// The recipes that were named, or all of them, in the order of their names.
+    pub(super) fn select(&self, named: &[String]) -> Result<Vec<RecipeName>, Failure> {
+        let all = self.recipes()?;
+        if all.is_empty() {
+            let message = format!("there are no recipes in {}", self.root.join(RECIPES).display());
+            return Err(Failure::input(message).hint("write recipes/NAME.toml, or name the project with --project DIR"));
+        }
+        if named.is_empty() {
+            return Ok(all);
+        }
+        let mut chosen = Vec::new();
+        for named in named {
+            let name = self.named(named, &all)?;
+            if !all.contains(&name) {
+                let message = format!("there is no recipe {name}: {} does not exist", recipe_file(&name).display());
+                let there = || all.iter().map(RecipeName::as_str).collect::<Vec<_>>().join(", ");
+                let hint = meant(name.as_str(), &all).unwrap_or_else(|| format!("this project has: {}", there()));
+                return Err(Failure::input(message).hint(hint));
+            }
+            if !chosen.contains(&name) {
+                chosen.push(name);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Those of them that make container images: where none is named, hosts are left out. What cannot be read is told
+    /// about when its turn comes.
+    pub(super) fn images(&self, named: &[String]) -> Result<Vec<RecipeName>, Failure> {
+        let mut recipes = self.select(named)?;
+        if let Some(host) = recipes.iter().find(|name| !named.is_empty() && self.is_host(name)) {
+            return Err(no_image(host));
+        }
+        recipes.retain(|name| !self.is_host(name));
+        Ok(recipes)
+    }
+
+    fn named(&self, text: &str, all: &[RecipeName]) -> Result<RecipeName, Failure> {
+        let stem = if text.contains('/') { self.stem(text)? } else { text.strip_suffix(".toml").unwrap_or(text) };
+        stem.parse().map_err(|error| {
+            let failure = Failure::usage(error);
+            match meant(stem, all) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })
+    }
+
+    /// The name of the file that a path leads to, from the working folder or from the project's.
+    fn stem<'t>(&self, text: &'t str) -> Result<&'t str, Failure> {
+        let path = Path::new(text);
+        let recipes = fs::canonicalize(self.root.join(RECIPES)).ok();
+        let folder = |from: &Path| fs::canonicalize(from.join(path.parent()?)).ok();
+        let is_here = recipes.is_some() && [&self.folder, &self.root].iter().any(|from| folder(from) == recipes);
+        let name = path.file_name().and_then(|name| name.to_str()).filter(|_| is_here);
+        name.map(|name| name.strip_suffix(".toml").unwrap_or(name)).ok_or_else(|| {
+            let message =
+                format!("{text} is no recipe of this project: these are in {}", self.root.join(RECIPES).display());
+            Failure::usage(message).hint("name the recipe alone, or another project with --project DIR")
+        })
+    }
+}
+
+fn meant(wrong: &str, all: &[RecipeName]) -> Option<String> {
+    let near = text::nearest(wrong, all.iter().map(RecipeName::as_str))?;
+    Some(format!("did you mean `{near}`?"))
+}
+
+/// Hosts are no images.
+pub(super) fn no_image(name: &RecipeName) -> Failure {
+    Failure::input(format!("{name} is the recipe of a host, not of a container image"))
+}
