@@ -28,6 +28,8 @@ fn help_is_reviewed_like_code() {
         assert!(help.stdout.contains("Examples:"), "`elkbake help {command}` has no examples");
         all += &format!("\n-- elkbake help {command}\n{}", help.stdout);
     }
+    all +=
+        &format!("\n-- elkbake help manifest merge\n{}", kitchen.run(&["help", "manifest", "merge"]).success().stdout);
     golden("help.txt", &all);
 }
 

@@ -104,3 +104,29 @@ fn what_is_unfinished_is_told() {
     assert!(!ran.stderr.contains("once more"), "{}", ran.stderr);
     assert!(!kitchen.read("prod.json").contains("unfinished"));
 }
+
+#[test]
+fn every_field_is_documented_and_the_sample_is_one() {
+    let docs = include_str!("../docs/manifest.md");
+    let mut schemas = vec![elkbake::record::schema()];
+    let mut fields = std::collections::BTreeSet::new();
+    while let Some(schema) = schemas.pop() {
+        match schema {
+            Value::Object(object) => {
+                if let Some(properties) = object.get("properties").and_then(Value::as_object) {
+                    fields.extend(properties.keys().cloned());
+                }
+                schemas.extend(object.into_iter().map(|(_, value)| value));
+            }
+            Value::Array(values) => schemas.extend(values),
+            _ => {}
+        }
+    }
+    assert!(fields.len() > 45, "{fields:?}");
+    let missing: Vec<_> = fields.iter().filter(|field| !docs.contains(&format!("`{field}`"))).collect();
+    assert!(missing.is_empty(), "docs/manifest.md does not tell about {missing:?}");
+    let sample = docs.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let manifest = elkbake::record::parse(std::path::Path::new("docs/manifest.md"), sample.as_bytes()).unwrap();
+    let text = manifest.to_text(std::path::Path::new("x")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), serde_json::from_str::<Value>(sample).unwrap());
+}

