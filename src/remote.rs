@@ -35,6 +35,7 @@ mod refusal;
 mod registry;
 mod retry;
 mod secret;
+mod stub;
 mod tls;
 mod upload;
 mod wire;

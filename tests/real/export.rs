@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Server, program, run, serve};
 use crate::export::kitchen;
@@ -65,6 +65,8 @@ fn holds(answer: &Value, said: &Value) -> bool {
     }
 }
 
+const REGISTER: [&str; 4] = ["ecs", "register-task-definition", "--cli-input-json", "file://task.json"];
+
 #[test]
 fn task_definitions_are_registered_by_the_aws_cli() {
     let Some(amazon) = Amazon::start() else { return };
@@ -72,7 +74,6 @@ fn task_definitions_are_registered_by_the_aws_cli() {
     for args in [
         &["ecs", "elasticsearch"][..],
         &["ecs", "kibana", "fluent-bit", "--task-role", "arn:aws:iam::123456789012:role/kibana"],
-        &["ecs", "logstash", "--platform", "linux/arm64"],
         &[
             "ecs",
             "logstash-opensearch",
@@ -82,29 +83,29 @@ fn task_definitions_are_registered_by_the_aws_cli() {
             "arn:aws:iam::123456789012:role/x",
         ],
         &["ecs", "filebeat", "--volume", "/var/lib/docker/containers:/var/lib/docker/containers:ro", "--memory", "512"],
-        &["ecs", "fluent-bit", "--region", "eu-central-1"],
     ] {
         let task = export(&kitchen, "task.json", args);
-        let register = ["ecs", "register-task-definition", "--cli-input-json", "file://task.json"];
-        let answer = amazon.answer(&kitchen.project(), &register);
+        let answer = amazon.answer(&kitchen.project(), &REGISTER);
         assert!(holds(&answer["taskDefinition"], &task), "{task:#}\nis not in\n{answer:#}");
     }
     // The CLI holds a definition against ECS's own model: it would have told of anything that ECS does not know.
-    for (change, complaint) in [
-        (json!({ "memory": "much" }), "Invalid type for parameter containerDefinitions[0].memory"),
-        (json!({ "memmory": 1 }), "Unknown parameter in containerDefinitions[0]"),
-    ] {
-        let mut task = export(&kitchen, "task.json", &["ecs", "elasticsearch"]);
-        task["containerDefinitions"][0].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        kitchen.write("task.json", task.to_string());
-        let register = ["ecs", "register-task-definition", "--cli-input-json", "file://task.json"];
-        let output = amazon.command(&kitchen.project(), &register).output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
+    let mut task = export(&kitchen, "task.json", &["ecs", "elasticsearch"]);
+    task["containerDefinitions"][0]["memory"] = "much".into();
+    task["containerDefinitions"][0]["memmory"] = 1.into();
+    kitchen.write("task.json", task.to_string());
+    let output = amazon.command(&kitchen.project(), &REGISTER).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    for complaint in
+        ["Invalid type for parameter containerDefinitions[0].memory", "Unknown parameter in containerDefinitions[0]"]
+    {
         assert!(!output.status.success() && error.contains(complaint), "{error}");
     }
 }
 
-/// The template that the documentation shows.
+/// What the template that the documentation shows is given.
+const PARAMETERS: [&str; 5] = ["cloudformation", "elasticsearch", "ecs-host", "--region", "eu-west-1"];
+
+/// That template.
 fn template(kitchen: &Kitchen) {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/export/stack.yaml");
     std::fs::copy(template, kitchen.project().join("stack.yaml")).unwrap();
@@ -115,11 +116,7 @@ fn a_stack_takes_the_parameters() {
     let Some(amazon) = Amazon::start() else { return };
     let kitchen = kitchen();
     template(&kitchen);
-    // A template declares the processors that it deploys.
-    let mut parameters =
-        export(&kitchen, "all.json", &["cloudformation", "elasticsearch", "ecs-host", "--region", "eu-west-1"]);
-    parameters.as_array_mut().unwrap().retain(|one| one["ParameterKey"] != "EcsHostAmiX8664");
-    kitchen.write("parameters.json", parameters.to_string());
+    let parameters = export(&kitchen, "parameters.json", &PARAMETERS);
     let stack = |verb: &'static str| {
         let file = ["--template-body", "file://stack.yaml", "--parameters", "file://parameters.json"];
         [&["cloudformation", verb, "--stack-name", "elk"][..], &file].concat()
@@ -151,24 +148,19 @@ fn cfn_lint_takes_the_template_with_the_parameters() {
     let Some(lint) = program(&["cfn-lint"], "cfn-lint of PyPI, by tools/need.sh cfn-lint") else { return };
     let kitchen = kitchen();
     template(&kitchen);
-    let parameters =
-        export(&kitchen, "parameters.json", &["cloudformation", "elasticsearch", "ecs-host", "--region", "eu-west-1"]);
-    let lint = |parameters: &Value| {
-        // It reads the values as NAME=VALUE.
-        let value = |one: &Value| {
-            format!("{}={}", one["ParameterKey"].as_str().unwrap(), one["ParameterValue"].as_str().unwrap())
-        };
-        let pairs: Vec<_> = parameters.as_array().unwrap().iter().map(value).collect();
+    export(&kitchen, "parameters.json", &PARAMETERS);
+    let lint = || {
         let mut command = Command::new(&lint);
         command.current_dir(kitchen.project()).args(["--non-zero-exit-code", "informational", "stack.yaml"]);
-        command.arg("--parameters").args(pairs).output().unwrap()
+        command.args(["--parameter-files", "parameters.json"]).output().unwrap()
     };
     let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
-    let output = lint(&parameters);
+    let output = lint();
     assert!(output.status.success(), "{}{}", said(&output), String::from_utf8_lossy(&output.stderr));
-    let template = kitchen.read("stack.yaml");
-    kitchen.write("stack.yaml", template.replace("Memory: 24576", "Memory: !Ref Elasticsearch"));
-    assert!(!lint(&parameters).status.success(), "a wrong template passes");
+    // A stack refuses what its template does not declare, and so does this.
+    export(&kitchen, "parameters.json", &["cloudformation", "--region", "eu-west-1"]);
+    let output = lint();
+    assert!(!output.status.success() && said(&output).contains("'KibanaImage' was unexpected"), "{}", said(&output));
 }
 
 #[test]
