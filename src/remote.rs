@@ -35,7 +35,6 @@ mod refusal;
 mod registry;
 mod retry;
 mod secret;
-mod stub;
 mod tls;
 mod upload;
 mod wire;
