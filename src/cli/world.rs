@@ -15,7 +15,7 @@ use crate::bake::resolve::World as Ports;
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::remote::Wire;
-use crate::remote::config::{Pieces, Proxies, Timing, WireConfig};
+use crate::remote::config::{Aws, Pieces, Proxies, Timing, WireConfig};
 use crate::remote::mirror::Mirrors;
 use crate::store::Store;
 
@@ -152,6 +152,8 @@ impl<'w> World<'w> {
             interrupt: self.interrupt.clone(),
             timing: Timing::default(),
             pieces: Pieces::default(),
+            ecr: Vec::new(),
+            aws: Aws::default(),
         })
     }
 }
