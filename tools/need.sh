@@ -6,6 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+AWSCLI=1.45.11
 CARGO_DENY=0.20.2
 CARGO_FUZZ=0.13.2
 MOTO=5.2.1
@@ -63,7 +64,7 @@ from_cargo() {
     rm -rf "$tools/build"
 }
 
-# moto answers as EC2 and SSM do.
+# moto answers as EC2, ECR, SSM and STS do.
 moto() {
     [ "$(cat "$tools/moto/version" 2> /dev/null)" != "$MOTO" ] || return 0
     from_debian python3 venv
@@ -75,8 +76,21 @@ moto() {
     echo "$MOTO" > "$tools/moto/version"
 }
 
+# The AWS CLI reads what was made in moto.
+aws_cli() {
+    [ "$(cat "$tools/awscli/version" 2> /dev/null)" != "$AWSCLI" ] || return 0
+    from_debian python3 venv
+    echo "need: installing awscli $AWSCLI"
+    rm -rf "$tools/awscli"
+    python3 -m venv "$tools/awscli"
+    "$tools/awscli/bin/pip" install --quiet "awscli==$AWSCLI"
+    ln -sf "$tools/awscli/bin/aws" "$tools/bin/aws"
+    echo "$AWSCLI" > "$tools/awscli/version"
+}
+
 for program in "$@"; do
     case $program in
+        aws) aws_cli ;;
         cargo-deny) from_cargo cargo-deny "$CARGO_DENY" ;;
         cargo-fuzz) from_cargo cargo-fuzz "$CARGO_FUZZ" ;;
         moto_server) moto ;;
