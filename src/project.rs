@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::name::{RecipeName, Registry};
-use crate::recipe::{ProjectPath, Url};
+use crate::recipe::{ProjectPath, Region, Url};
 use crate::text::{self, Document, Reader, TextError, table};
 
 pub use ecr::{Ecr, Encryption, Replication};
@@ -101,12 +101,34 @@ impl Project {
         target.map_or_else(PathBuf::new, |target| PathBuf::from(target.manifest()))
     }
 
+    /// One registry is spoken to in one way.
+    fn check_ecr(&self, reader: &mut Reader) {
+        let mut seen: BTreeMap<(&str, &Region), (&RecipeName, &Ecr)> = BTreeMap::new();
+        for (name, target) in &self.target {
+            let Some(ecr) = &target.ecr else { continue };
+            for region in &ecr.regions {
+                let Some((other, before)) = seen.insert((&ecr.account, region), (name, ecr)) else { continue };
+                let way =
+                    |ecr: &'_ Ecr| (ecr.role.clone(), ecr.external_id.clone(), ecr.endpoints.get(region).cloned());
+                if way(before) != way(ecr) {
+                    let message = format!(
+                        "the targets `{other}` and `{name}` are in one registry, account {} in {region}, and reach it otherwise",
+                        ecr.account
+                    );
+                    let help = "say the same `role`, `external_id` and `endpoints` in both";
+                    reader.mistake(&format!("target.{name}.ecr"), message, help);
+                }
+            }
+        }
+    }
+
     fn check(&self, reader: &mut Reader) {
         let unknown = |name: &&RecipeName| name.as_str() != LOCAL && !self.target.contains_key(*name);
         if let Some(name) = self.defaults.target.as_ref().filter(unknown) {
             let help = format!("add `[target.{name}]`, or name one that is there");
             reader.mistake("defaults.target", format!("there is no target `{name}`"), &help);
         }
+        self.check_ecr(reader);
         let mut seen = BTreeMap::new();
         for (name, target) in &self.target {
             if let Some(other) = seen.insert(target.manifest(), name) {
@@ -160,6 +182,15 @@ mod tests {
         assert_eq!(read(two).unwrap().manifest(), Path::new("a.json"));
         let shared = read("[target.a]\noci = \"a\"\n[target.b]\noci = \"b\"\n").unwrap_err();
         assert!(shared.contains("the targets `a` and `b` would share the records"), "{shared}");
+        let ecr = |name: &str, role: &str| {
+            format!(
+                "[target.{name}]\nmanifest = \"{name}.json\"\n[target.{name}.ecr]\naccount = \"123456789012\"\n\
+                 regions = [\"eu-west-1\"]\nrole = \"arn:aws:iam::123456789012:role/{role}\"\n"
+            )
+        };
+        assert!(read(&(ecr("a", "x") + &ecr("b", "x"))).is_ok());
+        let torn = read(&(ecr("a", "x") + &ecr("b", "y"))).unwrap_err();
+        assert!(torn.contains("the targets `a` and `b` are in one registry"), "{torn}");
         let unknown = read("[defaults]\ntarget = \"prod\"\n").unwrap_err();
         assert!(unknown.contains("elkbake.toml:2:10: there is no target `prod`"), "{unknown}");
     }

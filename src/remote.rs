@@ -10,6 +10,7 @@
 //!   |
 //! registry, fetch -> download -> retry          many, until the thing is in the store
 //! publish -> upload ---------------+            many, until the thing is in the registry
+//! aws, ecr                                      what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
 
@@ -24,6 +25,8 @@ mod credential;
 mod docker_config;
 mod door;
 mod download;
+#[cfg(feature = "aws")]
+mod ecr;
 mod exchange;
 mod fetch;
 mod http;

@@ -4,5 +4,7 @@ pub mod baked;
 pub mod built;
 #[cfg(feature = "aws")]
 pub mod cloud;
+#[cfg(feature = "aws")]
+pub mod ecr;
 pub mod project;
 pub mod registry;

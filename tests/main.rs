@@ -19,6 +19,8 @@ mod build;
 mod check;
 mod command_line;
 mod diff;
+#[cfg(feature = "aws")]
+mod ecr;
 mod entrypoint;
 mod export;
 mod floors;
@@ -38,3 +40,5 @@ mod store;
 mod store_crash;
 mod verify;
 mod wire;
+#[cfg(not(feature = "aws"))]
+mod without_aws;

@@ -6,6 +6,8 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod base_in_registry;
+#[cfg(feature = "aws")]
+pub mod ecr;
 pub mod elasticsearch;
 pub mod engine;
 pub mod export;

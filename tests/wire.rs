@@ -1,7 +1,7 @@
 //! The wire clients against all that can go wrong between two machines.
 
 mod auth;
-mod bench;
+pub mod bench;
 mod cuts;
 mod download;
 mod proxy;

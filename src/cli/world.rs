@@ -14,8 +14,9 @@ use crate::bake::interrupt::Interrupt;
 use crate::bake::resolve::World as Ports;
 use crate::lock::Lock;
 use crate::plan::Plan;
+use crate::project::Place;
 use crate::remote::Wire;
-use crate::remote::config::{Pieces, Proxies, Timing, WireConfig};
+use crate::remote::config::{Aws, EcrSite, Pieces, Proxies, Timing, WireConfig};
 use crate::remote::mirror::Mirrors;
 use crate::store::Store;
 
@@ -121,6 +122,25 @@ impl<'w> World<'w> {
         Ok(Opened { wire, store, interrupt: self.interrupt.clone() })
     }
 
+    /// The registries in ECR that the project's targets are in.
+    fn ecr_sites(&self) -> Result<Vec<EcrSite>, Failure> {
+        let mut sites = Vec::new();
+        for target in self.workspace.project.target.values() {
+            let Some(Place::Ecr(ecr)) = target.place() else { continue };
+            for region in &ecr.regions {
+                sites.push(EcrSite {
+                    registry: ecr.registry(region).map_err(Failure::input)?,
+                    account: ecr.account.clone(),
+                    region: region.to_string(),
+                    endpoint: ecr.endpoints.get(region).cloned(),
+                    role: ecr.role.clone(),
+                    external_id: ecr.external_id.clone(),
+                });
+            }
+        }
+        Ok(sites)
+    }
+
     fn wire_config(&self) -> Result<WireConfig, Failure> {
         let around = self.surroundings;
         let at_home = |name: &str| around.home().map(|home| home.join(name));
@@ -152,6 +172,8 @@ impl<'w> World<'w> {
             interrupt: self.interrupt.clone(),
             timing: Timing::default(),
             pieces: Pieces::default(),
+            ecr: self.ecr_sites()?,
+            aws: Aws::default(),
         })
     }
 }

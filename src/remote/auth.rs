@@ -14,15 +14,21 @@ use tokio::time::Instant;
 use crate::bake::port::PortError;
 use crate::name::{Registry, Repository};
 use crate::remote::address::{encoded, shown};
+#[cfg(feature = "aws")]
+use crate::remote::aws::access::Access;
 use crate::remote::challenge::{self, Challenge};
 use crate::remote::config::WireConfig;
 use crate::remote::credential;
 use crate::remote::docker_config::{DOCKER_HUB_KEY, DockerConfig, Proof};
 use crate::remote::door::{Door, Purpose};
+#[cfg(feature = "aws")]
+use crate::remote::ecr::token::{Token, Tokens};
 use crate::remote::http::{Ask, Http};
 use crate::remote::refusal::refusal;
 use crate::remote::retry::Failure;
 use crate::remote::secret::Secret;
+#[cfg(not(feature = "aws"))]
+use crate::remote::without_aws::access::{Access, Token, Tokens};
 
 /// Tokens have a few KB; an answer of more than this is none.
 const LONGEST_TOKEN: usize = 1024 * 1024;
@@ -59,18 +65,20 @@ pub(super) struct Auth {
     search_path: Vec<PathBuf>,
     limit: Duration,
     file: OnceLock<Result<DockerConfig, String>>,
+    tokens: Tokens,
     proofs: Lock<BTreeMap<Registry, Option<Proof>>>,
     /// A token holds for one repository and purpose; while it is fetched, others wait for it.
     grants: Lock<BTreeMap<(Registry, Repository, Purpose), Slot>>,
 }
 
 impl Auth {
-    pub(super) fn new(config: &WireConfig) -> Self {
+    pub(super) fn new(config: &WireConfig, access: Arc<Access>) -> Self {
         Self {
             docker_config: config.docker_config.clone(),
             search_path: config.search_path.clone(),
             limit: config.timing.credentials,
             file: OnceLock::new(),
+            tokens: Tokens::new(config, access),
             proofs: Lock::default(),
             grants: Lock::default(),
         }
@@ -79,8 +87,18 @@ impl Auth {
     /// What was shown last and still holds.
     pub(super) async fn known(&self, door: &Door) -> Option<Grant> {
         let slot = self.slot(door);
-        let held = slot.lock().await;
-        held.as_ref().filter(|grant| grant.holds()).cloned()
+        let mut held = slot.lock().await;
+        if let Some(grant) = held.as_ref().filter(|grant| grant.holds()) {
+            return Some(grant.clone());
+        }
+        // Who pushes to ECR never does so as nobody. What keeps us from it is said when the registry says 401.
+        if self.tokens.is_target(&door.registry)
+            && let Ok(Some(token)) = self.tokens.token(&door.registry, None).await
+        {
+            *held = Some(of_ecr(token));
+            return held.clone();
+        }
+        None
     }
 
     /// Answers a 401. `stale` is what was shown in vain.
@@ -98,6 +116,9 @@ impl Auth {
             return Ok(Outcome::Granted(grant.clone()));
         }
         *held = None;
+        if let Some(token) = self.ecr(door, stale).await? {
+            return Ok(Outcome::Granted(held.insert(of_ecr(token)).clone()));
+        }
         if stale.is_some() {
             self.proofs.lock().unwrap_or_else(PoisonError::into_inner).remove(&door.registry);
         }
@@ -125,6 +146,13 @@ impl Auth {
         Arc::clone(self.grants.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 
+    /// ECR's own token: for what is pushed to, and for what Docker's configuration knows no credentials of.
+    async fn ecr(&self, door: &Door, stale: Option<&HeaderValue>) -> Result<Option<Token>, Failure> {
+        let is_known = !self.tokens.is_target(&door.registry)
+            && self.proof(door).await.map_err(|message| denied(door, message))?.is_some();
+        if is_known { Ok(None) } else { Ok(self.tokens.token(&door.registry, stale).await?) }
+    }
+
     /// The credentials of a registry, asked for once.
     async fn proof(&self, door: &Door) -> Result<Option<Proof>, String> {
         let known = self.proofs.lock().unwrap_or_else(PoisonError::into_inner).get(&door.registry).cloned();
@@ -148,6 +176,10 @@ impl Auth {
         }
         file.proof(&door.registry)
     }
+}
+
+fn of_ecr(token: Token) -> Grant {
+    Grant { header: token.header, who: "tried with ECR's token".to_owned(), until: Some(token.until) }
 }
 
 fn denied(door: &Door, message: String) -> Failure {

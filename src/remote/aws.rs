@@ -1,42 +1,34 @@
 //! Looking up host images in EC2 and SSM.
 
+pub(super) mod access;
 mod choose;
+pub(super) mod words;
 
-use std::time::Duration;
-
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_config::SdkConfig;
+use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{Filter, Image};
 
 use crate::bake::port::{AmiFacts, AmiLookup, PortError};
 use crate::recipe::{AmiBase, Architecture, Region};
 use crate::remote::wire::Wire;
 
+use access::Access;
 use choose::{Candidate, choose};
-
-/// A call that has not been answered by then never will be; the SDK itself knows no such bound.
-const LONGEST_CALL: Duration = Duration::from_secs(60);
+use words::refusal;
 
 impl AmiLookup for Wire {
     fn find(&self, base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-        self.run(&format!("the base AMI in {region}"), lookup(base, architecture, region))
+        self.run(&format!("the base AMI in {region}"), lookup(&self.access, base, architecture, region))
     }
 }
 
-/// The credentials are those that every AWS program uses: variables, profile, SSO, the instance's or task's role.
-async fn config(region: &Region) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().operation_timeout(LONGEST_CALL).build();
-    // Pinned: `latest` changes retries and defaults with the next version of the SDK.
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(aws_config::Region::new(region.as_str().to_owned()))
-        .timeout_config(timeouts)
-        .load()
-        .await
-}
-
-async fn lookup(base: &AmiBase, architecture: Architecture, region: &Region) -> Result<AmiFacts, PortError> {
-    let config = config(region).await;
+async fn lookup(
+    access: &Access,
+    base: &AmiBase,
+    architecture: Architecture,
+    region: &Region,
+) -> Result<AmiFacts, PortError> {
+    let config = access.region(region.as_str()).await;
     let ec2 = aws_sdk_ec2::Client::new(&config);
     let request = match (base.ssm.get(&architecture), &base.id, &base.name) {
         (Some(parameter), ..) => ec2.describe_images().image_ids(parameter_value(&config, parameter, region).await?),
@@ -105,24 +97,4 @@ fn candidate(image: Image) -> Option<Candidate> {
             deprecated: image.deprecation_time,
         },
     })
-}
-
-/// Puts an SDK's error into a user's words; the SDK's own chain of causes is kept whole.
-fn refusal<E, R>(subject: &str, action: &str, error: &SdkError<E, R>) -> PortError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    let message = match (error.code(), error.message()) {
-        (Some("UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException"), said) => {
-            format!(
-                "AWS denies it: the credentials need the permission {action} ({})",
-                said.unwrap_or("no reason given")
-            )
-        }
-        (Some(code), said) => format!("AWS says {code}: {}", said.unwrap_or("no reason given")),
-        // The SDK's chain of causes says that no credentials were found only at its end.
-        (None, _) => DisplayErrorContext(error).to_string(),
-    };
-    PortError::Cloud { subject: subject.to_owned(), message }
 }

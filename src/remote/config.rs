@@ -35,6 +35,10 @@ pub struct WireConfig {
     pub timing: Timing,
     /// How blobs are cut for sending.
     pub pieces: Pieces,
+    /// The registries in ECR that are pushed to. Others are read with what AWS's own variables and profiles say.
+    pub ecr: Vec<EcrSite>,
+    /// How AWS is spoken to.
+    pub aws: Aws,
 }
 
 /// How blobs are cut for sending.
@@ -51,6 +55,46 @@ impl Default for Pieces {
         // Whole: what takes over a second at 16 MB/s is worth two more requests and a note of how far it has come.
         // Chunk: at 1 GB/s a request and its note, some 2 ms, cost 3 %; and few registries refuse as much at once.
         Self { whole: 16 << 20, chunk: 64 << 20 }
+    }
+}
+
+/// A registry in ECR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcrSite {
+    /// Its usual name, which references have.
+    pub registry: Registry,
+    /// The account that owns it, by its 12 digits.
+    pub account: String,
+    /// Its region.
+    pub region: String,
+    /// Where it is reached, where that is not its name.
+    pub endpoint: Option<Registry>,
+    /// A role that is assumed for all calls.
+    pub role: Option<String>,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<String>,
+}
+
+impl EcrSite {
+    /// The host that is spoken to.
+    #[must_use]
+    pub fn host(&self) -> &Registry {
+        self.endpoint.as_ref().unwrap_or(&self.registry)
+    }
+}
+
+/// How AWS is spoken to, where that is not what AWS's own variables and profiles say.
+#[derive(Clone, Default)]
+pub struct Aws {
+    /// The address of all its services.
+    pub endpoint: Option<String>,
+    /// The id of an access key, and the key.
+    pub keys: Option<(String, String)>,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 
@@ -124,5 +168,11 @@ mod tests {
         let proxies = Proxies { https: "http://me:hunter2@proxy:3128".to_owned(), ..Proxies::default() };
         let config = WireConfig { proxies, ..WireConfig::default() };
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let aws = Aws { keys: Some(("AKID".to_owned(), "hunter2".to_owned())), ..Aws::default() };
+        assert!(!format!("{:?}", WireConfig { aws, ..WireConfig::default() }).contains("hunter2"));
     }
 }

@@ -5,10 +5,11 @@ use hyper::header::{HeaderMap, HeaderValue};
 
 use crate::bake::event::Listener;
 use crate::bake::port::PortError;
-use crate::name::Reference;
+use crate::name::{Reference, Registry};
 use crate::remote::address::same_server;
 use crate::remote::auth::Outcome;
 use crate::remote::body::Streamed;
+use crate::remote::config::EcrSite;
 use crate::remote::door::{Door, Purpose};
 use crate::remote::http::{Ask, Reply};
 use crate::remote::refusal::refusal;
@@ -28,14 +29,25 @@ impl Wire {
                 (format!("{subject} (by way of the mirror {})", mirrored.there), mirrored.there, mirrored.plain)
             }
         };
-        let plain = plain || self.is_plain(&there.registry);
-        Ok(Door { subject, registry: there.registry, repository: there.repository, plain, purpose: Purpose::Read })
+        let registry = self.reached_at(there.registry);
+        let plain = plain || self.is_plain(&registry);
+        Ok(Door { subject, registry, repository: there.repository, plain, purpose: Purpose::Read })
     }
 
     /// Where the parts of an image are written, and asked for by who writes: no mirror stands between.
     pub(super) fn direct(&self, reference: &Reference, subject: String, purpose: Purpose) -> Door {
-        let (registry, repository) = (reference.registry.clone(), reference.repository.clone());
+        let (registry, repository) = (self.reached_at(reference.registry.clone()), reference.repository.clone());
         Door { subject, plain: self.is_plain(&registry), registry, repository, purpose }
+    }
+
+    /// What we were told of a registry in ECR that is pushed to.
+    pub(super) fn ecr_site(&self, registry: &Registry) -> Option<&EcrSite> {
+        self.config.ecr.iter().find(|site| site.registry == *registry)
+    }
+
+    /// The host behind a registry's name.
+    fn reached_at(&self, registry: Registry) -> Registry {
+        self.ecr_site(&registry).map_or(registry, |site| site.host().clone())
     }
 
     /// Asks for a part. What comes back is the thing or a part of it.

@@ -16,8 +16,12 @@ use crate::remote::http::{Ask, Reply};
 use crate::remote::refusal::{refusal, said};
 use crate::remote::registry::ACCEPTED;
 use crate::remote::retry::{Failure, may_pass};
+#[cfg(feature = "aws")]
+use crate::remote::upload::bring_to_ecr;
 use crate::remote::upload::{Trip, bring};
 use crate::remote::wire::Wire;
+#[cfg(not(feature = "aws"))]
+use crate::remote::without_aws::bring_to_ecr;
 use crate::store::Store;
 
 /// Questions that one repository is asked at once; each is one round trip, and registries share out their patience.
@@ -31,6 +35,11 @@ impl Publish for Wire {
     }
 
     fn missing(&self, into: &Reference, blobs: &[Digest], tell: Listener<'_>) -> Result<BTreeSet<Digest>, PortError> {
+        if let Some(site) = self.ecr_site(&into.registry)
+            && let Some(missing) = self.missing_in_ecr(site, into, blobs, tell)?
+        {
+            return Ok(missing);
+        }
         let asked = parallel::bounded(blobs, QUESTIONS, |digest| {
             let door = self.direct(into, blob(into, *digest), Purpose::Read);
             let work = self.persist(&door.subject, tell, async || self.has_once(&door, *digest).await);
@@ -49,7 +58,11 @@ impl Publish for Wire {
         let door = self.direct(into, blob(into, freight.digest), Purpose::Write);
         let mount = self.mountable(&door, freight, tell)?;
         let subject = door.subject.clone();
-        self.run(&subject, bring(self, Trip { door, freight, mount, store }, tell))
+        let trip = Trip { door, freight, mount, store };
+        match self.ecr_site(&into.registry) {
+            Some(site) => self.run(&subject, bring_to_ecr(self, site, trip, tell)),
+            None => self.run(&subject, bring(self, trip, tell)),
+        }
     }
 
     fn publish(&self, at: &Reference, manifest: &RawManifest, tell: Listener<'_>) -> Result<(), PortError> {

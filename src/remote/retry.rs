@@ -65,12 +65,18 @@ pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
 /// Counts tries that brought nothing.
 pub(super) struct Tries {
     timing: Timing,
+    most: u32,
     failed: u32,
 }
 
 impl Tries {
     pub(super) fn new(timing: Timing) -> Self {
-        Self { timing, failed: 0 }
+        Self::at_most(TRIES, timing)
+    }
+
+    /// So many tries, where waiting is all that helps.
+    pub(super) fn at_most(most: u32, timing: Timing) -> Self {
+        Self { timing, most, failed: 0 }
     }
 
     /// Something came: count anew.
@@ -89,13 +95,14 @@ impl Tries {
         if let Some(after) = after.filter(|after| *after > self.timing.longest_asked) {
             return give_up(format!("{why}; the server asks to come back in {}", spoken(after)));
         }
-        if self.failed >= TRIES {
-            return give_up(format!("{why}, {TRIES} times in a row"));
+        let most = self.most;
+        if self.failed >= most {
+            return give_up(format!("{why}, {most} times in a row"));
         }
         let wait = after.unwrap_or_else(|| self.backoff(random()));
         let asked = if after.is_some() { ", as the server asks" } else { "" };
         let next = self.failed + 1;
-        tell(Event::Note(&format!("{subject}: {why}; try {next} of {TRIES} in {}{asked}", spoken(wait))));
+        tell(Event::Note(&format!("{subject}: {why}; try {next} of {most} in {}{asked}", spoken(wait))));
         tokio::time::sleep(wait).await;
         Ok(())
     }

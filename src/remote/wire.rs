@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -11,11 +11,15 @@ use crate::bake::event::{Event, Listener};
 use crate::bake::port::PortError;
 use crate::name::Registry;
 use crate::remote::auth::Auth;
+#[cfg(feature = "aws")]
+use crate::remote::aws::access::Access;
 use crate::remote::config::WireConfig;
 use crate::remote::http::Http;
 use crate::remote::netrc::Netrc;
 use crate::remote::proxy::Ways;
 use crate::remote::retry::{Failure, Tries};
+#[cfg(not(feature = "aws"))]
+use crate::remote::without_aws::access::Access;
 
 /// A person who presses Ctrl-C sees an end at once; asking 20 times a second costs nothing.
 const TICK: Duration = Duration::from_millis(50);
@@ -25,6 +29,7 @@ pub struct Wire {
     pub(super) config: WireConfig,
     pub(super) http: Http,
     pub(super) auth: Auth,
+    pub(super) access: Arc<Access>,
     netrc: OnceLock<Result<Netrc, String>>,
     /// Mirror rules that people have heard of.
     told: Mutex<BTreeSet<String>>,
@@ -61,9 +66,11 @@ impl Wire {
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("wire").enable_all().build();
         let runtime = runtime.map_err(|error| WireError::Start(error.to_string()))?;
         let http = Http::new(ways, config.timing, config.extra_ca.clone()).map_err(WireError::Start)?;
+        let access = Arc::new(Access::new(&config));
         Ok(Self {
             http,
-            auth: Auth::new(&config),
+            auth: Auth::new(&config, Arc::clone(&access)),
+            access,
             netrc: OnceLock::new(),
             told: Mutex::default(),
             in_one: Mutex::default(),

@@ -10,6 +10,8 @@
 //! ```
 
 mod answer;
+#[cfg(feature = "aws")]
+pub mod ecr;
 mod guard;
 mod image;
 mod receive;
@@ -138,6 +140,8 @@ struct State {
     requests: Vec<Request>,
     guard: Guard,
     tokens: guard::Tokens,
+    #[cfg(feature = "aws")]
+    ecr: Option<ecr::Ecr>,
 }
 
 /// The registry. It stops when this is dropped.
@@ -235,6 +239,24 @@ impl Registry {
     /// Changes how it behaves.
     pub fn rules(&self, change: impl FnOnce(&mut Rules)) {
         change(&mut self.state().rules);
+    }
+
+    /// Makes it ECR, or changes how that is set.
+    #[cfg(feature = "aws")]
+    pub fn ecr<T>(&self, change: impl FnOnce(&mut ecr::Ecr) -> T) -> T {
+        change(self.state().ecr.get_or_insert_default())
+    }
+
+    /// Does what replication does: all of a repository gets to another registry.
+    #[cfg(feature = "aws")]
+    pub fn replicate_to(&self, other: &Self, repository: &str) {
+        let state = self.state();
+        let mut to = other.state();
+        for (place, digest) in state.placed.iter().filter(|(place, _)| place == repository) {
+            to.place(place, *digest, state.blobs[digest].clone());
+        }
+        let manifests = state.manifests.iter().filter(|((place, _), _)| place == repository);
+        to.manifests.extend(manifests.map(|(key, manifest)| (key.clone(), manifest.clone())));
     }
 
     /// Uploads that are open.

@@ -1,10 +1,13 @@
 //! `elkbake verify --target`: what is recorded, held against what is there.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::VerifyArgs;
 use crate::bake::event::Event;
 use crate::bake::port::PortError;
+use crate::bake::provision::{self, Order, Wanted};
 use crate::bake::standing::{self, Flaw};
 use crate::cli::failure::{Exit, Failure, problems};
 use crate::cli::global::Global;
@@ -17,6 +20,7 @@ use crate::cli::world::World;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Reference, Tag};
 use crate::parallel;
+use crate::project::Place as Target;
 use crate::recipe::{ProjectPath, Region};
 use crate::record::{Entry, Manifest, Record, RecordKind};
 
@@ -25,7 +29,7 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// One place of one record.
 struct Case<'m> {
-    target: &'m str,
+    route: &'m Route<'m>,
     recipe: &'m RecipeName,
     tag: &'m Tag,
     digest: Digest,
@@ -83,7 +87,7 @@ pub(super) fn standing(
 }
 
 /// All places of the records that were asked for.
-fn cases_of<'m>(route: &'m Route<'_>, manifest: &'m Manifest, args: &VerifyArgs) -> Result<Vec<Case<'m>>, Failure> {
+fn cases_of<'m>(route: &'m Route<'m>, manifest: &'m Manifest, args: &VerifyArgs) -> Result<Vec<Case<'m>>, Failure> {
     for named in &args.recipes {
         if !manifest.recipes.keys().any(|known| known.as_str() == named) {
             return Err(Failure::input(format!("the target {} has no record of {named}", route.name)));
@@ -92,7 +96,7 @@ fn cases_of<'m>(route: &'m Route<'_>, manifest: &'m Manifest, args: &VerifyArgs)
     let asked = |name: &RecipeName| args.recipes.is_empty() || args.recipes.iter().any(|named| named == name.as_str());
     let entries = manifest.recipes.iter().filter(|(name, _)| asked(name));
     let records = entries.flat_map(|(name, entry)| of_entry(entry, args.history).map(move |record| (name, record)));
-    Ok(records.flat_map(|(name, record)| cases_in(&route.name, name, record)).collect())
+    Ok(records.flat_map(|(name, record)| cases_in(route, name, record)).collect())
 }
 
 fn of_entry(entry: &Entry, history: bool) -> impl Iterator<Item = &Record> {
@@ -100,9 +104,9 @@ fn of_entry(entry: &Entry, history: bool) -> impl Iterator<Item = &Record> {
     std::iter::once(&entry.current).chain(before).filter(|record| record.kind == RecordKind::Image)
 }
 
-fn cases_in<'m>(target: &'m str, recipe: &'m RecipeName, record: &'m Record) -> Vec<Case<'m>> {
+fn cases_in<'m>(route: &'m Route<'m>, recipe: &'m RecipeName, record: &'m Record) -> Vec<Case<'m>> {
     let Some(digest) = record.digest else { return Vec::new() };
-    let case = |place| Case { target, recipe, tag: &record.tag, digest, place };
+    let case = |place| Case { route, recipe, tag: &record.tag, digest, place };
     if !record.regions.is_empty() {
         return record.regions.iter().map(|(region, at)| case(Place::Repository(Some(region), at))).collect();
     }
@@ -113,10 +117,25 @@ fn cases_in<'m>(target: &'m str, recipe: &'m RecipeName, record: &'m Record) -> 
 fn look(case: &Case<'_>, world: &World<'_>, workspace: &Workspace, ui: &Ui) -> Result<Vec<Flaw>, Failure> {
     let tell = |event: Event<'_>| ui.event(event);
     match &case.place {
-        Place::Repository(_, reference) => {
+        Place::Repository(region, reference) => {
             let at = Reference { tag: None, digest: None, ..(*reference).clone() };
             let wire = world.open()?.wire();
-            Ok(standing::in_registry(&at, case.tag, case.digest, (wire, wire), &tell)?)
+            let mut flaws = standing::in_registry(&at, case.tag, case.digest, (wire, wire), &tell)?;
+            if let (Some(region), Some(Target::Ecr(ecr))) = (region, case.route.target.place())
+                && ecr.regions.contains(region)
+            {
+                let wanted = Wanted {
+                    name: at.repository.clone(),
+                    ecr,
+                    region,
+                    current: BTreeSet::from([case.tag.clone()]),
+                    moving: BTreeSet::new(),
+                };
+                let order = Order { ecr, region, repositories: vec![wanted] };
+                let is_movable = !provision::movable(wire, &order, &tell)?.is_empty();
+                flaws.extend(is_movable.then_some(Flaw::Mutable));
+            }
+            Ok(flaws)
         }
         Place::Folder(layout) => Ok(standing::in_folder(&layout.below(&workspace.root), case.tag, case.digest)),
     }
@@ -151,7 +170,7 @@ fn json_of((case, flaws): &(&Case<'_>, Vec<Flaw>)) -> serde_json::Value {
         Place::Folder(_) => None,
     };
     json!({
-        "target": case.target,
+        "target": case.route.name,
         "recipe": case.recipe,
         "tag": case.tag,
         "digest": case.digest,

@@ -50,6 +50,10 @@ pub fn answer(state: &mut State, request: &Request, host: &str) -> Answer {
     if let Some(refusal) = guard::refuse(state, request, host) {
         return refusal;
     }
+    #[cfg(feature = "aws")]
+    if let Some(refusal) = super::ecr::refuse(state, request) {
+        return refusal;
+    }
     if let Some(bytes) = state.files.get(&path) {
         return Answer::new(200, "application/octet-stream", bytes.clone()).with("ETag", &etag(bytes));
     }

@@ -92,7 +92,7 @@ pub fn may_read(state: &State, request: &Request, repository: &str) -> bool {
     token.is_some_and(|token| state.tokens.holds(token, &format!("repository:{repository}:pull")))
 }
 
-fn basic(user: &str, password: &str) -> String {
+pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 

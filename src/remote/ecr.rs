@@ -1,0 +1,184 @@
+//! ECR: what it has beside what all registries have.
+//!
+//! ```text
+//! client       who asks
+//! control      repositories, their settings, replication
+//! layers       which layers are there
+//! token        who we are to its registries
+//! patience     calls, and when they are made again
+//! site         which registry a name means
+//! ```
+
+mod client;
+mod control;
+mod layers;
+mod patience;
+pub(super) mod site;
+pub(super) mod token;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ecr::config::retry::RetryConfig;
+
+use crate::bake::event::{Event, Listener};
+use crate::bake::port::{EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
+use crate::digest::Digest;
+use crate::name::{Reference, Registry, Repository};
+use crate::parallel;
+use crate::remote::config::EcrSite;
+use crate::remote::wire::Wire;
+
+use client::client;
+use control::Control;
+
+pub(super) use client::layer_client;
+pub(super) use layers::missing;
+pub(super) use patience::{Call, Refused};
+
+/// ECR describes so many repositories at once, and no more.
+const DESCRIBED_AT_ONCE: usize = 100;
+
+/// So many calls to one region are under way; see [`patience`] for what becomes of too many.
+const AT_ONCE: usize = 8;
+
+impl EcrControl for Wire {
+    fn account(&self, registry: &Registry, tell: Listener<'_>) -> Result<String, PortError> {
+        let site = site::site(&self.config.ecr, registry)?;
+        let subject = format!("who we are in {}", site.region);
+        let work = async {
+            let config = self.access.site(&site).await;
+            let config = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
+            let client = aws_sdk_sts::Client::from_conf(config);
+            let call = Call { subject: &subject, action: "sts:GetCallerIdentity", timing: self.config.timing, tell };
+            let answer = call.must(async || client.get_caller_identity().send().await).await?;
+            answer.account.ok_or_else(|| PortError::Cloud {
+                subject: subject.clone(),
+                message: "AWS does not say which account".to_owned(),
+            })
+        };
+        self.run(&subject, work)
+    }
+
+    fn repositories(
+        &self,
+        registry: &Registry,
+        names: &[Repository],
+        with_tags: bool,
+        tell: Listener<'_>,
+    ) -> Result<BTreeMap<Repository, RepositoryState>, PortError> {
+        let site = site::site(&self.config.ecr, registry)?;
+        let mut known = Vec::new();
+        for names in names.chunks(DESCRIBED_AT_ONCE) {
+            let together =
+                self.at(&site, &subject(names, &site), tell, async |control| control.describe(names).await)?;
+            if let Some(together) = together {
+                known.extend(together);
+                continue;
+            }
+            // One that is not there hides all the others.
+            let alone = parallel::bounded(names, AT_ONCE, |name| {
+                let name = std::slice::from_ref(name);
+                self.at(&site, &subject(name, &site), tell, async |control| control.describe(name).await)
+            });
+            known.extend(alone.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().flatten());
+        }
+        let states = parallel::bounded(&known, AT_ONCE, |known| {
+            let name = known.repository_name().unwrap_or_default();
+            let subject = format!("{name} in {}", site.region);
+            let state = self.at(&site, &subject, tell, async |control| control.state(known, with_tags).await)?;
+            let wrong = |error: crate::name::NameError| PortError::Cloud { subject, message: error.to_string() };
+            Ok((name.parse().map_err(wrong)?, state))
+        });
+        states.into_iter().collect()
+    }
+
+    fn change(
+        &self,
+        registry: &Registry,
+        name: &Repository,
+        step: &RepositoryStep,
+        tell: Listener<'_>,
+    ) -> Result<(), PortError> {
+        let site = site::site(&self.config.ecr, registry)?;
+        let subject = format!("{name} in {}: {step}", site.region);
+        let name = name.to_string();
+        self.at(&site, &subject, tell, async |control| control.change(&name, step).await)
+    }
+
+    fn replication(&self, registry: &Registry, tell: Listener<'_>) -> Result<Vec<ReplicationRule>, PortError> {
+        let site = site::site(&self.config.ecr, registry)?;
+        self.at(&site, &format!("the registry {registry}"), tell, async |control| control.replication().await)
+    }
+
+    fn replicate(&self, registry: &Registry, rules: &[ReplicationRule], tell: Listener<'_>) -> Result<(), PortError> {
+        let site = site::site(&self.config.ecr, registry)?;
+        self.at(&site, &format!("the registry {registry}"), tell, async |control| control.replicate(rules).await)
+    }
+
+    fn put_parameter(&self, registry: &Registry, name: &str, value: &str, tell: Listener<'_>) -> Result<(), PortError> {
+        let site = site::site(&self.config.ecr, registry)?;
+        let subject = format!("SSM parameter {name} in {}", site.region);
+        let work = async {
+            let config = self.access.site(&site).await;
+            let config = aws_sdk_ssm::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
+            let client = aws_sdk_ssm::Client::from_conf(config);
+            let call = Call { subject: &subject, action: "ssm:PutParameter", timing: self.config.timing, tell };
+            let sent = call.must(async || {
+                let request = client.put_parameter().name(name).value(value).overwrite(true);
+                request.r#type(aws_sdk_ssm::types::ParameterType::String).send().await
+            });
+            sent.await.map(drop)
+        };
+        self.run(&subject, work)
+    }
+}
+
+impl Wire {
+    /// Which of some layers a repository does not have. `None` where the API does not answer that, and the registry
+    /// itself is to be asked, as every other one is.
+    pub(super) fn missing_in_ecr(
+        &self,
+        site: &EcrSite,
+        into: &Reference,
+        blobs: &[Digest],
+        tell: Listener<'_>,
+    ) -> Result<Option<BTreeSet<Digest>>, PortError> {
+        if !self.access.knows_layers(&site.registry) {
+            return Ok(None);
+        }
+        let subject = format!("{}/{}", into.registry, into.repository);
+        let asked = self.at(site, &subject, tell, async |control| {
+            missing(&control.client, site, &into.repository, blobs, &control.call).await
+        });
+        match asked {
+            Err(PortError::Unreachable { message, .. }) => {
+                tell(Event::Note(&format!("{subject}: {message}; asks the registry itself instead")));
+                self.access.knows_no_layers(&site.registry);
+                Ok(None)
+            }
+            asked => asked.map(Some),
+        }
+    }
+
+    /// Asks ECR's control plane for something.
+    fn at<T>(
+        &self,
+        site: &EcrSite,
+        subject: &str,
+        tell: Listener<'_>,
+        work: impl AsyncFnOnce(Control<'_>) -> Result<T, PortError>,
+    ) -> Result<T, PortError> {
+        self.run(subject, async {
+            let client = client(&self.access, site).await;
+            let call = Call { subject, action: "", timing: self.config.timing, tell };
+            work(Control { client, site, call }).await
+        })
+    }
+}
+
+fn subject(names: &[Repository], site: &EcrSite) -> String {
+    match names {
+        [one] => format!("{one} in {}", site.region),
+        all => format!("{} repositories in {}", all.len(), site.region),
+    }
+}

@@ -1,0 +1,162 @@
+//! HTTP, and which call is meant.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{Api, Asked, No, State, Trouble, identity, layers, no, repositories};
+
+/// A call, taken apart.
+pub struct Call {
+    pub region: String,
+    pub key: String,
+    pub action: String,
+    pub is_form: bool,
+    pub body: Value,
+}
+
+/// Answers calls until the client ends the connection.
+pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(call) = read(&mut stream)? {
+        let (trouble, is_throttled) = {
+            let mut state = api.state();
+            state.asked.push(Asked { action: call.action.clone(), region: call.region.clone() });
+            let trouble = state.trouble(&call.action);
+            let is_throttled = trouble.is_none() && state.is_too_often(&call.action);
+            (trouble, is_throttled)
+        };
+        let to = stream.get_mut();
+        match trouble {
+            Some(Trouble::HangUp) => return Ok(()),
+            Some(Trouble::Lost) => {
+                drop(answer(api, &call));
+                return Ok(());
+            }
+            Some(Trouble::Status(status)) => send(to, status, "text/plain", "")?,
+            Some(Trouble::Error(code)) if call.is_form => {
+                send(to, 400, "text/xml", &identity::error(code, "as planned"))?
+            }
+            Some(Trouble::Error(code)) => refuse(to, &no(code, "as planned"))?,
+            None if is_throttled => refuse(to, &no("ThrottlingException", "Rate exceeded"))?,
+            None if call.is_form => match identity::answer(api, &call) {
+                Ok(xml) => send(to, 200, "text/xml", &xml)?,
+                Err(xml) => send(to, 403, "text/xml", &xml)?,
+            },
+            None => match answer(api, &call) {
+                Ok(json) => send(to, 200, "application/x-amz-json-1.1", &json.to_string())?,
+                Err(no) => refuse(to, &no)?,
+            },
+        }
+    }
+    Ok(())
+}
+
+impl State {
+    fn trouble(&mut self, action: &str) -> Option<Trouble> {
+        let planned = self.troubles.iter_mut().find(|(of, times, _)| of == action && *times > 0)?;
+        planned.1 -= 1;
+        Some(planned.2.clone())
+    }
+
+    fn is_too_often(&mut self, action: &str) -> bool {
+        let Some(bucket) = self.limits.get_mut(action) else { return false };
+        let now = Instant::now();
+        let more = now.duration_since(bucket.seen).as_secs_f64() * bucket.rate;
+        bucket.left = (bucket.left + more).min(bucket.rate / 4.0);
+        bucket.seen = now;
+        if bucket.left >= 1.0 {
+            bucket.left -= 1.0;
+            return false;
+        }
+        self.throttled += 1;
+        true
+    }
+}
+
+fn answer(api: &Api, call: &Call) -> Result<Value, No> {
+    if !api.registries.contains_key(&call.region) {
+        return Err(no("UnrecognizedClientException", format!("there is no region {}", call.region)));
+    }
+    match call.action.as_str() {
+        "GetAuthorizationToken" => Ok(identity::token(api, call)),
+        "PutParameter" => parameter(api, call),
+        "BatchCheckLayerAvailability" => layers::availability(api, call),
+        "InitiateLayerUpload" => layers::initiate(api, call),
+        "UploadLayerPart" => layers::part(api, call),
+        "CompleteLayerUpload" => layers::complete(api, call),
+        _ => repositories::answer(api, call),
+    }
+}
+
+fn parameter(api: &Api, call: &Call) -> Result<Value, No> {
+    let text = |field: &str| call.body[field].as_str().unwrap_or_default().to_owned();
+    let key = (call.region.clone(), text("Name"));
+    let mut state = api.state();
+    if call.body["Type"] != "String" || !key.1.starts_with('/') {
+        return Err(no("ValidationException", "a String with a path for a name"));
+    }
+    if state.parameters.contains_key(&key) && call.body["Overwrite"] != true {
+        return Err(no("ParameterAlreadyExists", "The parameter already exists."));
+    }
+    state.parameters.insert(key, text("Value"));
+    Ok(json!({ "Version": 1, "Tier": "Standard" }))
+}
+
+fn refuse(to: &mut TcpStream, no: &No) -> io::Result<()> {
+    let mut body = json!({ "__type": no.code, "message": no.said });
+    if let Value::Object(more) = &no.more {
+        body.as_object_mut().into_iter().for_each(|body| body.extend(more.clone()));
+    }
+    send(to, 400, "application/x-amz-json-1.1", &body.to_string())
+}
+
+fn send(to: &mut TcpStream, status: u16, kind: &str, body: &str) -> io::Result<()> {
+    let length = body.len();
+    write!(to, "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// The next call; `None` when there is none.
+fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
+    let (mut length, mut action, mut region, mut key, mut is_form) = Default::default();
+    let mut first = String::new();
+    if from.read_line(&mut first)? == 0 {
+        return Ok(None);
+    }
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let value = value.trim();
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().unwrap_or(0_usize),
+            "content-type" => is_form = value.contains("form"),
+            "x-amz-target" => action = value.rsplit('.').next().unwrap_or_default().to_owned(),
+            "authorization" => {
+                // Credential=KEY/DATE/REGION/SERVICE/aws4_request
+                let scope = value.split("Credential=").nth(1).unwrap_or_default();
+                let parts: Vec<&str> = scope.split('/').collect();
+                key = parts.first().copied().unwrap_or_default().to_owned();
+                region = parts.get(2).copied().unwrap_or_default().to_owned();
+            }
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    from.read_exact(&mut body)?;
+    let body = if is_form {
+        let form = String::from_utf8_lossy(&body).into_owned();
+        let fields: serde_json::Map<String, Value> = form
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.replace("%3A", ":").replace("%2F", "/").into()))
+            .collect();
+        action = fields.get("Action").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Value::Object(fields)
+    } else {
+        serde_json::from_slice(&body).unwrap_or_default()
+    };
+    Ok(Some(Call { region, key, action, is_form, body }))
+}

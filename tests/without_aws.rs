@@ -1,0 +1,30 @@
+//! What a build without the AWS SDKs says of ECR.
+
+use elkbake::bake::event::SILENT;
+use elkbake::bake::port::EcrControl;
+use elkbake::digest::Digest;
+use elkbake::remote::config::{EcrSite, WireConfig};
+
+use crate::wire::bench::{Bench, config, error};
+
+#[test]
+fn a_target_in_ecr_is_told_that_it_needs_another_build() {
+    let name = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+    let site = EcrSite {
+        registry: name.parse().unwrap(),
+        account: "123456789012".to_owned(),
+        region: "eu-west-1".to_owned(),
+        endpoint: None,
+        role: None,
+        external_id: None,
+    };
+    let bench = Bench::with(WireConfig { ecr: vec![site], ..config() });
+    let at = format!("{name}/elk/kibana:1").parse().unwrap();
+    for message in [
+        error!(bench.missing(&at, &[Digest::of(b"a")]), Cloud),
+        error!(bench.send(&at, b"a"), Cloud),
+        error!(bench.wire.account(&at.registry, SILENT), Cloud),
+    ] {
+        assert!(message.contains("built without AWS") && message.contains(name), "{message}");
+    }
+}
