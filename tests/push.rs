@@ -1,6 +1,8 @@
 //! `elkbake push`, `promote` and `verify` of targets, as a user sees them, against a registry that takes nothing which
 //! registries refuse.
 
+#[cfg(feature = "aws")]
+mod ecr;
 mod folder;
 mod killed;
 mod promote;
