@@ -209,9 +209,10 @@ fn an_upload_goes_on_after_the_registry_was_stopped() {
     let into: Reference = format!("127.0.0.1:{}/b", gate.port).parse().unwrap();
     gate.cut_after(13_000_000);
     let notes = std::sync::Mutex::new(String::new());
-    let tell = |event: Event<'_>| match event {
-        Event::Note(note) => notes.lock().unwrap().push_str(note),
-        _ => {}
+    let tell = |event: Event<'_>| {
+        if let Event::Note(note) = event {
+            notes.lock().unwrap().push_str(note);
+        }
     };
     client().send(&into, freight, &store, &tell).unwrap();
     assert!(client().missing(&into, &[digest], SILENT).unwrap().is_empty());

@@ -181,7 +181,12 @@ impl Road<'_> {
     async fn ask(&mut self, session: &mut Option<Session>) -> Result<(), Failure> {
         let Some(open) = session else { return Ok(()) };
         let is_inherited = self.is_inherited;
-        let status = self.line.status(open).await?;
+        let status = match self.line.status(open).await {
+            // It may be another person's, or of a registry that has changed since.
+            Err(Failure::Final(_)) if is_inherited => Ok(None),
+            status => status,
+        };
+        let status = status?;
         self.is_inherited = false;
         match status {
             Some(now) if now.offset <= self.cargo.size() => {
@@ -202,6 +207,7 @@ impl Road<'_> {
             None if is_inherited => {
                 (self.tell)(Event::Note(&format!("{}: the earlier upload is gone; begins anew", self.subject)));
                 self.lose(session);
+                self.maybe_there = true;
                 Ok(())
             }
             None => {

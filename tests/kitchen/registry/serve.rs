@@ -78,6 +78,13 @@ impl Server {
         };
         request.target = whole;
         let is_head = request.method == "HEAD";
+        // The client may look at this before we have seen it go; what differs is mended afterwards.
+        request.sent = match fault {
+            _ if is_head => 0,
+            Some(Fault::Cut(after)) => right.body.len().min(*after) as u64,
+            Some(Fault::Stall | Fault::HangUp | Fault::Endless) => 0,
+            _ => right.body.len() as u64,
+        };
         let number = state.requests.len();
         state.requests.push(request);
         drop(state);
