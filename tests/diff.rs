@@ -66,6 +66,11 @@ fn the_exit_code_tells_only_when_it_is_asked_to() {
     run(&["diff", "oci:l:1", "oci:l:2"]).success();
     run(&["diff", "oci:l:1", "oci:l:2", "--exit-code"]).code(1);
     run(&["diff", "oci:l:1", "oci:l:3"]).code(3).complains("no image `3`");
+    let digest = run(&["inspect", "oci:l:2", "--json"]).success().json()["images"][0]["digest"].clone();
+    let by_digest = format!("oci:l@{}", digest.as_str().unwrap());
+    run(&["diff", "oci:l:2", &by_digest, "--exit-code"]).success().says("the same");
+    let none = format!("oci:l@{}", elkbake::digest::Digest::of(b"none"));
+    run(&["diff", "oci:l:1", &none]).code(3).complains("it has no image sha256:");
 }
 
 #[test]

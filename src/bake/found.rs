@@ -20,7 +20,7 @@ use crate::product::PluginFacts;
 
 pub use built::InStore;
 pub use docker_archive::DockerArchive;
-pub use layout::Layout;
+pub use layout::{Layout, Which};
 pub use listings::{Reader, known};
 pub use remote::Remote;
 

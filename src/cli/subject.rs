@@ -9,7 +9,7 @@ use super::world::Opened;
 use crate::bake::build;
 use crate::bake::built::Built;
 use crate::bake::event::Listener;
-use crate::bake::found::{self, DockerArchive, Found, FoundImage, Holder, InStore, Layout, Reader, Remote};
+use crate::bake::found::{self, DockerArchive, Found, FoundImage, Holder, InStore, Layout, Reader, Remote, Which};
 use crate::image::listing::Listing;
 use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::plan::Work;
@@ -21,7 +21,7 @@ pub(super) enum Subject {
     /// What is built of a recipe, under its key of today.
     Recipe(String),
     /// An image in an OCI layout folder.
-    Oci { path: PathBuf, tag: Option<String> },
+    Oci { path: PathBuf, which: Which },
     /// A file of `docker save`.
     DockerArchive(PathBuf),
     /// An image in a registry.
@@ -33,12 +33,15 @@ impl Subject {
     /// image of Docker Hub says its tag.
     pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, Failure> {
         if let Some(rest) = text.strip_prefix("oci:") {
+            if let Some((path, Ok(digest))) = rest.rsplit_once('@').map(|(path, digest)| (path, digest.parse())) {
+                return Ok(Self::Oci { path: path.into(), which: Which::Digest(digest) });
+            }
             // A colon may be a part of the folder's name.
             let parted = rest
                 .rsplit_once(':')
                 .filter(|(path, tag)| !path.is_empty() && tag.parse::<Tag>().is_ok() && !folder.join(rest).is_dir());
-            let (path, tag) = parted.map_or((rest, None), |(path, tag)| (path, Some(tag.to_owned())));
-            return Ok(Self::Oci { path: path.into(), tag });
+            let (path, which) = parted.map_or((rest, Which::Only), |(path, tag)| (path, Which::Tag(tag.to_owned())));
+            return Ok(Self::Oci { path: path.into(), which });
         }
         if let Some(path) = text.strip_prefix("docker-archive:") {
             return Ok(Self::DockerArchive(path.into()));
@@ -100,7 +103,7 @@ impl<'o> Opener<'o> {
                 name = recipe.to_string();
                 Place::Built(done)
             }
-            Subject::Oci { path, tag } => Place::Layout(Layout::new(self.folder.join(path), text.to_owned(), tag)),
+            Subject::Oci { path, which } => Place::Layout(Layout::new(self.folder.join(path), text.to_owned(), which)),
             Subject::DockerArchive(path) => {
                 Place::Archive(DockerArchive::open(&self.folder.join(path), text.to_owned())?)
             }
@@ -189,10 +192,13 @@ mod tests {
         for recipe in ["elasticsearch", "recipes/es-8.19.toml", "../recipes/es.toml", "Elastic", ""] {
             assert_eq!(parse(recipe), Subject::Recipe(recipe.to_owned()));
         }
-        let oci = |path: &str, tag: Option<&str>| Subject::Oci { path: path.into(), tag: tag.map(str::to_owned) };
-        assert_eq!(parse("oci:a/b"), oci("a/b", None));
-        assert_eq!(parse("oci:a/b:8.19-x"), oci("a/b", Some("8.19-x")));
-        assert_eq!(parse("oci:a:b/c"), oci("a:b/c", None));
+        let oci = |path: &str, which: Which| Subject::Oci { path: path.into(), which };
+        assert_eq!(parse("oci:a/b"), oci("a/b", Which::Only));
+        assert_eq!(parse("oci:a/b:8.19-x"), oci("a/b", Which::Tag("8.19-x".to_owned())));
+        assert_eq!(parse("oci:a:b/c"), oci("a:b/c", Which::Only));
+        let digest = crate::digest::Digest::of(b"");
+        assert_eq!(parse(&format!("oci:a:b/@x@{digest}")), oci("a:b/@x", Which::Digest(digest)));
+        assert_eq!(parse("oci:a@b"), oci("a@b", Which::Only));
         assert_eq!(parse("docker-archive:x:y.tar"), Subject::DockerArchive("x:y.tar".into()));
         for reference in [
             "ubuntu:24.04",
@@ -211,6 +217,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("a:b")).unwrap();
         let subject = Subject::parse("oci:a:b", folder.path()).unwrap();
-        assert_eq!(subject, Subject::Oci { path: "a:b".into(), tag: None });
+        assert_eq!(subject, Subject::Oci { path: "a:b".into(), which: Which::Only });
     }
 }

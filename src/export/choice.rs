@@ -99,7 +99,7 @@ impl<'m> Choice<'m> {
             })?,
             _ => record.reference.as_ref().ok_or_else(nowhere)?,
         };
-        Ok(Place::Registry(reference.at(digest.clone())))
+        Ok(Place::Registry(reference.at(*digest)))
     }
 
     /// Where an image is, for a tool that has to pull it.

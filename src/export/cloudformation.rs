@@ -16,7 +16,7 @@ pub fn cloudformation(choice: &Choice<'_>) -> Result<Value, ExportError> {
     let mut all = Vec::new();
     for (recipe, record) in choice.images() {
         let image = choice.pulled(recipe, record, "what CloudFormation deploys")?;
-        all.push(Named::new(recipe, &["image"], image));
+        all.push(Named::new(recipe, &["image"], &image));
     }
     for (recipe, record) in choice.hosts() {
         let here = choice.amis_here(recipe, record)?;

@@ -12,9 +12,9 @@ use crate::name::{ImagePath, RecipeName, Tag};
 use crate::recipe::{Architecture, NetworkMode, Product, Region, Version};
 use crate::record::{self, HealthCheck, Record, SourceRevision, Ulimit};
 
-/// An image.
+/// A container image.
 #[derive(Serialize)]
-pub(super) struct Image<'m> {
+pub(super) struct Container<'m> {
     image: String,
     regions: BTreeMap<&'m Region, String>,
     digest: Option<&'m Digest>,
@@ -65,7 +65,7 @@ struct Needs<'m> {
     health_check: Option<&'m HealthCheck>,
 }
 
-impl<'m> Image<'m> {
+impl<'m> Container<'m> {
     fn of(choice: &Choice<'m>, recipe: &RecipeName, record: &'m Record) -> Result<Self, ExportError> {
         let image = match choice.place(recipe, record)? {
             Place::Registry(reference) => reference.to_string(),
@@ -137,8 +137,8 @@ impl<'m> Needs<'m> {
 }
 
 /// All images, by recipe.
-pub(super) fn images<'m>(choice: &Choice<'m>) -> Result<BTreeMap<&'m RecipeName, Image<'m>>, ExportError> {
-    choice.images().map(|(recipe, record)| Ok((recipe, Image::of(choice, recipe, record)?))).collect()
+pub(super) fn images<'m>(choice: &Choice<'m>) -> Result<BTreeMap<&'m RecipeName, Container<'m>>, ExportError> {
+    choice.images().map(|(recipe, record)| Ok((recipe, Container::of(choice, recipe, record)?))).collect()
 }
 
 /// All hosts' images, by recipe.

@@ -15,7 +15,7 @@ use crate::record::Record;
 
 use container::{Scene, container};
 use document::{Container, RuntimePlatform};
-use storage::Storage;
+use storage::{Storage, writes};
 
 pub use document::Definition;
 pub use wishes::{Mount, MountError, TaskWishes};
@@ -97,7 +97,7 @@ fn images<'m>(choice: &Choice<'m>) -> Result<Vec<(&'m RecipeName, &'m Record)>, 
 
 /// The folders of the host that are for one of the images: for the one that writes there, or else for the main one.
 fn mounts<'w>(images: &[(&RecipeName, &Record)], of: usize, wishes: &'w TaskWishes) -> Vec<&'w Mount> {
-    let owner = |mount: &Mount| images.iter().position(|(_, record)| record.needs.writable.contains(&mount.path));
+    let owner = |mount: &Mount| images.iter().position(|(_, record)| writes(record, &mount.path));
     wishes.mounts.iter().filter(|mount| owner(mount).unwrap_or(0) == of).collect()
 }
 

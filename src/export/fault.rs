@@ -40,7 +40,7 @@ pub enum ExportError {
         recipe: RecipeName,
     },
     /// A folder is nothing to deploy from.
-    #[error("{recipe} is in the folder {folder}, which {tool} cannot pull from")]
+    #[error("{recipe} is in the folder {folder}, and {tool} cannot pull from there")]
     Folder {
         /// Whose image.
         recipe: RecipeName,

@@ -14,7 +14,7 @@ pub(super) struct Named<'m> {
 }
 
 impl<'m> Named<'m> {
-    pub(super) fn new(recipe: &'m RecipeName, words: &[&str], value: impl ToString) -> Self {
+    pub(super) fn new(recipe: &'m RecipeName, words: &[&str], value: &impl ToString) -> Self {
         let words = std::iter::once(recipe.as_str()).chain(words.iter().copied()).map(str::to_owned).collect();
         Self { recipe, words, value: value.to_string() }
     }
@@ -28,7 +28,7 @@ pub(super) fn values<'m>(choice: &Choice<'m>) -> Result<Vec<Named<'m>>, ExportEr
             Place::Registry(reference) => reference.to_string(),
             Place::Folder(_, text) => text,
         };
-        all.push(Named::new(recipe, &["image"], image));
+        all.push(Named::new(recipe, &["image"], &image));
         all.extend(record.digest.iter().map(|digest| Named::new(recipe, &["digest"], digest)));
         all.push(Named::new(recipe, &["tag"], &record.tag));
         all.push(Named::new(recipe, &["version"], &record.version));

@@ -118,8 +118,10 @@ fn a_folder_is_nothing_to_deploy_from() {
         exported(&folder, &[], None, cloudformation).unwrap_err(),
         exported(&folder, &[], None, |choice| task(choice, &TaskWishes::default()).map(|_| ())).unwrap_err(),
     ] {
-        assert!(error.contains("elasticsearch is in the folder out/elk, which "), "{error}");
-        assert!(error.contains("cannot pull from; name a target in a registry with --target, or use --format json"));
+        assert!(error.contains("elasticsearch is in the folder out/elk, and "), "{error}");
+        assert!(
+            error.contains("cannot pull from there; name a target in a registry with --target, or use --format json")
+        );
     }
     // Its hosts can be deployed all the same.
     assert!(exported(&folder, &["ecs-host"], None, terraform).is_ok());

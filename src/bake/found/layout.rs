@@ -11,19 +11,30 @@ use crate::digest::{Digest, Mismatch, Verifying};
 use crate::image::oci::{self, Descriptor, IndexEntry, OciError};
 use crate::name::Platform;
 
+/// Which image of a layout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The only one.
+    Only,
+    /// The one of a tag.
+    Tag(String),
+    /// The one of a digest, which may have any tag or none.
+    Digest(Digest),
+}
+
 /// A layout, and which of its images.
 #[derive(Clone, Debug)]
 pub struct Layout {
     path: PathBuf,
     shown: String,
-    tag: Option<String>,
+    which: Which,
 }
 
 impl Layout {
-    /// An image of a layout by its tag; the only one where none is given. `shown` is how people call the layout.
+    /// An image of a layout. `shown` is how people call it.
     #[must_use]
-    pub fn new(path: PathBuf, shown: String, tag: Option<String>) -> Self {
-        Self { path, shown, tag }
+    pub fn new(path: PathBuf, shown: String, which: Which) -> Self {
+        Self { path, shown, which }
     }
 
     fn wrong(&self, message: impl Into<String>) -> Fault {
@@ -34,18 +45,25 @@ impl Layout {
         let file = self.path.join("index.json");
         let bytes = small(&file, oci::LONGEST_MANIFEST)?;
         let index = oci::layout_index(&bytes).map_err(|error| self.wrong(format!("index.json: {error}")))?;
-        let fits = |entry: &&IndexEntry| self.tag.is_none() || entry.ref_name == self.tag;
+        let fits = |entry: &&IndexEntry| match &self.which {
+            Which::Only => true,
+            Which::Tag(tag) => entry.ref_name.as_ref() == Some(tag),
+            Which::Digest(digest) => entry.descriptor.digest == *digest,
+        };
         let mut fitting = index.entries.iter().filter(fits);
         match (fitting.next(), fitting.next()) {
             (Some(one), None) => Ok(one.descriptor.clone()),
-            (Some(_), Some(_)) if self.tag.is_some() => Err(self.wrong("it has two images of that tag")),
+            // Under two tags it is still the same image.
+            (Some(one), Some(_)) if matches!(self.which, Which::Digest(_)) => Ok(one.descriptor.clone()),
+            (Some(_), Some(_)) if self.which != Which::Only => Err(self.wrong("it has two images of that tag")),
             (found, _) => {
                 let tags: Vec<_> = index.entries.iter().filter_map(|entry| entry.ref_name.as_deref()).collect();
                 let has = if tags.is_empty() { "none with a tag".to_owned() } else { tags.join(", ") };
-                let lacks = match (&self.tag, found) {
-                    (Some(tag), _) => format!("it has no image `{tag}`"),
-                    (None, Some(_)) => "it has several images".to_owned(),
-                    (None, None) => return Err(self.wrong("it has no image")),
+                let lacks = match (&self.which, found) {
+                    (Which::Tag(tag), _) => format!("it has no image `{tag}`"),
+                    (Which::Digest(digest), _) => format!("it has no image {digest}"),
+                    (Which::Only, Some(_)) => "it has several images".to_owned(),
+                    (Which::Only, None) => return Err(self.wrong("it has no image")),
                 };
                 Err(self.wrong(format!("{lacks}; it has {has}")))
             }

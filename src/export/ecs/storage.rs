@@ -30,6 +30,11 @@ pub(super) fn lasting(record: &Record) -> impl Iterator<Item = (&'static str, &'
     LASTING.iter().filter(move |(of, ..)| product == Some(*of)).map(|(_, inside, source)| (*inside, *source))
 }
 
+/// Whether an image writes to a folder of its own accord.
+pub(super) fn writes(record: &Record, path: &ImagePath) -> bool {
+    record.needs.writable.contains(path) || lasting(record).any(|(inside, _)| inside == path.as_str())
+}
+
 /// The volumes of a task.
 #[derive(Default)]
 pub(super) struct Storage {

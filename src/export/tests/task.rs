@@ -143,14 +143,33 @@ fn volumes_have_names_of_their_own() {
 fn folders_of_the_host_go_to_whoever_writes_there() {
     let mounts = vec!["/mnt/es:/d".parse().unwrap(), "/var/lib/docker/containers:/logs:ro".parse().unwrap()];
     let change = |value: &mut Value| {
-        with("a", |record| record["needs"] = document!({ "memory": 9 }))(value);
-        with("b", |record| record["needs"] = document!({ "memory": 9, "writable": ["/d"] }))(value);
+        let generic = |name: &'static str, needs: Value| {
+            with(name, |record| {
+                record["needs"] = needs;
+                record["product"] = "generic".into();
+            })
+        };
+        generic("a", document!({ "memory": 9 }))(value);
+        generic("b", document!({ "memory": 9, "writable": ["/d"] }))(value);
     };
     let (task, _) = made(change, &["a", "b"], &TaskWishes { mounts, ..TaskWishes::default() }).unwrap();
     let points = |at: usize| task["containerDefinitions"][at]["mountPoints"].clone();
     assert_eq!(points(0), document!([{ "sourceVolume": "a-logs", "containerPath": "/logs", "readOnly": true }]));
     assert_eq!(points(1), document!([{ "sourceVolume": "b-d", "containerPath": "/d" }]));
     assert_eq!(task["volumes"][1], document!({ "name": "b-d", "host": { "sourcePath": "/mnt/es" } }));
+    // Elasticsearch writes to its data whether its recipe says so or not.
+    let mounts = vec!["/mnt/es:/usr/share/elasticsearch/data".parse().unwrap()];
+    let (task, _) = made(
+        |value| {
+            change(value);
+            value["recipes"]["elasticsearch"]["current"]["needs"] = document!({ "memory": 9 });
+        },
+        &["a", "elasticsearch"],
+        &TaskWishes { mounts, ..TaskWishes::default() },
+    )
+    .unwrap();
+    assert_eq!(task["containerDefinitions"][0]["mountPoints"], Value::Null);
+    assert_eq!(task["volumes"], document!([{ "name": "elasticsearch-data", "host": { "sourcePath": "/mnt/es" } }]));
     for wrong in ["", "/a", "a:/b", "/a:b", "/a:/b:z", "/a:/b:ro:ro"] {
         assert_eq!(wrong.parse::<Mount>(), Err(MountError), "{wrong}");
     }
@@ -268,7 +287,7 @@ fn containers_that_contradict_each_other_are_kept_apart() {
         with("amd", |record| record["platforms"] = document!([record["platforms"][0]]))(value);
         with("big", |record| record["platforms"][0]["name"] = "linux/s390x".into())(value);
         with("odd", |record| {
-            record["platforms"] = document!([{ "name": "linux/s390x", "digest": record["key"], "size": 1 }])
+            record["platforms"] = document!([{ "name": "linux/s390x", "digest": record["key"], "size": 1 }]);
         })(value);
     };
     let error = |named: &[&str]| made(change, named, &TaskWishes::default()).unwrap_err();
