@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod base_in_registry;
+pub mod docker;
 pub mod elasticsearch;
 pub mod engine;
 pub mod filebeat;
