@@ -8,6 +8,7 @@ pub mod aws;
 pub mod base_in_registry;
 #[cfg(feature = "aws")]
 pub mod ecr;
+pub mod docker;
 pub mod elasticsearch;
 pub mod engine;
 pub mod export;

@@ -28,10 +28,18 @@ package_of() {
         bundle) echo bundler ;;
         c++) echo g++ ;;
         cc) echo gcc ;;
+        # From Debian 13 on the command line is a package of its own.
+        docker) if apt-cache show docker-cli > /dev/null 2>&1; then echo docker-cli; else echo docker.io; fi ;;
+        dockerd) echo docker.io ;;
         venv) echo python3-venv ;;
         xz) echo xz-utils ;;
         *) echo "$1" ;;
     esac
+}
+
+packages_of() {
+    local program
+    for program in "$@"; do package_of "$program"; done
 }
 
 is_here() {
@@ -43,19 +51,22 @@ is_here() {
 }
 
 from_debian() {
-    local program packages=()
+    local program missing=() packages=()
     for program in "$@"; do
-        is_here "$program" || packages+=("$(package_of "$program")")
+        is_here "$program" || missing+=("$program")
     done
-    [ ${#packages[@]} -gt 0 ] || return 0
+    [ ${#missing[@]} -gt 0 ] || return 0
+    mapfile -t packages < <(packages_of "${missing[@]}")
     if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
         echo "need: missing: ${packages[*]} (the names of Debian's packages)" >&2
         echo "need: install them, or run as root where apt-get is, or leave the peers out with PEERS=0" >&2
         return 1
     fi
-    echo "need: installing ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update --quiet=2
+    # Only now it is known which packages there are.
+    mapfile -t packages < <(packages_of "${missing[@]}")
+    echo "need: installing ${packages[*]}"
     apt-get install --quiet=2 --yes --no-install-recommends "${packages[@]}" > "$tools/apt.log" 2>&1 || {
         cat "$tools/apt.log" >&2
         return 1

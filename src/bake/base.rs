@@ -25,7 +25,7 @@ use crate::image::stack::{Stack, There};
 use crate::lock::{Found, LockedLayer, LockedPlatform};
 use crate::name::{ImagePath, Reference};
 use crate::plan::LayerKind;
-use crate::recipe::From;
+use crate::recipe::{Compression, From};
 use crate::tree::{Entry, Node};
 
 use held::{Held, Origin};
@@ -51,13 +51,15 @@ impl<'w> Base<'w> {
         Self::new(world, &|_, _| false, None, Vec::new())
     }
 
-    /// What a lock has pinned. `interest` says which files' bytes will be asked for, so that a layer that is read is
-    /// read once.
+    /// What a lock has pinned. A root file system becomes a layer of our own, packed as layers are `compressed`, unless
+    /// it is so already, or with gzip, which everything reads. `interest` says which files' bytes will be asked for, so
+    /// that a layer that is read is read once.
     ///
     /// # Errors
     /// When what is needed cannot be had, or is not what was pinned.
     pub fn locked(
         from: &From,
+        compressed: Compression,
         locked: &LockedPlatform,
         world: &World<'w>,
         interest: Wanted<'w>,
@@ -68,7 +70,8 @@ impl<'w> Base<'w> {
             From::Recipe(_) => return Err(Fault::wrong(&subject, "a recipe is built, and not looked up")),
             From::Rootfs(path) => {
                 let at = locked.layer.first().map(descriptor).ok_or_else(|| Fault::wrong(&subject, NO_LAYER))?;
-                (None, vec![local::rootfs(path, at, &subject, interest, world)?])
+                let from = (path, compressed);
+                (None, vec![local::rootfs(from, at, &subject, interest, world)?])
             }
             From::Registry(reference) => {
                 let bytes = registry_config(reference, locked.manifest, config_of(locked, &subject)?, world)?;

@@ -100,7 +100,8 @@ impl Survey<'_> {
 
     fn read(&self, known: &LockedPlatform, world: &World<'_>) -> Result<LockedPlatform, Fault> {
         let unread = LockedPlatform { there: BTreeMap::new(), ..known.clone() };
-        let base = Base::locked(&self.image.from, &unread, world, product::interest(self.image.product))?;
+        let interest = product::interest(self.image.product);
+        let base = Base::locked(&self.image.from, self.image.compression, &unread, world, interest)?;
         let there = self.ask(&known.name, &base).map_err(fault)?;
         let found = product::identify(self.image.product, &base).map_err(fault)?;
         let labels = base.config().and_then(|bytes| oci::config(bytes).ok()).unwrap_or_default();

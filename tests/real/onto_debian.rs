@@ -42,7 +42,7 @@ pub fn tag(layout: &Path) -> String {
 }
 
 /// Files of all sorts, and what they replace and remove.
-fn bakery() -> Kitchen {
+pub fn bakery() -> Kitchen {
     let recipe = r#"
 kind    = "image"
 product = "generic"
@@ -86,7 +86,7 @@ owner = "1000:0"
 }
 
 /// The tree that has to come out.
-fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
+pub fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
     let root = folder.join("expected");
     std::fs::create_dir(&root).unwrap();
     run(Command::new("tar").args(["--numeric-owner", "-xpf"]).arg(base).arg("-C").arg(&root));

@@ -14,7 +14,7 @@ use crate::bake::resolve::{Fault, World};
 use crate::digest::Digest;
 use crate::image::oci::{self, Descriptor};
 use crate::image::scan::Wanted;
-use crate::recipe::ProjectPath;
+use crate::recipe::{Compression, ProjectPath};
 
 /// The layers of its lock with the tar streams that the configuration says are in them.
 pub(super) type Pairs = Vec<(Descriptor, Digest)>;
@@ -122,7 +122,7 @@ fn pack(held: Held, wanted: Wanted<'_>, world: &World<'_>) -> Result<Held, Fault
 
 /// A root file system is one layer. What is in it nobody has promised, so it is read before anything is built on it.
 pub(super) fn rootfs(
-    path: &ProjectPath,
+    (path, compressed): (&ProjectPath, Compression),
     at: Descriptor,
     subject: &str,
     wanted: Wanted<'_>,
@@ -131,7 +131,9 @@ pub(super) fn rootfs(
     let file = Arc::new(Inside::of(world.project, Path::new(path.as_str()))?);
     let digest = at.digest;
     let held = Held { whole: true, ..Held::new(at, digest, Origin::File { file, offset: 0 }, subject) };
-    if repack::is_needed(&held.layer.descriptor.media_type) {
+    let media_type = &held.layer.descriptor.media_type;
+    // Who does not ask for zstd gets what every engine reads.
+    if repack::is_needed(media_type) || media_type.ends_with("+zstd") && compressed != Compression::Zstd {
         return match repack::known(&held, None, world)? {
             Some(known) => Ok(known),
             None => repack::repack(&held, None, wanted, world),

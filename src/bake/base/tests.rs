@@ -177,7 +177,7 @@ fn nothing_is_nothing() {
 fn a_base_in_a_registry_stays_there_until_somebody_asks_what_is_in_it() {
     let mut fake = Fake::new();
     let lock = fake.serve(&layers());
-    let base = Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap();
     assert_eq!(fake.asked(), [lock.manifest, lock.config.unwrap()]);
     assert_eq!(Digest::of(base.config().unwrap()), lock.config.unwrap());
     let made = base.layers();
@@ -196,7 +196,7 @@ fn a_base_in_a_registry_stays_there_until_somebody_asks_what_is_in_it() {
     assert_eq!(base.names(&path("/opt")).unwrap(), ["big", "linked", "version"]);
     assert_eq!(fake.asked().len(), 3, "each layer once");
 
-    let again = Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap();
+    let again = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap();
     assert_eq!(again.names(&path("/")).unwrap(), ["empty", "lib", "opt", "usr"]);
     assert!(again.layers().iter().all(|layer| layer.listing.is_some()));
     assert!(fake.asked().is_empty(), "what is in a layer is remembered");
@@ -207,7 +207,7 @@ fn bytes_are_had_from_what_was_kept_or_from_the_layer_again() {
     let mut fake = Fake::new();
     let lock = fake.serve(&layers());
     let interest = |path: &ImagePath, size: u64| path.as_str() == "/opt/version" && size < 10;
-    let base = Base::locked(&from(), &lock, &fake.world(), &interest).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), &interest).unwrap();
     assert!(base.entry(&path("/opt")).unwrap().is_some());
     assert!(fake.store.size(&Digest::of(b"8.19.3")).is_some(), "what is of interest is kept on the way");
     assert!(fake.store.size(&Digest::of(b"one")).is_none());
@@ -229,11 +229,11 @@ fn bytes_are_had_from_what_was_kept_or_from_the_layer_again() {
 fn all_layers_are_fetched_for_who_wants_them() {
     let mut fake = Fake::new();
     let lock = fake.serve(&layers());
-    Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap().fetch_layers().unwrap();
+    Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap().fetch_layers().unwrap();
     assert!(lock.layer.iter().all(|layer| fake.store.size(&layer.digest) == Some(layer.size)));
     fake.asked();
     let offline = World { registry: None, ..fake.world() };
-    let base = Base::locked(&from(), &lock, &offline, NOTHING).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &offline, NOTHING).unwrap();
     base.fetch_layers().unwrap();
     assert!(base.entry(&path("/opt")).unwrap().is_some(), "and can be read without a registry then");
     assert!(fake.asked().is_empty());
@@ -248,16 +248,16 @@ fn what_cannot_be_had_says_so_in_the_ports_own_words() {
     let mut fake = Fake::new();
     let lock = fake.serve(&layers());
     let offline = World { registry: None, ..fake.world() };
-    let missing = Base::locked(&from(), &lock, &offline, NOTHING).err().unwrap();
+    let missing = Base::locked(&from(), Compression::Gzip, &lock, &offline, NOTHING).err().unwrap();
     assert!(matches!(missing, Fault::Port(PortError::Offline { .. })), "{missing}");
-    drop(Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap());
-    let base = Base::locked(&from(), &lock, &offline, NOTHING).unwrap();
+    drop(Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap());
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &offline, NOTHING).unwrap();
     let error = fault(base.entry(&path("/opt")).unwrap_err());
     assert!(matches!(error, Fault::Port(PortError::Offline { .. })), "{error}");
     let error = base.fetch_layers().unwrap_err();
     assert!(matches!(error, Fault::Port(PortError::Offline { .. })), "{error}");
     fake.blobs.clear();
-    let base = Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap();
     let error = fault(base.names(&path("/opt")).unwrap_err());
     assert!(matches!(error, Fault::Port(PortError::NotFound { .. })), "{error}");
     fake.interrupt.request();
@@ -271,7 +271,7 @@ fn a_layer_that_is_not_what_its_configuration_says_is_refused_and_not_kept() {
     let (honest, other) = (Tarball::new().file("a", "1").end(), Tarball::new().file("a", "2").end());
     let lock = fake.serve(&[(GZIP, honest.clone(), gzip(&honest)), (GZIP, honest.clone(), gzip(&other))]);
     let interest = |_: &ImagePath, _: u64| true;
-    let base = Base::locked(&from(), &lock, &fake.world(), &interest).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), &interest).unwrap();
     for _ in 0..2 {
         let error = fault(base.entry(&path("/a")).unwrap_err());
         assert!(matches!(error, Fault::Wrong { .. }), "{error}");
@@ -288,7 +288,7 @@ fn a_layer_that_is_not_what_its_configuration_says_is_refused_and_not_kept() {
 fn what_a_disk_has_spoilt_is_fetched_again() {
     let mut fake = Fake::new();
     let lock = fake.serve(&layers());
-    let base = Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap();
     base.fetch_layers().unwrap();
     let hex = lock.layer[0].digest.hex();
     let blob = fake.cache.path().join("v1/blobs/sha256").join(&hex[..2]).join(&hex);
@@ -303,14 +303,18 @@ fn a_configuration_that_does_not_fit_its_lock_is_refused() {
     let mut fake = Fake::new();
     let mut lock = fake.serve(&layers());
     lock.layer.pop();
-    let error = Base::locked(&from(), &lock, &fake.world(), NOTHING).err().unwrap().to_string();
+    let error = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).err().unwrap().to_string();
     assert!(error.contains("its lock has 2 layers, its configuration 3"), "{error}");
     lock.config = Some(Digest::of(b"other"));
-    let error = Base::locked(&from(), &lock, &fake.world(), NOTHING).err().unwrap().to_string();
+    let error = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).err().unwrap().to_string();
     assert!(error.contains("has not the configuration"), "{error}");
     lock.config = None;
     assert!(
-        Base::locked(&from(), &lock, &fake.world(), NOTHING).err().unwrap().to_string().contains("run `elkbake lock`")
+        Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("run `elkbake lock`")
     );
 }
 
@@ -318,7 +322,7 @@ fn a_configuration_that_does_not_fit_its_lock_is_refused() {
 fn an_image_that_was_built_stands_on_what_that_was_built_on() {
     let mut fake = Fake::new();
     let lock = fake.serve(&layers());
-    let under = Base::locked(&from(), &lock, &fake.world(), NOTHING).unwrap();
+    let under = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap();
     let own = Tarball::new().file("opt/own", "mine").end();
     let (digest, size) = fake.store.put(&mut gzip(&own).as_slice(), None).unwrap();
     let mut made = under.layers();

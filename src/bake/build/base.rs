@@ -24,5 +24,5 @@ pub(super) fn of<'w>(order: &Order<'_>, platform: &Platform, world: &World<'w>) 
     let base = order.lock.base.as_ref();
     let locked = base.and_then(|base| base.platform.iter().find(|locked| locked.name == *platform));
     let locked = locked.ok_or_else(|| BuildFault::Misfit(format!("the lock has no base for {platform}")))?;
-    Ok(Base::locked(&order.image.from, locked, world, interest)?)
+    Ok(Base::locked(&order.image.from, order.image.compression, locked, world, interest)?)
 }

@@ -5,7 +5,7 @@ use crate::bake::base::tests::{Fake, GZIP, from};
 use crate::bake::event::Listener;
 use crate::image::scan::fixture::{Tarball, gzip};
 use crate::lock::{FORMAT, LockedBase};
-use crate::recipe::{self, Recipe};
+use crate::recipe::{self, Compression, Recipe};
 
 const ES: &str = "kind = \"image\"\nproduct = \"elasticsearch\"\nversion = \"8.19.3\"\nfrom = \"a.example/es:8\"\n\
     remove = [\"/usr/share/elasticsearch/README\"]\n\
@@ -131,9 +131,9 @@ fn what_a_lock_knows_is_not_read_again_and_a_build_of_files_needs_no_layer() {
     assert_eq!(kitchen.survey(platform(&first), None, &nowhere).unwrap(), first, "kept as it was");
 
     // With its configuration and nothing else of the base, a build is told all that it asks.
-    let real = Base::locked(&from(), &locked, &fake.world(), &|_, _| false).unwrap();
+    let real = Base::locked(&from(), Compression::Gzip, &locked, &fake.world(), &|_, _| false).unwrap();
     fresh.store.put(&mut real.config().unwrap(), None).unwrap();
-    let base = Base::locked(&from(), platform(&first), &nowhere, &|_, _| false).unwrap();
+    let base = Base::locked(&from(), Compression::Gzip, platform(&first), &nowhere, &|_, _| false).unwrap();
     let wish = |below: &dyn Below| {
         let wish = Wish { tree: &kitchen.local.tree, owned: &kitchen.local.owned, removed: &kitchen.image.remove };
         settle(wish, below).unwrap()

@@ -11,7 +11,13 @@ use crate::recipe;
 fn open<'w>(fake: &'w Fake, base: &str) -> Result<Base<'w>, Fault> {
     let lock = lock(fake, base);
     let platform = &lock.base.as_ref().unwrap().platform[0];
-    Base::locked(&base.parse().unwrap(), platform, &World { registry: None, ..fake.world() }, &|_, size| size < 4)
+    Base::locked(
+        &base.parse().unwrap(),
+        Compression::Gzip,
+        platform,
+        &World { registry: None, ..fake.world() },
+        &|_, size| size < 4,
+    )
 }
 
 fn lock(fake: &Fake, base: &str) -> Lock {
@@ -42,7 +48,7 @@ fn a_root_file_system_is_one_layer_however_it_is_packed() {
     let tar = system().end();
     for (name, bytes, as_it_is) in [
         ("a.tar.gz", gzip(&tar), true),
-        ("a.tar.zst", zstd(&tar), true),
+        ("a.tar.zst", zstd(&tar), false),
         ("a.tar", tar.clone(), false),
         ("a.tar.xz", xz(&tar), false),
     ] {
@@ -52,7 +58,7 @@ fn a_root_file_system_is_one_layer_however_it_is_packed() {
         let layers = base.layers();
         assert_eq!((base.config(), layers.len(), layers[0].diff_id), (None, 1, Digest::of(&tar)), "{name}");
         assert_eq!(layers[0].descriptor.digest == Digest::of(&bytes), as_it_is, "{name}");
-        assert!(layers[0].descriptor.media_type.ends_with(if name.ends_with("zst") { "tar+zstd" } else { "tar+gzip" }));
+        assert!(layers[0].descriptor.media_type.ends_with("tar+gzip"), "{name}");
         assert_eq!(base.names(&path("/")).unwrap(), ["etc", "tmp"]);
         assert!(fake.store.size(&Digest::of(b"os")).is_some(), "kept on the way");
         assert_eq!(text(&base, "/etc/long").as_deref(), Some("longer"));
@@ -65,10 +71,23 @@ fn a_root_file_system_is_one_layer_however_it_is_packed() {
         fake.project_file(name, &spoilt);
         let platform = &lock.base.as_ref().unwrap().platform[0];
         let from = format!("rootfs:{name}").parse().unwrap();
-        let again = Base::locked(&from, platform, &fake.world(), NOTHING).unwrap();
+        let again = Base::locked(&from, Compression::Gzip, platform, &fake.world(), NOTHING).unwrap();
         assert_eq!(again.layers(), layers);
         assert!(again.entry(&path("/etc/os")).unwrap().is_some());
     }
+}
+
+#[test]
+fn a_root_file_system_packed_with_zstd_stays_so_where_the_recipe_says_zstd() {
+    let fake = Fake::new();
+    let bytes = zstd(&system().end());
+    fake.project_file("a", &bytes);
+    let lock = lock(&fake, "rootfs:a");
+    let from = "rootfs:a".parse().unwrap();
+    let platform = &lock.base.as_ref().unwrap().platform[0];
+    let base = Base::locked(&from, Compression::Zstd, platform, &fake.world(), NOTHING).unwrap();
+    let layer = &base.layers()[0].descriptor;
+    assert!(layer.digest == Digest::of(&bytes) && layer.media_type.ends_with("tar+zstd"));
 }
 
 #[test]
@@ -104,7 +123,10 @@ fn a_file_that_changed_after_it_was_locked_is_refused() {
         let lock = lock(&fake, "rootfs:a.tar");
         fake.project_file("a.tar", &other);
         let platform = &lock.base.as_ref().unwrap().platform[0];
-        let error = Base::locked(&from("rootfs"), platform, &fake.world(), NOTHING).err().unwrap().to_string();
+        let error = Base::locked(&from("rootfs"), Compression::Gzip, platform, &fake.world(), NOTHING)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("it is not what was locked: run `elkbake lock`"), "{error}");
     }
     let fake = Fake::new();
@@ -112,7 +134,10 @@ fn a_file_that_changed_after_it_was_locked_is_refused() {
     let lock = lock(&fake, "docker-archive:a.tar");
     fake.project_file("a.tar", saved(&[system().file("more", "")], "l"));
     let platform = &lock.base.as_ref().unwrap().platform[0];
-    let error = Base::locked(&from("docker-archive"), platform, &fake.world(), NOTHING).err().unwrap().to_string();
+    let error = Base::locked(&from("docker-archive"), Compression::Gzip, platform, &fake.world(), NOTHING)
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("it is not what was locked: run `elkbake lock`"), "{error}");
 }
 
@@ -151,7 +176,8 @@ fn what_docker_saved_is_packed_once() {
         let lock = lock(&fake, "docker-archive:a.tar");
         fs::remove_file(fake.project.path().join("a.tar")).unwrap();
         let from = "docker-archive:a.tar".parse().unwrap();
-        let again = Base::locked(&from, &lock.base.unwrap().platform[0], &fake.world(), NOTHING).unwrap();
+        let again =
+            Base::locked(&from, Compression::Gzip, &lock.base.unwrap().platform[0], &fake.world(), NOTHING).unwrap();
         assert_eq!(again.layers(), layers, "the store knows all of it");
     }
 }
