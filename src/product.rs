@@ -17,6 +17,7 @@ pub(crate) mod fixture;
 mod fluent_bit_files;
 mod heap;
 pub mod identity;
+mod inner;
 pub mod install;
 pub mod java_properties;
 pub mod kibana;

@@ -6,7 +6,16 @@ use crate::name::Reference;
 use crate::recipe::{From, ImageRecipe, Plugin, Product, Version};
 
 /// Elastic's own registry: what it calls 8.19.3 is 8.19.3.
-pub(super) const ELASTIC_REGISTRY: &str = "docker.elastic.co";
+const ELASTIC_REGISTRY: &str = "docker.elastic.co";
+
+/// Whether a base is what Elastic publishes, whose contents are known: in its own registry, or in Docker's, which has the
+/// same images.
+pub(super) fn is_elastics(from: &From) -> bool {
+    let From::Registry(reference) = from else { return false };
+    let name = reference.repository.as_str().strip_prefix("library/");
+    let docker = name.is_some_and(|name| matches!(name, "elasticsearch" | "kibana" | "logstash"));
+    reference.registry.as_str() == ELASTIC_REGISTRY || (reference.registry.as_str() == "docker.io" && docker)
+}
 
 pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
     if let From::Registry(reference) = &image.from {
@@ -39,7 +48,7 @@ fn check_reference(scene: &Scene<'_>, reference: &Reference, found: &mut Found) 
 }
 
 fn check_version(scene: &Scene<'_>, image: &ImageRecipe, reference: &Reference, found: &mut Found) {
-    let elastic = reference.registry.as_str() == ELASTIC_REGISTRY && image.product != Product::Generic;
+    let elastic = is_elastics(&image.from) && image.product != Product::Generic;
     let tag = reference.tag.as_ref().and_then(|tag| tag.as_str().parse::<Version>().ok());
     let tag = tag.filter(|tag| elastic && tag.triple().is_some() && tag.triple() != image.version.triple());
     if let Some(tag) = tag {

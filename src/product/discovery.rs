@@ -1,10 +1,10 @@
 //! How Elasticsearch's nodes find each other.
 
-use super::base::ELASTIC_REGISTRY;
+use super::base::is_elastics;
 use super::environment::{Placed, settings};
 use super::rules::{EC2_ADDRESS, EC2_AWSVPC, EC2_PLUGIN_MISSING, INITIAL_MASTERS, SINGLE_NODE};
 use super::subject::{Found, Scene};
-use crate::recipe::{From, ImageRecipe, NetworkMode, Product};
+use crate::recipe::{ImageRecipe, NetworkMode, Product};
 
 const PLUGIN: &str = "discovery-ec2";
 
@@ -51,7 +51,7 @@ fn asks_ec2(setting: &Placed) -> bool {
 }
 
 fn check_plugin(scene: &Scene<'_>, image: &ImageRecipe, settings: &[Placed], found: &mut Found) {
-    let official = matches!(&image.from, From::Registry(base) if base.registry.as_str() == ELASTIC_REGISTRY);
+    let official = is_elastics(&image.from);
     let brought = image.plugin.iter().any(|plugin| plugin.name == PLUGIN) || !image.run.is_empty();
     let needs = |setting: &&Placed| asks_ec2(setting) || setting.key.starts_with("discovery.ec2.");
     let baked = scene.subject.local.tree.iter().any(|(path, _)| path.file_name() == PLUGIN);

@@ -374,6 +374,76 @@ fn settings_among_the_arguments_count_too() {
     assert_eq!(fixture.codes(), ["ES010 recipes/test.toml:8", "GEN013 recipes/test.toml:11"]);
 }
 
+/// Wherever they are inside of something longer.
+#[test]
+fn secrets_inside_of_longer_values_are_found() {
+    let conf = "/usr/share/logstash/pipeline/logstash.conf";
+    let jdbc = |url: &str| {
+        logstash("8.19.3").file(conf, format!("input {{ jdbc {{ url => \"{url}\" }} }}\noutput {{ ab {{ }} }}"))
+    };
+    assert_eq!(jdbc("jdbc:pg://h/d?user=a&password=hunter2").codes(), [format!("GEN013 images/test{conf}:1")]);
+    assert_eq!(jdbc("jdbc:pg://h/d?user=a&password=${PW}").codes(), [""; 0]);
+    let opts = |value: &str| es().with(&format!("config.env.ES_JAVA_OPTS = \"{value}\""));
+    assert_eq!(opts("-Da=b -Djavax.net.ssl.keyStorePassword=hunter2").codes(), ["GEN014 recipes/test.toml:6"]);
+    let cmd = es().with("config.cmd = [\n \"sh\", \"-c\",\n \"run --password=hunter2\"]");
+    assert_eq!(cmd.codes(), ["GEN013 recipes/test.toml:8"]);
+    let check = es().with("runtime.health_check.command = [\"CMD-SHELL\", \"curl -u elastic:hunter2 localhost:9200\"]");
+    assert_eq!(check.codes(), ["GEN013 recipes/test.toml:6"]);
+    let flow = kibana("8.19.3", "server.host: 0.0.0.0\nx: { y: [ { user: c,\n password: hunter2 } ] }");
+    assert_eq!(flow.codes(), ["GEN013 images/test/usr/share/kibana/config/kibana.yml:3"]);
+    let fluent = |text: &str| Fixture::image("fluent-bit", "3.2.0").file("/a.conf", text).codes();
+    assert_eq!(fluent("[OUTPUT]\n  Splunk_Token hunter2-hunter2"), ["GEN013 images/test/a.conf:2"]);
+    assert_eq!(fluent("[OUTPUT]\n  Splunk_Token ${T}\n  Shared_Key ${K}"), [""; 0]);
+}
+
+/// What hides secrets is none.
+#[test]
+fn masks_are_no_secrets() {
+    let filter = |text: &str| {
+        let text = format!("input {{ ab {{ }} }}\nfilter {{ mutate {{ {text} }} }}\noutput {{ ab {{ }} }}");
+        logstash("8.19.3").file("/usr/share/logstash/pipeline/logstash.conf", text).codes()
+    };
+    for text in [
+        "replace => { \"password\" => \"***\" }",
+        "replace => { \"password\" => \"[REDACTED]\" }",
+        "gsub => [\"message\", \"password=\\S+\", \"password=xxxx\"]",
+        "remove_field => [\"password\"]",
+        "update => { \"[user][password]\" => \"%{[hash]}\" }",
+    ] {
+        assert_eq!(filter(text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn the_token_is_needed_for_each_request_for_metadata() {
+    let url = "http://169.254.169.254/latest";
+    let token = format!("T=$(curl -X PUT {url}/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60')\n");
+    let codes = |text: String| generic().file("/run.sh", token.clone() + &text).codes();
+    for right in [
+        format!("A=$(curl -H \"X-aws-ec2-metadata-token: $T\" {url}/meta-data/a)"),
+        format!("A=$(curl -s \\\n  -H \"X-aws-ec2-metadata-token: $T\" \\\n  {url}/meta-data/a)"),
+        format!("curl \"${{HEADERS[@]}}\" {url}/meta-data/a"),
+        format!("wget --header \"$H\" {url}/meta-data/a"),
+    ] {
+        assert_eq!(codes(right.clone()), [""; 0], "{right}");
+    }
+    assert_eq!(codes(format!("A=$(curl -s {url}/meta-data/a)")), ["GEN018 images/test/run.sh:2"]);
+    assert_eq!(codes(format!("curl -s \\\n {url}/meta-data/a")), ["GEN018 images/test/run.sh:2"]);
+}
+
+/// Docker's registry has the same images as Elastic's.
+#[test]
+fn what_elastic_publishes_is_known_wherever_it_is() {
+    let ec2 =
+        |from: &str| yml("discovery.seed_providers: ec2").replace("docker.elastic.co/x/elasticsearch", from).codes();
+    for known in ["elasticsearch", "docker.io/library/elasticsearch"] {
+        assert_eq!(ec2(known), [format!("ES013 images/test{CONFIG}:1")], "{known}");
+    }
+    for unknown in ["example.com/elasticsearch", "house/elasticsearch"] {
+        assert_eq!(ec2(unknown), [""; 0], "{unknown}");
+    }
+}
+
 #[test]
 fn a_heap_split_over_file_and_environment_is_added_up() {
     let options = "/usr/share/elasticsearch/config/jvm.options.d/a.options";

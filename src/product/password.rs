@@ -1,11 +1,14 @@
 //! Secrets that are known by the name they stand under: `password`, `api_key`, `ELASTIC_PASSWORD`.
 
 use super::environment::{Argument, arguments};
+use super::inner;
+use super::rule::Rule;
 use super::rules::{AWS_KEY, PASSWORD, PASSWORD_FILE, SECRET_ENV, TOKEN};
 use super::secret::hidden;
 use super::settings;
 use super::subject::{Found, Place, Scene, TextFile};
-use crate::recipe::{Product, Recipe};
+use super::yaml::{self, Node, Value};
+use crate::recipe::{ImageRecipe, Product, Recipe};
 
 /// Looks through the settings of all files, and through the recipe's variables.
 pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
@@ -16,11 +19,12 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
     for file in &scene.files {
         for (line, name, value) in named_values(file, product) {
             let place = file.place(line);
-            let auth = name == "auth" && is_docker_login(file);
-            if (auth || is_secret_name(&name)) && is_literal(&value) && !known(found, &place) {
+            let by_kind = (name == "auth" && is_docker_login(file)) || is_token(&name, product);
+            if (by_kind || is_secret_name(&name)) && is_literal(&value) && !known(found, &place) {
                 let shown = hidden(&literal_part(&value));
-                found.add(&PASSWORD, place, format!("`{name}` is set to `{shown}`"));
+                found.add(&PASSWORD, place.clone(), format!("`{name}` is set to `{shown}`"));
             }
+            check_inside(&format!("`{name}`"), &value, &PASSWORD, place, found);
         }
     }
     if let Recipe::Image(image) = &scene.subject.document.value {
@@ -30,14 +34,49 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
                 found.add(&PASSWORD, place, format!("the argument `{name}` is set to `{}`", hidden(&value)));
             }
         }
+        for (key, word) in words(image) {
+            check_inside("an argument", word, &PASSWORD, scene.key(&key), found);
+        }
     }
     for (key, name, value) in variables(&scene.subject.document.value) {
         let place = scene.key(&key);
         if is_secret_name(&name) && is_literal(&value) && !known(found, &place) {
-            found.add(&SECRET_ENV, place, format!("the variable `{name}` is set to `{}`", hidden(&value)));
+            found.add(&SECRET_ENV, place.clone(), format!("the variable `{name}` is set to `{}`", hidden(&value)));
         }
+        check_inside(&format!("the variable `{name}`"), &value, &SECRET_ENV, place, found);
         check_password_file(scene, &key, &name, &value, found);
     }
+}
+
+/// A value may hold more than one thing, as options of Java and connection strings do.
+fn check_inside(what: &str, value: &str, rule: &Rule, place: Place, found: &mut Found) {
+    let secret = |(name, value): &(&str, &str)| is_secret_name(name) && is_literal(value);
+    if let Some((name, value)) = inner::pairs(value).into_iter().find(secret)
+        && !found.has(&[&AWS_KEY, &TOKEN, &PASSWORD, &SECRET_ENV], &place)
+    {
+        found.add(rule, place, format!("{what} sets `{name}` to `{}`", hidden(value)));
+    }
+}
+
+/// The words of everything that is started: where each stands, and what it is.
+fn words(image: &ImageRecipe) -> Vec<(String, &str)> {
+    let config = image.config.iter().flat_map(|config| {
+        [("config.entrypoint".to_owned(), &config.entrypoint), ("config.cmd".to_owned(), &config.cmd)]
+    });
+    let config = config.filter_map(|(key, list)| Some((key, list.as_ref()?)));
+    let run = image.run.iter().enumerate().map(|(i, run)| (format!("run.{i}.command"), &run.command));
+    let check = image.runtime.iter().filter_map(|runtime| runtime.health_check.as_ref());
+    let check = check.map(|check| ("runtime.health_check.command".to_owned(), &check.command));
+    let lists = config.chain(run).chain(check);
+    let words = |(key, list): (String, &'_ Vec<String>)| -> Vec<String> {
+        (0..list.len()).map(|i| format!("{key}.{i}")).collect()
+    };
+    lists.flat_map(|(key, list)| words((key, list)).into_iter().zip(list.iter().map(String::as_str))).collect()
+}
+
+/// Fluent Bit calls tokens so in words of small letters, too, and has no tokenizers.
+fn is_token(name: &str, product: Option<Product>) -> bool {
+    product == Some(Product::FluentBit) && name.to_ascii_lowercase().ends_with("_token")
 }
 
 /// A line whose secret was known by its looks needs no second finding.
@@ -72,6 +111,12 @@ fn variables(recipe: &Recipe) -> Vec<(String, String, String)> {
 /// Line, name and value of whatever is set in a file, by the kind of the file.
 fn named_values(file: &TextFile<'_>, product: Option<Product>) -> Vec<(usize, String, String)> {
     if file.has_extension(&["yml", "yaml", "json"]) || is_docker_login(file) {
+        // What is between braces only the stricter reader sees into, which does not read everything.
+        if let Ok(root) = yaml::read(&file.text) {
+            let mut all = Vec::new();
+            leaves(&root, "", &mut all);
+            return all;
+        }
         let settings = settings::read(&file.text).into_iter();
         return settings.map(|setting| (setting.line, last_part(&setting.key), setting.value)).collect();
     }
@@ -86,6 +131,20 @@ fn named_values(file: &TextFile<'_>, product: Option<Product>) -> Vec<(usize, St
         });
     }
     Vec::new()
+}
+
+/// Line, name and value of all texts below a node.
+fn leaves(node: &Node, key: &str, all: &mut Vec<(usize, String, String)>) {
+    match &node.value {
+        Value::Map(map) => {
+            for (name, _, node) in map {
+                leaves(node, &if key.is_empty() { name.clone() } else { format!("{key}.{name}") }, all);
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| leaves(item, key, all)),
+        Value::Text { text, .. } => all.push((node.line, last_part(key), text.clone())),
+        Value::Empty => {}
+    }
 }
 
 fn lines(file: &TextFile<'_>, read: impl Fn(&str) -> Vec<Option<(String, String)>>) -> Vec<(usize, String, String)> {
@@ -151,9 +210,10 @@ fn is_docker_login(file: &TextFile<'_>) -> bool {
 
 /// Whether what stands under a name is a secret. `password_file`, `password_hashing` and the like are not.
 fn is_secret_name(name: &str) -> bool {
-    const ENDS: [&str; 16] = [
+    const ENDS: [&str; 19] = [
         "password",
         "passwd",
+        "pwd",
         "passphrase",
         "secret",
         "secretkey",
@@ -168,6 +228,8 @@ fn is_secret_name(name: &str) -> bool {
         "serviceaccounttoken",
         "sessiontoken",
         "authdata",
+        "licensekey",
+        "sharedkey",
     ];
     let last = name.rsplit('.').next().unwrap_or_default();
     let plain = |text: &str| text.chars().filter(|c| !matches!(c, '_' | '-' | '.')).collect::<String>().to_lowercase();
@@ -183,6 +245,11 @@ fn is_secret_name(name: &str) -> bool {
 fn is_literal(value: &str) -> bool {
     let value = value.trim();
     let said = !matches!(value, "" | "true" | "false" | "yes" | "no" | "0" | "1" | "null" | "~" | "none");
+    // What a filter puts in the place of secrets.
+    let masks = ["redacted", "masked", "filtered", "hidden", "removed"];
+    let bare = value.trim_matches(|c: char| !c.is_alphanumeric()).to_ascii_lowercase();
+    let crossed = |mark: char| value.len() > 2 && value.chars().all(|c| c.eq_ignore_ascii_case(&mark));
+    let said = said && !masks.contains(&bare.as_str()) && !['*', 'x', '#', '.'].into_iter().any(crossed);
     // A mapping's own keys are looked at by themselves; a path says where the secret is.
     let is_other = value.starts_with(['{', '[']) || is_path(value);
     said && !is_other && !literal_part(value).is_empty()
@@ -234,6 +301,9 @@ mod tests {
             "ECS_ENGINE_AUTH_DATA",
             "keyPassphrase",
             "jdbc_password",
+            "ES_PWD",
+            "Shared_Key",
+            "javax.net.ssl.keyStorePassword",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -274,6 +344,10 @@ mod tests {
             "{ \"type\": \"keyword\" }",
             "/run/secrets/db",
             "u:${P}",
+            "****",
+            "[REDACTED]",
+            "xxx",
+            "<hidden>",
         ] {
             assert!(!is_literal(value), "{value}");
         }

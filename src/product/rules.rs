@@ -222,7 +222,7 @@ rules! {
         "Logstash does not start with settings that it cannot read."
         "Correct the line: two spaces for each level, no tabs, a space behind each colon, each key once. `pipelines.yml` is a list."
     LS_PIPELINE "LS009" Error "a pipeline that Logstash cannot read"
-        "A brace, a bracket or a quote is missing or too many, or a part is none of input, filter and output: the pipeline never starts."
+        "A brace, an arrow, a comma or a quote is missing or too many, or a part is none of input, filter and output: the pipeline never starts."
         "Correct the line; where a text has no end, it may have started further up."
     LS_NO_WAY "LS010" Error "a pipeline without input or output"
         "Without an input Logstash stops as soon as it has started; without an output what arrives is lost."

@@ -1,6 +1,8 @@
 //! Credentials that are known by their looks: AWS keys, private keys, tokens. They are found in every text, comments
 //! included, since a secret in a comment is in the image too. No message repeats one.
 
+use base64::Engine as _;
+
 use super::rule::Rule;
 use super::rules::{AWS_KEY, KEYSTORE, PASSWORD, PASSWORD_FILE, PRIVATE_KEY, SECRET_ENV, TOKEN};
 use super::subject::{Found, Place, Scene};
@@ -62,7 +64,7 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
 
 /// Whether a look at each line can find anything: most files hold nothing of the kind, and there are many files.
 fn may_hold(text: &str) -> bool {
-    const WORDS: [&str; 4] = ["secret", "bearer", "-----begin ", "eyj"];
+    const WORDS: [&str; 6] = ["secret", "bearer", "-----begin ", "eyj", "basic ", "curl"];
     let lower = text.to_ascii_lowercase();
     ["AKIA", "ASIA"].iter().any(|start| text.contains(start))
         || TOKENS.iter().any(|(start, ..)| text.contains(start))
@@ -90,9 +92,17 @@ pub(crate) fn look(line: &str) -> Option<(&'static Rule, String)> {
     if let Some(token) = web_token(line).or_else(|| bearer(line)) {
         return Some((&TOKEN, format!("a bearer token, `{}`", hidden(token))));
     }
-    // In comments such URLs are examples in the files that products ship.
-    let password = url_password(line).filter(|_| !line.trim_start().starts_with('#'))?;
-    Some((&PASSWORD, format!("a password in a URL, `{}`", hidden(password))))
+    // In comments these are examples in the files that products ship.
+    if line.trim_start().starts_with('#') {
+        return None;
+    }
+    if let Some(password) = url_password(line) {
+        return Some((&PASSWORD, format!("a password in a URL, `{}`", hidden(password))));
+    }
+    if let Some(password) = curl_password(line) {
+        return Some((&PASSWORD, format!("a password for curl, `{}`", hidden(password))));
+    }
+    basic(line).then(|| (&PASSWORD, "a password in a header for HTTP".to_owned()))
 }
 
 /// What may be shown of a secret: the beginning of a long one, which says of which kind it is; nothing of a short one.
@@ -157,6 +167,33 @@ fn url_password(line: &str) -> Option<&str> {
     })
 }
 
+/// The password of `curl -u user:password`, unless it is a variable.
+fn curl_password(line: &str) -> Option<&str> {
+    line.contains("curl").then_some(())?;
+    let options = ["-u", "--user"].into_iter().flat_map(|option| line.match_indices(option));
+    let value = |(at, option): (usize, &'_ str)| {
+        let apart = line[..at].ends_with([' ', '\t', '"', '\'', '(']);
+        let behind = line[at + option.len()..].trim_start_matches([' ', '=', '"', '\'', ',', '\\']);
+        let word = &behind[..behind.find([' ', '"', '\'', ',', '\\', ')', '|', ';']).unwrap_or(behind.len())];
+        let (user, password) = word.split_once(':').filter(|_| apart)?;
+        let literal = !password.is_empty() && !password.starts_with(['$', '<', '{', '%', '*', '`']);
+        (!user.is_empty() && literal).then_some(password)
+    };
+    options.filter_map(value).next()
+}
+
+/// `Authorization: Basic …`, which is nothing but a user with a password.
+fn basic(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    let Some(at) = lower.find("basic ").filter(|_| lower.contains("authorization")) else { return false };
+    let rest = line.get(at + "basic ".len()..).unwrap_or_default().trim_start();
+    let word = &rest[..rest.bytes().take_while(|&c| is_base64(c)).count()];
+    base64::engine::general_purpose::STANDARD.decode(word).is_ok_and(|bytes| {
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        text.split_once(':').is_some_and(|(_, password)| !password.is_empty())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -188,6 +225,10 @@ mod tests {
             (format!("Authorization: Bearer {body}"), "GEN012"),
             (format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{body}"), "GEN012"),
             ("hosts: [\"https://elastic:hunter2@es:9200\"]".to_owned(), "GEN013"),
+            ("curl -s -u elastic:hunter2 http://es:9200".to_owned(), "GEN013"),
+            ("[\"CMD-SHELL\", \"curl --user='a:hunter2' x\"]".to_owned(), "GEN013"),
+            ("[\"curl\", \"-u\", \"a:hunter2\"]".to_owned(), "GEN013"),
+            ("-H 'Authorization: Basic ZWxhc3RpYzpodW50ZXIy'".to_owned(), "GEN013"),
         ] {
             assert_eq!(code(&line), Some(expected), "{line}");
             assert!(may_hold(&line), "{line}");
@@ -220,6 +261,14 @@ mod tests {
             "see http://a:9200, mail me@there",
             "#proxy_url: http://user:pass@proxy:3128",
             "git@github.com:a/b.git",
+            "curl -u \"$USER:$PASSWORD\" http://es:9200",
+            "curl -u elastic:${PASSWORD} x",
+            "# curl -u elastic:changeme x",
+            "curl -sku http://es:9200",
+            "curl https://a:9200/?x=-u",
+            "useradd -u 1000:0 a",
+            "Authorization: Basic ${AUTH}",
+            "the authorization is a basic need: everybody has it",
         ] {
             assert_eq!(code(line), None, "{line}");
         }

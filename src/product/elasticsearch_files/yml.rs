@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::product::base::ELASTIC_REGISTRY;
+use crate::product::base::is_elastics;
 use crate::product::rules::{MANDATORY_MISSING, YML_EMPTY, YML_SYNTAX, YML_TWICE};
 use crate::product::subject::{Found, TextFile};
 use crate::product::yaml::{self, Fault, Node, Value};
-use crate::recipe::{From, ImageRecipe};
+use crate::recipe::ImageRecipe;
 
 pub(super) fn check(file: &TextFile<'_>, image: &ImageRecipe, found: &mut Found) {
     let root = match yaml::read(&file.text) {
@@ -62,8 +62,7 @@ fn flatten<'n>(
 
 /// Whether the plugins that have to be there can be: Elastic's own images have none, so they come from the recipe.
 fn check_mandatory(file: &TextFile<'_>, image: &ImageRecipe, line: usize, value: &Value, found: &mut Found) {
-    let elastic = matches!(&image.from, From::Registry(reference) if reference.registry.as_str() == ELASTIC_REGISTRY);
-    if !elastic {
+    if !is_elastics(&image.from) {
         return;
     }
     let names: Vec<&str> = match value {
