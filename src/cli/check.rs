@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
+use super::size::counted;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::{Loaded, Workspace};
@@ -155,13 +156,14 @@ fn print_text(outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
     }
     let counts = counts(outcome);
     let read = outcome.recipes.len() - outcome.broken.len();
-    let recipes = if read == 1 { "1 recipe".to_owned() } else { format!("{read} recipes") };
+    let recipes = counted(read, "recipe");
     let unread = match outcome.broken.len() {
         0 => String::new(),
         broken => format!(", {broken} could not be read"),
     };
-    let (errors, warnings, advice) = (counts["error"], counts["warning"], counts["advice"]);
-    text += &format!("{recipes} checked: {errors} errors, {warnings} warnings, {advice} pieces of advice{unread}\n");
+    let (errors, warnings) = (counted(counts["error"], "error"), counted(counts["warning"], "warning"));
+    let advice = format!("{} of advice", counted(counts["advice"], "piece"));
+    text += &format!("{recipes} checked: {errors}, {warnings}, {advice}{unread}\n");
     ui.result(&text)
 }
 
