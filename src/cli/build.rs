@@ -27,15 +27,17 @@ use crate::plan::{ImagePlan, LayerKind, Work};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake build elasticsearch                      # no Docker, no root, no credentials
+  elkbake build elasticsearch                      # no Docker, root or credentials
   elkbake build                                    # all images of the project
   elkbake build --json | jq -r '.builds[].digest'  # for programs
-  elkbake build elasticsearch --output oci:images  # an OCI layout: skopeo, umoci and podman read it
-  elkbake build kibana --output docker-archive:kibana.tar && docker load -i kibana.tar
+  # An OCI layout, which skopeo, umoci and podman read:
+  elkbake build elasticsearch --output oci:out
+  # For Docker:
+  elkbake build kibana --output docker-archive:kibana.tar
+  docker load -i kibana.tar
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
 
-The same recipe, lock and files make the same digest on every machine. What was built before is
-not built again. A recipe without a lock is locked first; with --offline that is an error.")]
+The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. docs/images.md tells about outputs, docs/json.md about --json.")]
 pub(super) struct BuildArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,

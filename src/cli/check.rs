@@ -22,12 +22,11 @@ use crate::{ami, parallel};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake check                                  # everything
-  elkbake check elasticsearch --deny warning     # strict, for one recipe
-  elkbake check --format github                  # annotations in a pull request
+  elkbake check                               # everything
+  elkbake check elasticsearch --deny warning  # strict, for one recipe
+  elkbake check --format github               # annotations in a pull request
 
-Every finding has a code, and docs/findings.md explains each code.
-The exit code is 1 when a finding is an error, or as bad as --deny says.")]
+Every finding has a code, and docs/findings.md explains each code. The exit code is 1 when a finding is an error, or as bad as --deny says.")]
 pub(super) struct CheckArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,

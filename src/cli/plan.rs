@@ -28,13 +28,13 @@ use outcome::{Planned, Why};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake plan                                     # all recipes
-  elkbake plan elasticsearch --why                 # and what changed since the last record
+  elkbake plan                                # all recipes
+  elkbake plan elasticsearch --why            # and what changed since the last record
   git show HEAD~1:recipes/es.lock > old.lock
-  elkbake plan es --why --against old.lock         # and what changed since another lock
-  elkbake plan --json | jq -r '.plans[].tag'       # for programs
+  elkbake plan es --why --against old.lock    # and what changed since another lock
+  elkbake plan --json | jq -r '.plans[].tag'  # for programs
 
-A recipe without a lock is locked first; with --offline that is an error.")]
+Nothing is fetched where there is a lock. A recipe without one is locked first; with --offline that is an error.")]
 pub(super) struct PlanArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,

@@ -31,14 +31,11 @@ use crate::store::Store;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake verify --rebuild                  # all images of the project
-  elkbake verify --rebuild elasticsearch    # one of them
-  elkbake verify --rebuild --json | jq '.verified[] | select(.same | not) | .difference'
+  elkbake verify --rebuild                # all images of the project
+  elkbake verify --rebuild elasticsearch  # one of them
+  elkbake verify --rebuild --json | jq '.verified[] | select(.same | not)'
 
-Each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or
-from where the lock says, verified by their digests; nothing that an earlier build made is used. The digest has to be
-that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer,
-entry and field that differ are told, and the exit code is 1.")]
+Each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or from where the lock says, verified by their digests; nothing that an earlier build made is used. The digest has to be that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer, entry and field that differ are told, and the exit code is 1.")]
 pub(super) struct VerifyArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,
