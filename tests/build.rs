@@ -147,3 +147,35 @@ fn hosts_are_nothing_to_build_and_nobody_asks_aws_for_them() {
     kitchen.run(&["inspect"]).success();
     assert!(!kitchen.has("recipes/host.lock"));
 }
+
+#[test]
+fn where_it_was_written_is_told_as_inspect_takes_it() {
+    let kitchen = on_rootfs("").file("images/app/etc/new", "new\n");
+    let args = ["build", "app", "--output", "oci:out", "--output", "docker-archive:app.tar"];
+    let ran = kitchen.run(&args).success().says("  linux/amd64  1 layer of the base, 1 of its own: ");
+    let written = ran.stdout.lines().filter_map(|line| line.strip_prefix("  written to ")).collect::<Vec<_>>();
+    assert_eq!((written.len(), written[1]), (2, "docker-archive:app.tar"));
+    assert!(written[0].starts_with("oci:out:1.0-"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("begin oci:out (") && ran.stderr.contains("end oci:out ("), "{}", ran.stderr);
+    for place in &written {
+        kitchen.run(&["inspect", place]).success().says(place);
+    }
+    let document = kitchen.run(&[&args[..], &["--json"]].concat()).success().json();
+    assert_eq!(document["builds"][0]["outputs"], json!(written));
+    // From another folder the places are counted from there.
+    let folder = kitchen.project().join("images");
+    kitchen
+        .run_in(&folder, &["build", "app", "--output", "rootfs:root.tar"])
+        .success()
+        .says("written to rootfs:root.tar");
+    assert!(folder.join("root.tar").is_file());
+}
+
+#[test]
+fn a_platform_that_the_recipe_has_not_is_told_before_anything_is_built() {
+    let kitchen = on_rootfs("");
+    kitchen.run(&["lock"]).success();
+    let ran = kitchen.run(&["build", "app", "--output", "oci:out", "--platform", "linux/arm64"]).code(3);
+    ran.complains("recipe app makes no image for linux/arm64: its `platforms` are linux/amd64").complains("hint: ");
+    kitchen.run(&["inspect", "app"]).code(3).complains("app is not built");
+}

@@ -4,26 +4,28 @@ use crate::kitchen::project::{Kitchen, golden};
 
 const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
 
+const COMMANDS: [&str; 14] = [
+    "check",
+    "lock",
+    "plan",
+    "build",
+    "push",
+    "promote",
+    "inspect",
+    "diff",
+    "verify",
+    "export",
+    "manifest",
+    "schema",
+    "store",
+    "completions",
+];
+
 #[test]
 fn help_is_reviewed_like_code() {
     let kitchen = Kitchen::new();
     let mut all = kitchen.run(&["--help"]).success().stdout;
-    for command in [
-        "check",
-        "lock",
-        "plan",
-        "build",
-        "push",
-        "promote",
-        "inspect",
-        "diff",
-        "verify",
-        "export",
-        "manifest",
-        "schema",
-        "store",
-        "completions",
-    ] {
+    for command in COMMANDS {
         let help = kitchen.run(&["help", command]).success();
         assert!(help.stdout.contains("Examples:"), "`elkbake help {command}` has no examples");
         all += &format!("\n-- elkbake help {command}\n{}", help.stdout);
@@ -37,9 +39,27 @@ fn help_is_reviewed_like_code() {
 fn the_readme_has_the_same_exit_codes_as_the_help() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let help = Kitchen::new().run(&["--help"]).success().stdout;
-    for code in ["0", "1", "2", "3", "4", "5", "6", "7", "130"] {
-        assert!(readme.contains(&format!("\n| {code} | ")), "README.md does not tell about exit code {code}");
-        assert!(help.contains(&format!("\n  {code:<5}")), "--help does not tell about exit code {code}");
+    let told = help[help.find("Exit codes:").unwrap()..].lines().skip(1).take_while(|line| !line.is_empty());
+    let told: Vec<_> = told.map(|line| line.trim().split_once(' ').unwrap()).collect();
+    assert_eq!(told.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "6", "7", "130"]);
+    for (code, meaning) in told {
+        let row = format!("\n| {code} | {} |\n", meaning.trim());
+        assert!(readme.contains(&row), "README.md does not say of exit code {code}: {}", meaning.trim());
+    }
+}
+
+#[test]
+fn examples_stay_as_they_are_on_terminals_of_80_columns() {
+    let kitchen = Kitchen::new().env("COLUMNS", "80");
+    for command in COMMANDS {
+        let help = kitchen.run(&["help", command]).success().stdout;
+        let examples = &help[help.find("Examples:\n").unwrap()..];
+        for line in examples.lines().skip(1).take_while(|line| !line.is_empty()) {
+            assert!(line.starts_with("  "), "`elkbake help {command}` breaks a line: {line}");
+        }
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "`elkbake help {command}` has a long line: {line}");
+        }
     }
 }
 

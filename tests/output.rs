@@ -33,6 +33,7 @@ pub fn write(bakery: &Bakery, built: &Built, tag: &str, to: &str) -> Result<(), 
     let (repository, tag): (Repository, Tag) = ("elk/es".parse().unwrap(), tag.parse().unwrap());
     let interrupt = Interrupt::default();
     let host: Platform = "linux/amd64".parse().unwrap();
-    let desk = Desk { store: &bakery.store, interrupt: &interrupt, tell: SILENT, host: &host };
-    output::write(&Image::new(built, &repository, &tag), &place.below(bakery.folder.path()), desk)
+    let desk =
+        Desk { store: &bakery.store, interrupt: &interrupt, tell: SILENT, host: &host, folder: bakery.folder.path() };
+    output::write(&Image::new(built, &repository, &tag), &place, desk)
 }

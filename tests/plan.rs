@@ -151,7 +151,7 @@ fn the_recipe_that_it_builds_on_counts() {
     assert_ne!(before, after);
     kitchen.write("recipes/base.toml", format!("# only a comment\n{SCRATCH}"));
     assert_eq!(key(&kitchen, "app"), after);
-    kitchen.run(&["plan", "app"]).success().says("base     recipe:base");
+    kitchen.run(&["plan", "app"]).success().says("recipe:base (");
 }
 
 #[test]

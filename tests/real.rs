@@ -6,9 +6,9 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod base_in_registry;
+pub mod docker;
 #[cfg(feature = "aws")]
 pub mod ecr;
-pub mod docker;
 pub mod elasticsearch;
 pub mod engine;
 pub mod export;

@@ -24,13 +24,15 @@ use blobs::Blobs;
 use layout::Tags;
 
 pub use fault::OutputError;
+pub use image::Image;
 pub(in crate::bake) use image::blob_name;
-pub use image::{Image, missing};
 pub use place::{Place, PlaceError};
 
 /// What writing needs beside the image.
 #[derive(Clone, Copy)]
 pub struct Desk<'d> {
+    /// The folder that places are counted from.
+    pub folder: &'d Path,
     /// Where the blobs are.
     pub store: &'d Store,
     /// Who may want to stop.
@@ -41,7 +43,7 @@ pub struct Desk<'d> {
     pub host: &'d Platform,
 }
 
-/// Writes an image to a place. All its blobs are in the store: [`missing`] tells which are not.
+/// Writes an image, all of whose blobs are in the store, to a place.
 ///
 /// # Errors
 /// When a blob is missing or damaged, the place is taken by something else, or cannot be written.
@@ -54,11 +56,12 @@ pub fn write(image: &Image<'_>, to: &Place, desk: Desk<'_>) -> Result<(), Output
         Place::Rootfs(_) => 2 * image.one(desk.host)?.layers.iter().map(|layer| layer.descriptor.size).sum::<u64>(),
     };
     let task = Task::begin(&name, Some(bytes), desk.tell);
+    let to = to.clone().below(desk.folder);
     let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
     match to {
-        Place::Oci(path) => layout::write(&image.blobs(), image.tag(), Tags::Move, path, &blobs),
-        Place::DockerArchive(path) => docker_archive::write(image, path, desk.host, &blobs),
-        Place::Rootfs(path) => rootfs::write(image, path, desk.host, &blobs),
+        Place::Oci(path) => layout::write(&image.blobs(), image.tag(), Tags::Move, &path, &blobs),
+        Place::DockerArchive(path) => docker_archive::write(image, &path, desk.host, &blobs),
+        Place::Rootfs(path) => rootfs::write(image, &path, desk.host, &blobs),
     }
 }
 

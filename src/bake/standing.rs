@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::event::Listener;
-use super::found::{Holder as _, Layout};
+use super::found::{Holder as _, Layout, Which};
 use super::output;
 use super::port::{PortError, Publish, Registry};
 use super::push::{Cargo, PushError};
@@ -90,7 +90,7 @@ pub fn in_folder(layout: &Path, tag: &Tag, digest: Digest) -> Vec<Flaw> {
         Ok(Some(_)) => {}
     }
     let name = format!("oci:{}:{tag}", layout.display());
-    let found = match Layout::new(layout.to_owned(), name, Some(tag.to_string())).find(None) {
+    let found = match Layout::new(layout.to_owned(), name, Which::Tag(tag.to_string())).find(None) {
         Ok(found) => found,
         Err(fault) => return vec![Flaw::Document(fault.to_string())],
     };

@@ -24,12 +24,11 @@ Exit codes:
   3    bad input: a recipe, lock, artefact or file that is wrong or cannot be read or written
   4    the network or a registry
   5    AWS
-  6    Docker
-  7    refused: a tag that may not move, a secret that may not be baked
+  6    Docker: a recipe has a `[[run]]` step, which only a container engine can run
+  7    refused: a secret that may not be baked
   130  interrupted
 
-`elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds
-elkbake.toml, or recipes/ where there is no such file.";
+`elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds elkbake.toml, or recipes/ where there is no such file.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

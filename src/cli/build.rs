@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
 use super::planner::{Planned, Planner};
-use super::size::bytes;
+use super::size::{bytes, counted};
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::Workspace;
@@ -21,21 +21,23 @@ use crate::bake::built::{Built, BuiltImage, BuiltLayer};
 use crate::bake::event::Event;
 use crate::bake::output::{self, Desk, Image, Place};
 use crate::name::{Platform, RecipeName, Repository, Tag};
-use crate::plan::{LayerKind, Work};
+use crate::plan::{ImagePlan, LayerKind, Work};
 
 /// Build images into the store, from recipes, locks and files
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake build elasticsearch                      # no Docker, no root, no credentials
+  elkbake build elasticsearch                      # no Docker, root or credentials
   elkbake build                                    # all images of the project
   elkbake build --json | jq -r '.builds[].digest'  # for programs
-  elkbake build elasticsearch --output oci:images  # an OCI layout: skopeo, umoci and podman read it
-  elkbake build kibana --output docker-archive:kibana.tar && docker load -i kibana.tar
+  # An OCI layout, which skopeo, umoci and podman read:
+  elkbake build elasticsearch --output oci:out
+  # For Docker:
+  elkbake build kibana --output docker-archive:kibana.tar
+  docker load -i kibana.tar
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
 
-The same recipe, lock and files make the same digest on every machine. What was built before is
-not built again. A recipe without a lock is locked first; with --offline that is an error.")]
+The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. docs/images.md tells about outputs, docs/json.md about --json.")]
 pub(super) struct BuildArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,
@@ -61,6 +63,8 @@ struct Done {
     built: Built,
     was_there: bool,
     seconds: f64,
+    /// Where it was written beside the store, as `elkbake inspect` takes it.
+    outputs: Vec<String>,
 }
 
 pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
@@ -106,18 +110,41 @@ fn one(
     let line = planner.line(name)?;
     let last = line.last().map(|planned| (&planned.plan, planned.plan.work()));
     let Some((plan, Work::Image(work))) = last else { return Err(no_image(name)) };
+    if let Some(wanted) = &args.platform {
+        is_made_for(name, work, wanted)?;
+    }
     let order = order(&line, &planner.stamps, &|order| Ok(image_of(planner, &line, order)?.0))?;
     let (built, was_there) = image_of(planner, &line, &order)?;
-    let done = Done {
+    let mut done = Done {
         name: name.clone(),
         tag: plan.tag().clone(),
         repository: work.repository.clone(),
         built,
         was_there,
         seconds: start.elapsed().as_secs_f64(),
+        outputs: Vec::new(),
     };
     deliver(planner, &done, &order, args, surroundings)?;
+    done.outputs = args.output.iter().map(|place| written(place, &done.tag)).collect();
     Ok(done)
+}
+
+/// Told before anything is built.
+fn is_made_for(name: &RecipeName, work: &ImagePlan, wanted: &Platform) -> Result<(), Failure> {
+    let platforms = || work.platforms.iter().map(|on| &on.platform);
+    if platforms().any(|on| on.accepts(&wanted.architecture, wanted.variant.as_deref())) {
+        return Ok(());
+    }
+    let there = platforms().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let message = format!("recipe {name} makes no image for {wanted}: its `platforms` are {there}");
+    Err(Failure::input(message).hint("name one of these, or add the platform to the recipe"))
+}
+
+fn written(place: &Place, tag: &Tag) -> String {
+    match place {
+        Place::Oci(_) => format!("{place}:{tag}"),
+        _ => place.to_string(),
+    }
 }
 
 /// Writes an image to the places that were named.
@@ -136,14 +163,20 @@ fn deliver(
     let ports = opened.ports(planner.workspace, &tell);
     build::fetch_base(order, &ports, &done.built)?;
     let host = surroundings.platform();
-    let desk = Desk { store: ports.store, interrupt: ports.interrupt, tell: ports.tell, host: &host };
+    let desk = Desk {
+        store: ports.store,
+        interrupt: ports.interrupt,
+        tell: ports.tell,
+        host: &host,
+        folder: &surroundings.folder,
+    };
     let image = Image::new(&done.built, &done.repository, &done.tag);
     let image = match &args.platform {
         Some(platform) => image.on(platform)?,
         None => image,
     };
     for place in &args.output {
-        output::write(&image, &place.clone().below(&surroundings.folder), desk)?;
+        output::write(&image, place, desk)?;
     }
     Ok(())
 }
@@ -169,8 +202,12 @@ fn text(done: &Done, ui: &Ui) -> String {
     let mut text = format!("{name} {tag} {digest} ({did})\n");
     for image in &built.platforms {
         let own: u64 = own_layers(image).map(|layer| layer.descriptor.size).sum();
-        let (count, all) = (own_layers(image).count(), image.layers.len());
-        text += &format!("  {}  {count} of {all} layers are its own, {}\n", image.platform, bytes(own));
+        let count = own_layers(image).count();
+        let base = counted(image.layers.len() - count, "layer");
+        text += &format!("  {}  {base} of the base, {count} of its own: {}\n", image.platform, bytes(own));
+    }
+    for output in &done.outputs {
+        text += &format!("  written to {output}\n");
     }
     text
 }
@@ -189,6 +226,7 @@ fn json_of(done: &Done) -> serde_json::Value {
         "digest": top.map(|top| top.digest),
         "media_type": top.map(|top| &top.media_type),
         "was_there": done.was_there,
+        "outputs": done.outputs,
         "platforms": done.built.platforms.iter().map(json_of_platform).collect::<Vec<_>>(),
     })
 }

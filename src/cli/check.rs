@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
+use super::size::counted;
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use super::workspace::{Loaded, Workspace};
@@ -21,12 +22,11 @@ use crate::{ami, parallel};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake check                                  # everything
-  elkbake check elasticsearch --deny warning     # strict, for one recipe
-  elkbake check --format github                  # annotations in a pull request
+  elkbake check                               # everything
+  elkbake check elasticsearch --deny warning  # strict, for one recipe
+  elkbake check --format github               # annotations in a pull request
 
-Every finding has a code, and docs/findings.md explains each code.
-The exit code is 1 when a finding is an error, or as bad as --deny says.")]
+Every finding has a code, and docs/findings.md explains each code. The exit code is 1 when a finding is an error, or as bad as --deny says.")]
 pub(super) struct CheckArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,
@@ -155,13 +155,14 @@ fn print_text(outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
     }
     let counts = counts(outcome);
     let read = outcome.recipes.len() - outcome.broken.len();
-    let recipes = if read == 1 { "1 recipe".to_owned() } else { format!("{read} recipes") };
+    let recipes = counted(read, "recipe");
     let unread = match outcome.broken.len() {
         0 => String::new(),
         broken => format!(", {broken} could not be read"),
     };
-    let (errors, warnings, advice) = (counts["error"], counts["warning"], counts["advice"]);
-    text += &format!("{recipes} checked: {errors} errors, {warnings} warnings, {advice} pieces of advice{unread}\n");
+    let (errors, warnings) = (counted(counts["error"], "error"), counted(counts["warning"], "warning"));
+    let advice = format!("{} of advice", counted(counts["advice"], "piece"));
+    text += &format!("{recipes} checked: {errors}, {warnings}, {advice}{unread}\n");
     ui.result(&text)
 }
 

@@ -29,16 +29,14 @@ use print::Only;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake diff es-8 es-9                                    # two recipes, as they are built
-  elkbake diff oci:.elkbake/local:8.19.3-0123456789ab es    # what was built before, and what is built now
-  elkbake diff docker.elastic.co/elasticsearch/elasticsearch:8.19.2 \\
-               docker.elastic.co/elasticsearch/elasticsearch:8.19.3 --platform linux/amd64
+  elkbake diff es-8 es-9                  # two recipes, as they are built
+  elkbake diff docker-archive:es.tar oci:out:8.19.3-0123456789ab
+  elkbake diff ubuntu:24.04 ubuntu:26.04 --platform linux/amd64
   git show HEAD~1:recipes/es.lock > old.lock
-  elkbake diff old.lock recipes/es.lock                     # which pins moved
-  elkbake diff a b --exit-code > /dev/null || echo differ   # for scripts
+  elkbake diff old.lock recipes/es.lock   # which pins moved
+  elkbake diff a b --exit-code > /dev/null || echo differ  # for scripts
 
-Images are named as `elkbake inspect` takes them. Layers that are not known here are fetched and read.
-The exit code is 0 whether they differ or not, unless --exit-code is given. docs/json.md says what --json prints.")]
+Images are named as `elkbake inspect` takes them. Layers that are not known here are fetched and read. The exit code is 0 whether they differ or not, unless --exit-code is given. docs/json.md says what --json prints.")]
 pub(super) struct DiffArgs {
     /// The first image or lock
     a: String,

@@ -22,14 +22,13 @@ use crate::name::Platform;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake inspect elasticsearch                          # what is built of a recipe, under its key of today
+  elkbake inspect elasticsearch                   # what is built of a recipe now
+  elkbake inspect oci:out:8.19.3-0123456789ab     # of an OCI layout, by tag
+  elkbake inspect docker-archive:es.tar --files   # and what its layers hold
   elkbake inspect docker.elastic.co/beats/filebeat:8.19.3 --platform linux/arm64
-  elkbake inspect oci:.elkbake/local:8.19.3-0123456789ab # an image of an OCI layout, by tag
-  elkbake inspect docker-archive:es.tar --files          # and what its layers hold
-  elkbake inspect es --json | jq '.images[].layers[].size'
+  elkbake inspect es --json | jq '.images[].images[].layers[].size'
 
-A word without `/`, `:` and `@` is a recipe; an image of Docker Hub is written with its tag, as in `ubuntu:24.04`.
-docs/json.md says what --json prints.")]
+A word without `/`, `:` and `@` is a recipe; an image of Docker Hub is written with its tag, as in `ubuntu:24.04`. docs/images.md tells how images are named, docs/json.md what --json prints.")]
 pub(super) struct InspectArgs {
     /// Images: recipes by name, `oci:FOLDER[:TAG]`, `docker-archive:FILE`, or references; all recipes where none is named
     images: Vec<String>,

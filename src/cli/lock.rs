@@ -23,10 +23,10 @@ use crate::text::Document;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake lock                                   # pin what is new or changed; nothing else moves
-  elkbake lock elasticsearch --update            # move every pin of one recipe to what is there today
-  elkbake lock --update=base                     # move one input, in every recipe that has it
-  elkbake lock --check                           # in a pipeline: exit 1 when recipe and lock disagree
+  elkbake lock                         # what is new or changed; nothing else moves
+  elkbake lock elasticsearch --update  # move every pin of one recipe to today's
+  elkbake lock --update=base           # move one input in every recipe that has it
+  elkbake lock --check                 # in a pipeline: exit 1 when it is not up to date
 
 Commit the lock beside its recipe: it is what makes two machines bake the same bytes.")]
 pub(super) struct LockArgs {

@@ -34,20 +34,18 @@ use shared::Share;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake plan                                     # all recipes
-  elkbake plan elasticsearch --why                 # and what changed since the last record
+  elkbake plan                                # all recipes
+  elkbake plan elasticsearch --why            # and what changed since the last record
   git show HEAD~1:recipes/es.lock > old.lock
-  elkbake plan es --why --against old.lock         # and what changed since another lock
-  elkbake plan --json | jq -r '.plans[].tag'       # for programs
-  echo \"matrix=$(elkbake plan --offline --target prod --format github)\" >> \"$GITHUB_OUTPUT\"
+  elkbake plan es --why --against old.lock    # and what changed since another lock
+  elkbake plan --json | jq -r '.plans[].tag'  # for programs
+  elkbake plan --offline --target prod --format github
   elkbake plan --offline --target prod --format gitlab > stale.yml
   elkbake plan --offline --target prod --format codebuild > stale.yml
 
-With --format, the runners of a CI share what is stale: recipes whose tag is not the one that the
-target's records say. What builds on a stale recipe is in one job with it. There are files to copy
-in docs/pipelines.
+With --format, the runners of a CI share what is stale: recipes whose tag is not the one that the target's records say. What builds on a stale recipe is in one job with it. There are files to copy in docs/pipelines.
 
-A recipe without a lock is locked first; with --offline that is an error.")]
+Nothing is fetched where there is a lock. A recipe without one is locked first; with --offline that is an error.")]
 pub(super) struct PlanArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,

@@ -25,12 +25,11 @@ use crate::record::{Manifest, Record, RecordKind};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake promote --from staging --to prod                 # all that staging's records say is current
+  elkbake promote --from staging --to prod   # all that staging records
   elkbake promote --from staging --to prod elasticsearch
-  elkbake promote --from staging --to prod --dry-run       # what would be sent, in bytes
+  elkbake promote --from staging --to prod --dry-run
 
-Nothing is built: the bytes that were tested are the bytes that are published, from registry to registry and from account
-to account. Only what the source's records name is copied. The record goes along, with its new place.")]
+Nothing is built: the bytes that were tested are the bytes that are published, from registry to registry and from account to account. Only what the source's records name is copied. The record goes along, with its new place.")]
 pub(super) struct PromoteArgs {
     /// Recipes by name; all that the source has records of where none is named
     recipes: Vec<String>,

@@ -30,16 +30,15 @@ use parcel::Parcel;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake push                                   # all images, to the project's default target
+  elkbake push                    # all images, to the default target
   elkbake push elasticsearch --target staging
-  elkbake push --target staging --target prod    # to several targets in one call
-  elkbake push --dry-run                         # what would be sent, in bytes
+  elkbake push --target staging --target prod
+  elkbake push --dry-run          # what would be sent, in bytes
   elkbake push --json | jq -r '.pushes[].reference'
 
-What is not built yet is built. What a target has already is not sent again: where the tag is there with the same digest,
-nothing is done; where it is another image's, the push is refused, and the exit code is 7. A push that was cut off goes on
-where it stopped. Targets are named in elkbake.toml (docs/project.md); where each image is, is recorded in the target's
-bake-manifest.json, once it is proven to be there (docs/manifest.md).")]
+What is not built yet is built. What a target has already is not sent again: where the tag is there with the same digest, nothing is done; where it is another image's, the push is refused, and the exit code is 7. A push that was cut off goes on where it stopped.
+
+Targets are named in elkbake.toml (docs/project.md). Where each image is, is recorded in the target's bake-manifest.json, once it is proven to be there (docs/manifest.md).")]
 pub(super) struct PushArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,

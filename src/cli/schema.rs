@@ -14,9 +14,9 @@ use crate::text::Read;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  elkbake schema > .elkbake/recipe.schema.json     # for an editor: recipes/*.toml
-  elkbake schema project                           # elkbake.toml
-  elkbake schema manifest                          # bake-manifest.json, for deploy tools")]
+  elkbake schema > recipe.schema.json  # for an editor: recipes/*.toml
+  elkbake schema project               # elkbake.toml
+  elkbake schema manifest              # bake-manifest.json, for deploy tools")]
 pub(super) struct SchemaArgs {
     /// Of which file
     #[arg(value_enum, default_value_t = Of::Recipe)]

@@ -1,4 +1,4 @@
-//! Numbers of bytes, as people read them.
+//! Numbers, as people read them.
 
 /// A number of bytes as people read it: three digits that count.
 #[expect(clippy::cast_precision_loss, reason = "rounded to a tenth anyway")]
@@ -19,9 +19,19 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// So many of something: `1 layer`, `2 layers`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, counted};
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "layer")), ["0 layers", "1 layer", "2 layers"]);
+    }
 
     #[test]
     fn bytes_are_rounded_as_people_read_them() {

@@ -21,6 +21,8 @@ pub(super) struct Surroundings {
     pub(super) folder: PathBuf,
     /// The time at which the run began.
     pub(super) now: SystemTime,
+    /// How many columns a person sees, where that is known.
+    terminal: Option<usize>,
     /// Whether a person reads standard output as it comes.
     pub(super) stdout_is_terminal: bool,
     /// Whether a person reads standard error as it comes.
@@ -38,6 +40,10 @@ impl Surroundings {
             store: std::env::var_os("ELKBAKE_STORE").filter(|path| !path.is_empty()).map(PathBuf::from),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             now: SystemTime::now(),
+            terminal: rustix::termios::tcgetwinsize(std::io::stderr())
+                .ok()
+                .map(|size| usize::from(size.ws_col))
+                .filter(|columns| *columns > 0),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
         }
@@ -46,6 +52,12 @@ impl Surroundings {
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// How many columns what is told may take: `COLUMNS` says it where there is no terminal, or another one is meant.
+    pub(super) fn columns(&self) -> usize {
+        let said = self.variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        said.or(self.terminal).unwrap_or(100)
     }
 
     /// The first of some variables that is set; curl's programs know proxies in lower and upper case.

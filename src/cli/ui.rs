@@ -43,14 +43,13 @@ impl Ui {
             Color::Never => false,
         };
         let bars = surroundings.stderr_is_terminal && global.log_format == LogFormat::Text && !global.quiet;
-        let columns = surroundings.variable("COLUMNS").and_then(|columns| columns.parse().ok());
         Self {
             log: global.log_format,
             quiet: global.quiet,
             stdout_color: color(surroundings.stdout_is_terminal),
             stderr_color: color(surroundings.stderr_is_terminal),
-            width: columns.unwrap_or(100),
-            progress: Progress::new(bars),
+            width: surroundings.columns(),
+            progress: Progress::new(bars, surroundings.columns()),
         }
     }
 

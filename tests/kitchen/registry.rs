@@ -311,6 +311,7 @@ impl Registry {
     }
 
     /// Drops all faults that are planned.
+    #[cfg(feature = "aws")]
     pub fn heal(&self) {
         self.state().faults.clear();
     }

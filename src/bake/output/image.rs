@@ -7,7 +7,6 @@ use crate::bake::built::{Built, BuiltImage};
 use crate::digest::Digest;
 use crate::image::oci::Descriptor;
 use crate::name::{Platform, Repository, Tag};
-use crate::store::Store;
 
 /// A built image with its name, on all its platforms or on one.
 #[derive(Clone, Copy, Debug)]
@@ -83,12 +82,6 @@ impl<'i> Image<'i> {
     pub(super) fn size(&self) -> u64 {
         self.blobs().iter().map(|at| at.size).sum()
     }
-}
-
-/// The layers of an image that are not in the store, each once: the base's, as a rule.
-#[must_use]
-pub fn missing<'i>(image: &Image<'i>, store: &Store) -> Vec<&'i Descriptor> {
-    image.blobs().into_iter().filter(|at| store.size(&at.digest) != Some(at.size)).collect()
 }
 
 /// A digest as blobs are called in a layout.

@@ -22,8 +22,7 @@ pub struct PlaceError(String);
 
 impl Place {
     /// The same place, its path counted from a folder.
-    #[must_use]
-    pub fn below(self, folder: &Path) -> Self {
+    pub(super) fn below(self, folder: &Path) -> Self {
         match self {
             Self::Oci(path) => Self::Oci(folder.join(path)),
             Self::DockerArchive(path) => Self::DockerArchive(folder.join(path)),

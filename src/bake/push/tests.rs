@@ -307,7 +307,8 @@ fn a_folder_keeps_its_tags_too() {
     built.platforms[0].layers[0].descriptor = base;
     let (tag, host) = ("1-a".parse().unwrap(), "linux/amd64".parse().unwrap());
     let interrupt = Interrupt::default();
-    let desk = crate::bake::output::Desk { store: &kit.store, interrupt: &interrupt, tell: SILENT, host: &host };
+    let (store, folder) = (&kit.store, folder.path());
+    let desk = crate::bake::output::Desk { store, interrupt: &interrupt, tell: SILENT, host: &host, folder };
     let push = |built: &Built| {
         let cargo = Cargo::of_built(built, &tag, BTreeMap::new(), &kit.store)?;
         into_folder(&look_in_folder(&cargo, &layout)?, &cargo, &layout, desk)

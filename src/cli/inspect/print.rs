@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::bake::inspect::{Inspected, InspectedLayer, Inspection, Settings};
 use crate::cli::plain::plain;
-use crate::cli::size::bytes;
+use crate::cli::size::{bytes, counted};
 use crate::cli::ui::{Paint, Ui};
 use crate::plan::LayerKind;
 use crate::product::PluginFacts;
@@ -99,12 +99,10 @@ fn plugin(facts: &PluginFacts) -> Vec<String> {
 }
 
 fn layers(text: &mut String, image: &Inspected) {
-    let count = if image.layers.len() == 1 { "1 layer".to_owned() } else { format!("{} layers", image.layers.len()) };
-    field(text, "size", &format!("{} in {count}", bytes(image.size)));
+    field(text, "size", &format!("{} in {}", bytes(image.size), counted(image.layers.len(), "layer")));
     for (number, layer) in image.layers.iter().enumerate() {
         let files = match (layer.files, layer.content) {
-            (Some(1), Some(content)) => format!("  1 file of {}", bytes(content)),
-            (Some(files), Some(content)) => format!("  {files} files of {}", bytes(content)),
+            (Some(files), Some(content)) => format!("  {} of {}", counted(files, "file"), bytes(content)),
             _ => String::new(),
         };
         let (size, digest) = (bytes(layer.size), layer.digest.short());
@@ -115,9 +113,12 @@ fn layers(text: &mut String, image: &Inspected) {
 
 /// What made a layer.
 fn made_by(layer: &InspectedLayer) -> String {
-    let words = |kind: &str| layer.created_by.clone().map_or_else(|| kind.to_owned(), |by| format!("{kind}: {by}"));
     match &layer.what {
-        Some(LayerKind::Base) => words("base"),
+        Some(LayerKind::Base) => match &layer.created_by {
+            // Of a root file system, nobody knows more.
+            Some(by) if by != "base" => format!("base: {by}"),
+            _ => "base".to_owned(),
+        },
         Some(LayerKind::Remove) => "removed paths".to_owned(),
         Some(LayerKind::Archive(name)) => format!("archive {name}"),
         Some(LayerKind::Plugin(name)) => format!("plugin {name}"),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::outcome::{Planned, Why};
 use crate::cli::failure::{Failure, problems};
-use crate::cli::size::bytes;
+use crate::cli::size::{bytes, counted};
 use crate::cli::ui::{Paint, Ui};
 use crate::plan::{HostPlan, ImagePlan, LayerKind, PlannedLayer, PlatformPlan, Work};
 
@@ -60,8 +60,7 @@ fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_ha
     if !base.is_empty() {
         let known: Option<u64> = base.iter().map(|layer| layer.size).sum();
         let size = known.map_or_else(|| "?".to_owned(), bytes);
-        let count = if base.len() == 1 { "1 layer".to_owned() } else { format!("{} layers", base.len()) };
-        line(text, "base", &format!("{} ({count})", image.from), &size, "reused");
+        line(text, "base", &format!("{} ({})", image.from, counted(base.len(), "layer")), &size, "reused");
     }
     for layer in on.layers.iter().filter(|layer| layer.what != LayerKind::Base) {
         let (kind, name, state) = made(layer, at_hand);
@@ -84,8 +83,9 @@ fn made<'l>(layer: &'l PlannedLayer, at_hand: &BTreeSet<String>) -> (&'static st
     }
 }
 
+/// The name comes last: it may be long, and the rest has its columns.
 fn line(text: &mut String, kind: &str, name: &str, size: &str, state: &str) {
-    let _ = writeln!(text, "    {kind:<8} {name:<56} {size:>10}  {state}");
+    let _ = writeln!(text, "    {kind:<8} {size:>10}  {state:<23}  {name}");
 }
 
 fn host_lines(text: &mut String, host: &HostPlan) {
