@@ -136,7 +136,13 @@ impl<'c> Courier<'c> {
         }
         let shipped = match stop {
             Stop::Folder { path, .. } => {
-                let desk = output::Desk { store, interrupt, tell: &tell, host: &self.host, folder: &self.planner.workspace.root };
+                let desk = output::Desk {
+                    store,
+                    interrupt,
+                    tell: &tell,
+                    host: &self.host,
+                    folder: &self.planner.workspace.root,
+                };
                 push::into_folder(&look, cargo, path, desk)
             }
             Stop::Repository { into, .. } => push::ship(&look, cargo, into, desk),

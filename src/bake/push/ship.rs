@@ -77,7 +77,11 @@ pub fn look(cargo: &Cargo, into: &Reference, desk: Desk<'_>) -> Result<Look, Pus
         return Ok(Look::There);
     }
     let digests: Vec<_> = cargo.blobs().iter().map(|at| at.digest).collect();
-    let missing = desk.publish.missing(into, &digests, desk.tell)?;
+    let missing = match desk.publish.missing(into, &digests, desk.tell) {
+        // It will be made, or is made by the first push.
+        Err(PortError::NotFound { .. }) => digests.into_iter().collect(),
+        missing => missing?,
+    };
     Ok(Look::Lacks(cargo.blobs().iter().filter(|at| missing.contains(&at.digest)).cloned().collect()))
 }
 
