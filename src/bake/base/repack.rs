@@ -1,6 +1,7 @@
 //! Layers of files that are packed as no layer should be: plain, which wastes what every push and pull costs, with xz,
-//! which no engine takes, or a root file system with zstd, which not every engine takes and nobody asked for. They are packed anew, as our own are, around the very same tar stream; once, because the
-//! store remembers what became of which.
+//! which no engine takes, or a root file system with zstd, which not every engine takes and nobody asked for. They
+//! are packed anew, as our own are, around the very same tar stream; once, because the store remembers what became of
+//! which.
 
 use std::io::{self, BufReader, Read, Write};
 use std::num::NonZeroUsize;

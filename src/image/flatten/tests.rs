@@ -139,6 +139,7 @@ fn devices_attributes_times_and_odd_names_stay() {
     tar.append_pax_extensions([
         ("SCHILY.xattr.user.b", &b"\xff\0"[..]),
         ("SCHILY.xattr.user.a", b"1"),
+        ("RHT.security.selinux", b"system_u:object_r:etc_t:s0\0"),
         ("mtime", b"99999999999.5"),
         ("comment", b"not kept"),
     ])
@@ -176,6 +177,7 @@ fn devices_attributes_times_and_odd_names_stay() {
     assert_eq!(
         *pax,
         [
+            record("RHT.security.selinux", b"system_u:object_r:etc_t:s0\0"),
             record("SCHILY.xattr.user.a", b"1"),
             record("SCHILY.xattr.user.b", b"\xff\0"),
             record("mtime", b"99999999999"),

@@ -9,6 +9,10 @@ pub(super) const BLOCK: usize = 512;
 /// Longer extended headers are refused, as Go's reader does: they are read whole.
 pub(super) const LONGEST_EXTENSION: u64 = 1 << 20;
 
+/// What begins the names of extended attributes: those of star, which GNU tar took over, of libarchive, and the labels
+/// of `SELinux` as GNU tar writes them.
+const ATTRIBUTES: [&[u8]; 3] = [b"SCHILY.", b"LIBARCHIVE.", b"RHT."];
+
 /// An entry, but for its bytes.
 #[derive(Debug)]
 pub(in crate::image) struct Head {
@@ -84,7 +88,7 @@ impl Extension {
                 // With fractions of a second, which nobody compares.
                 b"mtime" if !global => self.mtime = number(value.split(|&byte| byte == b'.').next().unwrap_or(value)),
                 _ if known => self.sparse = true,
-                _ if !global && (key.starts_with(b"SCHILY.") || key.starts_with(b"LIBARCHIVE.")) => {
+                _ if !global && ATTRIBUTES.iter().any(|start| key.starts_with(start)) => {
                     self.attributes.push((key.to_vec(), value.to_vec()));
                 }
                 _ => {}
