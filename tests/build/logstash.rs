@@ -12,7 +12,7 @@ const GEMFILE: &str = "source \"https://rubygems.org\"\ngem \"stud\"\n";
 const LOCK: &str = "GEM\n  remote: https://rubygems.org/\n  specs:\n    stud (0.0.23)\n\nPLATFORMS\n  java\n\n\
                     DEPENDENCIES\n  stud\n\nBUNDLED WITH\n   2.3.26\n";
 
-fn base() -> Vec<u8> {
+pub(super) fn base() -> Vec<u8> {
     let bundle = format!("{HOME}/vendor/bundle/jruby/3.1.0");
     let mut entries = vec![(format!("{HOME}/Gemfile"), 0o664, GEMFILE), (format!("{HOME}/Gemfile.lock"), 0o664, LOCK)];
     entries.push((format!("{bundle}/specifications/stud-0.0.23.gemspec"), 0o664, ""));
@@ -27,7 +27,7 @@ fn base() -> Vec<u8> {
     gzipped(&tarball(&entries))
 }
 
-fn gem(name: &str, needs: &str, wanted: &str) -> Vec<u8> {
+pub(super) fn gem(name: &str, needs: &str, wanted: &str) -> Vec<u8> {
     let yaml = format!(
         "--- !ruby/object:Gem::Specification\nname: {name}\nversion: !ruby/object:Gem::Version\n  version: '1.5'\n\
          platform: java\ndependencies:\n- !ruby/object:Gem::Dependency\n  name: {needs}\n  type: :runtime\n  requirement: \

@@ -28,7 +28,7 @@ fn descriptor(name: &str, version: &str, more: &str) -> String {
 }
 
 /// A base with what a plugin meets in an image of Elasticsearch.
-fn elasticsearch() -> Vec<u8> {
+pub(super) fn elasticsearch() -> Vec<u8> {
     let server = zipped(&[("org/elasticsearch/Node.class", b"node")]);
     let module = descriptor("repository-s3", "8.19.3", "");
     let folders = ["usr/", "usr/share/", "usr/share/elasticsearch/"].map(str::to_owned);
@@ -53,7 +53,11 @@ fn kitchen(plugin: &[u8]) -> Kitchen {
 }
 
 fn plugin(version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
-    let text = descriptor("made-up", version, "");
+    plugin_called("made-up", version, files)
+}
+
+pub(super) fn plugin_called(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let text = descriptor(name, version, "");
     let mut all = vec![("plugin-descriptor.properties", text.as_bytes())];
     all.extend(files);
     zipped(&all)
