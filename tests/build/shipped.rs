@@ -133,7 +133,7 @@ fn logstash_and_the_recipe_on_top_of_it() {
     );
     let lower = kitchen("logstash", &[], logstash::base());
     let kitchen = with_files(lower.recipe("logstash-opensearch", &upper), "logstash-opensearch")
-        .file("opensearch.gem", logstash::gem("logstash-output-opensearch", "stud", "0.0.22"));
+        .file("opensearch.gem", logstash::gem_of("logstash-output-opensearch", "2.1.1", "stud", "0.0.22"));
     let home = "usr/share/logstash";
     let baked = built(&kitchen, "logstash");
     let (yml, input, output) = (
