@@ -116,3 +116,17 @@ fn a_plugin_that_does_not_fit_is_refused_by_name_and_nothing_is_kept() {
         assert_eq!(json["plans"][0]["at_hand"]["result"], false);
     }
 }
+
+/// Once its policy has been read, a plan tells it too.
+#[test]
+fn what_a_plugin_may_do_is_told() {
+    let policy = b"ALL-UNNAMED:\n  - outbound_network\n  - files:\n    - path: /etc/made\n      mode: read\n";
+    let kitchen = kitchen(&plugin("8.19.3", &[("entitlement-policy.yaml", policy)]));
+    let build = kitchen.build("es");
+    let may = serde_json::json!(["files: read /etc/made", "outbound_network"]);
+    assert_eq!(build["platforms"][0]["plugins"][0]["permissions"], may);
+    kitchen.run(&["plan", "es"]).success().says("  may files: read /etc/made\n").says("  may outbound_network\n");
+    let plan: Value = kitchen.run(&["plan", "es", "--json"]).success().json();
+    assert_eq!(plan["plans"][0]["at_hand"]["permissions"]["made-up"], may);
+    kitchen.run(&["inspect", "es"]).success().says("may outbound_network");
+}
