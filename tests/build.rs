@@ -4,6 +4,7 @@ mod bases;
 mod layers;
 mod logstash;
 mod products;
+mod shipped;
 
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! The outside world for commands that need it, put together from what the user's surroundings say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -9,6 +9,7 @@ use super::global::Global;
 use super::store;
 use super::surroundings::Surroundings;
 use super::workspace::Workspace;
+use crate::bake::built::Built;
 use crate::bake::event::Listener;
 use crate::bake::interrupt::Interrupt;
 use crate::bake::resolve::World as Ports;
@@ -39,6 +40,9 @@ pub(super) struct AtHand {
     pub(super) result: bool,
     /// The plugins and archives that are there, by their names in the recipe.
     pub(super) inputs: BTreeSet<String>,
+    /// What plugins may do beyond what all may, where the image was baked here: their policies were read then.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) permissions: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// All of it.
@@ -104,11 +108,9 @@ impl<'w> World<'w> {
         let is_stored = |digest| store.is_some_and(|store| store.size(digest).is_some());
         let files = lock.plugin.iter().chain(&lock.archive);
         let here = files.filter(|file| file.url.is_none() || is_stored(&file.sha256)).map(|file| file.name.clone());
-        let result = match store {
-            Some(store) => store.result::<serde_json::Value>(&plan.key())?.is_some(),
-            None => false,
-        };
-        Ok(AtHand { result, inputs: here.collect() })
+        let built = store.map(|store| store.result::<serde_json::Value>(&plan.key())).transpose()?.flatten();
+        let permissions = built.as_ref().map(permissions).unwrap_or_default();
+        Ok(AtHand { result: built.is_some(), inputs: here.collect(), permissions })
     }
 
     /// The store if there is one: who only looks does not make it.
@@ -176,6 +178,17 @@ impl<'w> World<'w> {
             aws: Aws::default(),
         })
     }
+}
+
+/// What the plugins of an image that was built may do. A result of another kind, or of another elkbake, says nothing.
+fn permissions(built: &serde_json::Value) -> BTreeMap<String, BTreeSet<String>> {
+    let Ok(built) = serde_json::from_value::<Built>(built.clone()) else { return BTreeMap::new() };
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for facts in built.platforms.into_iter().flat_map(|image| image.plugins) {
+        all.entry(facts.name).or_default().extend(facts.permissions);
+    }
+    all.retain(|_, permissions| !permissions.is_empty());
+    all
 }
 
 /// Lets Ctrl-C ask for a stop. A second one ends the process on the spot: all that elkbake writes survives that.

@@ -196,6 +196,12 @@ rules! {
     KB_DEFAULT "KB007" Error "a default beside a variable that Kibana does not read"
         "Kibana takes defaults since 8.15, of letters, digits and `_` only. Anything else stays as it is, dollar sign and all, and is what the setting is."
         "Write `${NAME}` and put the default under `[config.env]`: the task definition may say something else."
+    KB_SPACE "KB008" Error "white space in a variable that becomes an option"
+        "The image's start script makes an option of the variable and puts no quotes around it: Kibana is given several words, of which only the first is the value."
+        "Put the setting into `kibana.yml`."
+    KB_SHOWN "KB009" Warning "a secret that is shown on the command line"
+        "The image's start script makes an option of the variable, and whoever may list the processes of the host reads it."
+        "Give the secret another name, such as KIBANA_PASSWORD, and say `elasticsearch.password: ${KIBANA_PASSWORD}` in `kibana.yml`; or use Kibana's keystore."
 
     WRONG_JAVA_OPTS "LS001" Warning "ES_JAVA_OPTS on Logstash"
         "Logstash reads LS_JAVA_OPTS: this does nothing, and the heap keeps its default."

@@ -170,7 +170,7 @@ fn url_password(line: &str) -> Option<&str> {
 /// The password of `curl -u user:password`, unless it is a variable.
 fn curl_password(line: &str) -> Option<&str> {
     line.contains("curl").then_some(())?;
-    let options = ["-u", "--user"].into_iter().flat_map(|option| line.match_indices(option));
+    let mut options = ["-u", "--user"].into_iter().flat_map(|option| line.match_indices(option));
     let value = |(at, option): (usize, &'_ str)| {
         let apart = line[..at].ends_with([' ', '\t', '"', '\'', '(']);
         let behind = line[at + option.len()..].trim_start_matches([' ', '=', '"', '\'', ',', '\\']);
@@ -179,7 +179,7 @@ fn curl_password(line: &str) -> Option<&str> {
         let literal = !password.is_empty() && !password.starts_with(['$', '<', '{', '%', '*', '`']);
         (!user.is_empty() && literal).then_some(password)
     };
-    options.filter_map(value).next()
+    options.find_map(value)
 }
 
 /// `Authorization: Basic …`, which is nothing but a user with a password.

@@ -12,7 +12,7 @@ const GEMFILE: &str = "source \"https://rubygems.org\"\ngem \"stud\"\n";
 const LOCK: &str = "GEM\n  remote: https://rubygems.org/\n  specs:\n    stud (0.0.23)\n\nPLATFORMS\n  java\n\n\
                     DEPENDENCIES\n  stud\n\nBUNDLED WITH\n   2.3.26\n";
 
-fn base() -> Vec<u8> {
+pub(super) fn base() -> Vec<u8> {
     let bundle = format!("{HOME}/vendor/bundle/jruby/3.1.0");
     let mut entries = vec![(format!("{HOME}/Gemfile"), 0o664, GEMFILE), (format!("{HOME}/Gemfile.lock"), 0o664, LOCK)];
     entries.push((format!("{bundle}/specifications/stud-0.0.23.gemspec"), 0o664, ""));
@@ -28,8 +28,12 @@ fn base() -> Vec<u8> {
 }
 
 fn gem(name: &str, needs: &str, wanted: &str) -> Vec<u8> {
+    gem_of(name, "1.5", needs, wanted)
+}
+
+pub(super) fn gem_of(name: &str, version: &str, needs: &str, wanted: &str) -> Vec<u8> {
     let yaml = format!(
-        "--- !ruby/object:Gem::Specification\nname: {name}\nversion: !ruby/object:Gem::Version\n  version: '1.5'\n\
+        "--- !ruby/object:Gem::Specification\nname: {name}\nversion: !ruby/object:Gem::Version\n  version: '{version}'\n\
          platform: java\ndependencies:\n- !ruby/object:Gem::Dependency\n  name: {needs}\n  type: :runtime\n  requirement: \
          !ruby/object:Gem::Requirement\n    requirements:\n    - - \"~>\"\n      - !ruby/object:Gem::Version\n        \
          version: '{wanted}'\nmetadata:\n  logstash_plugin: 'true'\nsummary: made up\n"
@@ -78,4 +82,21 @@ fn gems_that_do_not_go_together_are_named() {
     refused
         .complains("plugin logstash-filter-b")
         .complains("`logstash-filter-b` 1.5 needs `stud` (~> 0.1), and the image has `stud` 0.0.23");
+}
+
+#[test]
+fn a_package_of_another_version_than_the_recipe_says_is_refused() {
+    let kitchen = kitchen(("stud", "0.0.22"));
+    let text = kitchen.read("recipes/ls.toml");
+    let pinned = |version: &str| {
+        text.replace(
+            "path = \"logstash-filter-a.gem\"",
+            &format!("path = \"logstash-filter-a.gem\"\nversion = \"{version}\""),
+        )
+    };
+    kitchen.write("recipes/ls.toml", pinned("1.6"));
+    let refused = kitchen.run(&["build", "ls"]).code(3);
+    refused.complains("plugin logstash-filter-a").complains("holds `logstash-filter-a` 1.5, and the recipe says 1.6");
+    kitchen.write("recipes/ls.toml", pinned("1.5"));
+    kitchen.run(&["build", "ls"]).success();
 }

@@ -28,7 +28,7 @@ fn descriptor(name: &str, version: &str, more: &str) -> String {
 }
 
 /// A base with what a plugin meets in an image of Elasticsearch.
-fn elasticsearch() -> Vec<u8> {
+pub(super) fn elasticsearch() -> Vec<u8> {
     let server = zipped(&[("org/elasticsearch/Node.class", b"node")]);
     let module = descriptor("repository-s3", "8.19.3", "");
     let folders = ["usr/", "usr/share/", "usr/share/elasticsearch/"].map(str::to_owned);
@@ -53,7 +53,11 @@ fn kitchen(plugin: &[u8]) -> Kitchen {
 }
 
 fn plugin(version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
-    let text = descriptor("made-up", version, "");
+    plugin_called("made-up", version, files)
+}
+
+pub(super) fn plugin_called(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let text = descriptor(name, version, "");
     let mut all = vec![("plugin-descriptor.properties", text.as_bytes())];
     all.extend(files);
     zipped(&all)
@@ -125,4 +129,18 @@ fn two_plugins_that_have_one_class_and_see_each_other_are_refused_with_both_name
     kitchen.write("other.zip", package("other", ""));
     kitchen.run(&["lock"]).success();
     kitchen.run(&["build", "es"]).success();
+}
+
+/// Once its policy has been read, a plan tells it too.
+#[test]
+fn what_a_plugin_may_do_is_told() {
+    let policy = b"ALL-UNNAMED:\n  - outbound_network\n  - files:\n    - path: /etc/made\n      mode: read\n";
+    let kitchen = kitchen(&plugin("8.19.3", &[("entitlement-policy.yaml", policy)]));
+    let build = kitchen.build("es");
+    let may = serde_json::json!(["files: read /etc/made", "outbound_network"]);
+    assert_eq!(build["platforms"][0]["plugins"][0]["permissions"], may);
+    kitchen.run(&["plan", "es"]).success().says("  may files: read /etc/made\n").says("  may outbound_network\n");
+    let plan: Value = kitchen.run(&["plan", "es", "--json"]).success().json();
+    assert_eq!(plan["plans"][0]["at_hand"]["permissions"]["made-up"], may);
+    kitchen.run(&["inspect", "es"]).success().says("may outbound_network");
 }

@@ -54,7 +54,9 @@ impl Bench<'_> {
         };
         let (product, version) = (image.product, &image.version);
         let job = Job { product, version, platform, name, package: &package, below, scratch: &scratch };
-        Ok(product::install(&job)?)
+        let installed = product::install(&job)?;
+        check_version(plugin, product, &installed)?;
+        Ok(installed)
     }
 
     /// Checks what only shows when all plugins of an image are known. Most plugins have nothing to do with each other,
@@ -70,6 +72,22 @@ impl Bench<'_> {
         let installed = names.map(|name| self.installed(name, &on.platform, base)).collect::<Result<Vec<_>, _>>()?;
         Ok(product::together(self.order.image.product, &installed, base)?)
     }
+}
+
+/// Plugins of Logstash count for themselves, so that nothing else tells when a package holds another version than the recipe
+/// says.
+fn check_version(plugin: &Plugin, product: Product, installed: &Installed) -> Result<(), product::InstallError> {
+    let Some(wanted) = plugin.version.as_ref().filter(|_| product == Product::Logstash) else { return Ok(()) };
+    let found = &installed.facts.version;
+    if product::logstash::is_met(&format!("= {wanted}"), found) == Some(true) {
+        return Ok(());
+    }
+    let message = format!("it holds `{}` {found}, and the recipe says {wanted}", plugin.name);
+    Err(product::InstallError::rule(
+        &"the package",
+        message,
+        "correct `version` in the recipe, or name another package",
+    ))
 }
 
 /// A pack of Logstash plugins is a zip; what is none is a single gem, which is unpacked where it is installed.

@@ -1,6 +1,5 @@
 //! Plans, for people and for programs.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -9,6 +8,7 @@ use super::outcome::{Planned, Why};
 use crate::cli::failure::{Failure, problems};
 use crate::cli::size::{bytes, counted};
 use crate::cli::ui::{Paint, Ui};
+use crate::cli::world::AtHand;
 use crate::plan::{HostPlan, ImagePlan, LayerKind, PlannedLayer, PlatformPlan, Work};
 
 /// One plan: a paragraph, or a JSON document.
@@ -24,7 +24,7 @@ pub(super) fn one(planned: &Planned, as_json: bool, ui: &Ui) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{name} {tag} ({state})\n  key {}", plan.key());
     match plan.work() {
-        Work::Image(image) => image_lines(&mut text, image, &planned.at_hand.inputs),
+        Work::Image(image) => image_lines(&mut text, image, &planned.at_hand),
         Work::Ami(host) => host_lines(&mut text, host),
     }
     if let Some(why) = &planned.why {
@@ -47,14 +47,14 @@ fn json_of(planned: &Planned) -> serde_json::Value {
     document
 }
 
-fn image_lines(text: &mut String, image: &ImagePlan, at_hand: &BTreeSet<String>) {
+fn image_lines(text: &mut String, image: &ImagePlan, at_hand: &AtHand) {
     let _ = writeln!(text, "  repository {}", image.repository);
     for platform in &image.platforms {
         platform_lines(text, image, platform, at_hand);
     }
 }
 
-fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_hand: &BTreeSet<String>) {
+fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_hand: &AtHand) {
     let _ = writeln!(text, "  {}", on.platform);
     let base: Vec<_> = on.layers.iter().filter(|layer| layer.what == LayerKind::Base).collect();
     if !base.is_empty() {
@@ -66,12 +66,18 @@ fn platform_lines(text: &mut String, image: &ImagePlan, on: &PlatformPlan, at_ha
         let (kind, name, state) = made(layer, at_hand);
         let size = layer.source_size.map_or_else(|| "?".to_owned(), bytes);
         line(text, kind, name, &size, state);
+        if let LayerKind::Plugin(name) = &layer.what {
+            for permission in at_hand.permissions.get(name).into_iter().flatten() {
+                let _ = writeln!(text, "             may {permission}");
+            }
+        }
     }
 }
 
-fn made<'l>(layer: &'l PlannedLayer, at_hand: &BTreeSet<String>) -> (&'static str, &'l str, &'static str) {
-    let input =
-        |name: &String| if at_hand.contains(name) { "to make, input at hand" } else { "to make, input to fetch" };
+fn made<'l>(layer: &'l PlannedLayer, at_hand: &AtHand) -> (&'static str, &'l str, &'static str) {
+    let input = |name: &String| {
+        if at_hand.inputs.contains(name) { "to make, input at hand" } else { "to make, input to fetch" }
+    };
     match &layer.what {
         LayerKind::Base => ("base", "", "reused"),
         LayerKind::Remove => ("remove", "paths of the base", "to make"),

@@ -43,6 +43,16 @@ pub(super) fn examples() -> Vec<(&'static str, Fixture, Fixture)> {
             kibana("server.host: 0.0.0.0\nserver.name: ${NAME:kibana}\nelasticsearch.hosts: [\"${ES}\"]"),
         ),
         (
+            "KB008",
+            kibana("server.host: 0.0.0.0").with("config.env.SERVER_NAME = \"of the house\""),
+            kibana("server.host: 0.0.0.0\nserver.name: of the house").with("config.env.NODE_OPTIONS = \"-a -b\""),
+        ),
+        (
+            "KB009",
+            kibana("server.host: 0.0.0.0").with("runtime.secrets = [\"ELASTICSEARCH_PASSWORD\"]"),
+            kibana("server.host: 0.0.0.0").with("runtime.secrets = [\"KIBANA_PASSWORD\"]"),
+        ),
+        (
             "LS008",
             logstash("config/pipelines.yml", "pipeline.id: a"),
             logstash("config/pipelines.yml", "- pipeline.id: a"),
