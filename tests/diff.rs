@@ -143,3 +143,30 @@ fn platforms_that_have_nothing_in_common_are_told() {
     let ran = kitchen.run_in(bakery.folder.path(), &["diff", "oci:l:3", "oci:l:4"]).success();
     ran.says("linux/arm64 -> linux/amd64").says("0 added, 0 removed, 0 changed");
 }
+
+#[test]
+fn what_was_built_before_is_named_by_its_digest() {
+    let registry = Registry::start();
+    let image = registry.image("elastic/es", "8.19.3", &["linux/amd64", "linux/arm64"]);
+    let recipe = format!(
+        "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{}\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n",
+        registry.reference("elastic/es:8.19.3")
+    );
+    let kitchen = Kitchen::new().recipe("es", &recipe).file("images/es/etc/motd", "hello\n");
+    let before = kitchen.build("es");
+    kitchen.write("images/es/etc/motd", "hello again\n");
+    let digest = before["digest"].as_str().unwrap();
+    kitchen.run(&["diff", digest, "es"]).code(3).complains("`elkbake build es`");
+    kitchen.build("es");
+    let ran = kitchen.run(&["diff", digest, "es"]).success().says("/etc/motd: was 6 B").says("linux/arm64");
+    assert!(!ran.stdout.contains("/etc/kitchen"), "{}", ran.stdout);
+    assert!(registry.requests_to(&image.blob_path(0)).len() <= 1, "its base comes from where it is named");
+    kitchen.run(&["inspect", digest]).success().says("files  1 file of 6 B").says("base: kitchen");
+    let arm = before["platforms"][1]["manifest"].as_str().unwrap();
+    let ran = kitchen.run(&["inspect", arm]).success().says("linux/arm64\n");
+    assert!(!ran.stdout.contains("linux/amd64"), "{}", ran.stdout);
+    let config = before["platforms"][1]["config"].as_str().unwrap();
+    for other in [config, &elkbake::digest::Digest::of(b"other").to_string()] {
+        kitchen.run(&["inspect", other]).code(3).complains("is no image that was built here").complains("REPOSITORY@");
+    }
+}

@@ -6,6 +6,9 @@ use crate::name::Platform;
 use crate::plan::LayerKind;
 use crate::product::PluginFacts;
 
+/// The annotation with the key that an image was made under.
+pub const KEY: &str = "elkbake.key";
+
 /// An image on all its platforms.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Built {

@@ -4,6 +4,7 @@
 mod built;
 mod docker_archive;
 mod documents;
+mod earlier;
 mod layout;
 mod listings;
 mod remote;
@@ -20,6 +21,7 @@ use crate::product::PluginFacts;
 
 pub use built::InStore;
 pub use docker_archive::DockerArchive;
+pub use earlier::built_as;
 pub use layout::{Layout, Which};
 pub use listings::{Reader, known};
 pub use remote::Remote;

@@ -14,6 +14,11 @@ use crate::plan::LayerKind;
 use crate::product::PluginFacts;
 use crate::tree::{Entry, Node};
 
+/// The annotations that say what an image was built on.
+pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// And which one that was.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
 /// An image, looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {

@@ -30,6 +30,7 @@ use print::Only;
 #[command(after_help = "\
 Examples:
   elkbake diff es-8 es-9                  # two recipes, as they are built
+  elkbake diff sha256:0123… es            # what was built before, and what is now
   elkbake diff docker-archive:es.tar oci:out:8.19.3-0123456789ab
   elkbake diff ubuntu:24.04 ubuntu:26.04 --platform linux/amd64
   git show HEAD~1:recipes/es.lock > old.lock

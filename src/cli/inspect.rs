@@ -30,7 +30,8 @@ Examples:
 
 A word without `/`, `:` and `@` is a recipe; an image of Docker Hub is written with its tag, as in `ubuntu:24.04`. docs/images.md tells how images are named, docs/json.md what --json prints.")]
 pub(super) struct InspectArgs {
-    /// Images: recipes by name, `oci:FOLDER[:TAG]`, `docker-archive:FILE`, or references; all recipes where none is named
+    /// Images: recipes by name, `oci:FOLDER[:TAG]`, `docker-archive:FILE`, references, or digests of what was built here;
+    /// all recipes where none is named
     images: Vec<String>,
     /// Only this platform
     #[arg(long)]

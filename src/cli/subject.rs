@@ -9,10 +9,16 @@ use super::world::Opened;
 use crate::bake::build;
 use crate::bake::built::Built;
 use crate::bake::event::Listener;
-use crate::bake::found::{self, DockerArchive, Found, FoundImage, Holder, InStore, Layout, Reader, Remote, Which};
+use crate::bake::found::{
+    self, DockerArchive, Found, FoundImage, FoundLayer, Holder, InStore, Layout, Reader, Remote, Which,
+};
+use crate::bake::inspect::BASE_NAME;
+use crate::bake::port::Registry;
+use crate::bake::resolve::Fault;
+use crate::digest::Digest;
 use crate::image::listing::Listing;
 use crate::name::{Platform, RecipeName, Reference, Tag};
-use crate::plan::Work;
+use crate::plan::{LayerKind, Work};
 use crate::store::Store;
 
 /// An image that somebody points at.
@@ -20,6 +26,8 @@ use crate::store::Store;
 pub(super) enum Subject {
     /// What is built of a recipe, under its key of today.
     Recipe(String),
+    /// What was built here before, by the digest that it has.
+    Digest(Digest),
     /// An image in an OCI layout folder.
     Oci { path: PathBuf, which: Which },
     /// A file of `docker save`.
@@ -45,6 +53,9 @@ impl Subject {
         }
         if let Some(path) = text.strip_prefix("docker-archive:") {
             return Ok(Self::DockerArchive(path.into()));
+        }
+        if let Ok(digest) = text.parse() {
+            return Ok(Self::Digest(digest));
         }
         let is_file = Path::new(text).extension().is_some_and(|extension| extension == "toml");
         if text.contains(['/', ':', '@']) && !is_file {
@@ -76,6 +87,7 @@ pub(super) struct Open<'o> {
 
 enum Place<'o> {
     Built(Done<'o>),
+    Earlier { built: Built, store: &'o Store },
     Layout(Layout),
     Archive(DockerArchive),
     Registry { reference: Reference, opened: &'o Opened },
@@ -103,6 +115,7 @@ impl<'o> Opener<'o> {
                 name = recipe.to_string();
                 Place::Built(done)
             }
+            Subject::Digest(digest) => self.earlier(&digest)?,
             Subject::Oci { path, which } => Place::Layout(Layout::new(self.folder.join(path), text.to_owned(), which)),
             Subject::DockerArchive(path) => {
                 Place::Archive(DockerArchive::open(&self.folder.join(path), text.to_owned())?)
@@ -110,6 +123,16 @@ impl<'o> Opener<'o> {
             Subject::Registry(reference) => Place::Registry { reference, opened: self.planner.world.open()? },
         };
         Ok(Open { name, reference, opener: self, place })
+    }
+
+    /// What was built before, whatever its recipe makes now.
+    fn earlier(self, digest: &Digest) -> Result<Place<'o>, Failure> {
+        let found = self.planner.world.stored().map(|store| Ok((store, found::built_as(digest, store)?)));
+        match found.transpose().map_err(|fault: Fault| Failure::from(fault))? {
+            Some((store, Some(built))) => Ok(Place::Earlier { built, store }),
+            _ => Err(Failure::input(format!("{digest} is no image that was built here and is in the store still"))
+                .hint("an image in a registry is named by REPOSITORY@sha256:…")),
+        }
     }
 
     /// What was built of a recipe under the key that it has now.
@@ -143,10 +166,12 @@ impl Open<'_> {
     pub(super) fn listings(&self, image: &FoundImage) -> Result<Vec<Listing>, Failure> {
         let planner = self.opener.planner;
         let opened = planner.world.open()?;
-        if let Place::Built(done) = &self.place
-            && self.known(image)?.iter().any(Option::is_none)
-        {
-            done.fetch_base(self.opener, opened)?;
+        if self.known(image)?.iter().any(Option::is_none) {
+            match &self.place {
+                Place::Built(done) => done.fetch_base(self.opener, opened)?,
+                Place::Earlier { .. } => self.fetch_base_of(image, opened)?,
+                _ => {}
+            }
         }
         let (store, interrupt) = (opened.store(), &planner.world.interrupt);
         let read =
@@ -154,9 +179,24 @@ impl Open<'_> {
         Ok(self.with(read)?)
     }
 
+    /// Of an earlier image, only its annotations say where its base is from.
+    fn fetch_base_of(&self, image: &FoundImage, opened: &Opened) -> Result<(), Failure> {
+        let from = image.annotations.get(BASE_NAME).and_then(|name| name.parse::<Reference>().ok());
+        let Some(from) = from else { return Ok(()) };
+        let store = opened.store();
+        for FoundLayer { descriptor: at, what, .. } in &image.layers {
+            if *what == Some(LayerKind::Base) && store.size(&at.digest) != Some(at.size) {
+                opened.wire().blob(&from, at.digest, at.size, store, self.opener.tell)?;
+            }
+        }
+        Ok(())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&dyn Holder) -> T) -> T {
         match &self.place {
-            Place::Built(Done { built, store, .. }) => act(&InStore { built, store, name: &self.name }),
+            Place::Built(Done { built, store, .. }) | Place::Earlier { built, store } => {
+                act(&InStore { built, store, name: &self.name })
+            }
             Place::Layout(layout) => act(layout),
             Place::Archive(archive) => act(archive),
             Place::Registry { reference, opened } => {
@@ -207,6 +247,8 @@ mod tests {
         ] {
             assert_eq!(parse(reference), Subject::Registry(reference.parse().unwrap()));
         }
+        let digest = Digest::of(b"");
+        assert_eq!(parse(&digest.to_string()), Subject::Digest(digest));
         for wrong in ["a/B", "../es"] {
             assert!(Subject::parse(wrong, Path::new("/")).is_err(), "{wrong}");
         }

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::order::Order;
+use crate::bake::built::KEY;
 use crate::digest::Digest;
 use crate::moment::Moment;
 use crate::recipe::{From, Product};
-
-/// The key that an image was made under.
-pub(super) const KEY: &str = "elkbake.key";
 
 /// The digest of all that its recipe says.
 const RECIPE: &str = "elkbake.recipe";

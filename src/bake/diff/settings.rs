@@ -7,10 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::bake::found::FoundImage;
-
-/// What annotations say of the base.
-const BASE_NAME: &str = "org.opencontainers.image.base.name";
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+use crate::bake::inspect::{BASE_DIGEST, BASE_NAME};
 
 /// Something that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

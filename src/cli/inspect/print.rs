@@ -2,16 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::bake::inspect::{Inspected, InspectedLayer, Inspection, Settings};
+use crate::bake::inspect::{BASE_DIGEST, BASE_NAME, Inspected, InspectedLayer, Inspection, Settings};
 use crate::cli::plain::plain;
 use crate::cli::size::{bytes, counted};
 use crate::cli::ui::{Paint, Ui};
 use crate::plan::LayerKind;
 use crate::product::PluginFacts;
-
-/// The annotations that say what an image was built on.
-const BASE_NAME: &str = "org.opencontainers.image.base.name";
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// How wide the names of fields are.
 const FIELD: usize = 12;
