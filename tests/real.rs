@@ -16,6 +16,7 @@ pub mod layer;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
+pub mod push;
 pub mod registry;
 pub mod seen;
 

@@ -9,6 +9,6 @@ mod publish;
 mod registry;
 mod retry;
 mod tls;
-mod tunnel;
+pub mod tunnel;
 mod upload;
 mod upload_auth;

@@ -59,7 +59,13 @@ pub(super) fn publish(file: NamedTempFile, to: &Path, now: SystemTime) -> Result
     sync_place(to)
 }
 
-/// The same for an open file that stands elsewhere in the store under a name of its own.
+/// Puts a file that was written aside in its place, whole for whoever reads it; after a power cut it may be gone or torn.
+pub(super) fn publish_lightly(file: NamedTempFile, to: &Path, now: SystemTime) -> Result<(), StoreError> {
+    mark(file.as_file(), now);
+    file.persist(to).map(drop).map_err(|error| StoreError::changing("cannot write", to)(error.error))
+}
+
+/// As [`publish`], for an open file that stands elsewhere in the store under a name of its own.
 pub(super) fn move_to_place(file: &File, from: &Path, to: &Path, now: SystemTime) -> Result<(), StoreError> {
     mark(file, now);
     file.sync_all().map_err(StoreError::changing("cannot write", from))?;

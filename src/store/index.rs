@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use tempfile::NamedTempFile;
 
 use super::disk;
 use super::error::StoreError;
@@ -59,6 +60,19 @@ impl Store {
     /// # Errors
     /// When the store may not be changed, its disk is full, or the result has no JSON form.
     pub fn keep<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<(), StoreError> {
+        disk::publish(self.written(key, result, refers)?, &self.index_path(key), self.now)
+    }
+
+    /// The same for what changes many times a second and is no great loss: it survives the process, and not always
+    /// the machine.
+    ///
+    /// # Errors
+    /// As for [`Store::keep`].
+    pub fn keep_lightly<T: Serialize>(&self, key: &Digest, result: &T) -> Result<(), StoreError> {
+        disk::publish_lightly(self.written(key, result, &[])?, &self.index_path(key), self.now)
+    }
+
+    fn written<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<NamedTempFile, StoreError> {
         let mut refers = refers.to_vec();
         refers.sort_unstable();
         refers.dedup();
@@ -66,7 +80,7 @@ impl Store {
             write(&Body { key: *key, refers, result }).map_err(|source| StoreError::Result { key: *key, source })?;
         let mut file = disk::aside(&self.tmp())?;
         file.write_all(&entry).map_err(StoreError::changing("cannot write", file.path()))?;
-        disk::publish(file, &self.index_path(key), self.now)
+        Ok(file)
     }
 
     /// Drops what is kept under a key, because it does not hold any more. What is not here is dropped already.
@@ -125,6 +139,8 @@ mod tests {
         let (_root, store) = new();
         let key = Digest::of(b"key");
         store.keep(&key, &1, &[]).unwrap();
+        store.keep_lightly(&key, &2).unwrap();
+        assert_eq!(store.result::<u8>(&key).unwrap(), Some(2));
         store.forget(&key).unwrap();
         assert_eq!(store.result::<u8>(&key).unwrap(), None);
         store.forget(&key).unwrap();

@@ -212,6 +212,11 @@ impl Registry {
         digest
     }
 
+    /// Takes a blob away from a repository.
+    pub fn forget_blob(&self, repository: &str, digest: &Digest) {
+        self.state().placed.remove(&(repository.to_owned(), *digest));
+    }
+
     /// The bytes of a blob that a repository has.
     pub fn held(&self, repository: &str, digest: &Digest) -> Option<Vec<u8>> {
         let state = self.state();

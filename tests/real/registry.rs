@@ -18,10 +18,16 @@ use super::{Server, program};
 
 /// A registry that keeps everything in a folder.
 pub fn serve(program: &Path, folder: &Path) -> Server {
+    serve_with(program, folder, "", "")
+}
+
+/// The same with more to say about who may come in, and in its section `http`.
+pub fn serve_with(program: &Path, folder: &Path, auth: &str, http: &str) -> Server {
     super::serve(program, |command, port| {
         let config = folder.join("config.yml");
+        // With a secret of its own, it knows its uploads again after it was started anew.
         let text = format!(
-            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
+            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n{auth}http:\n  addr: \"127.0.0.1:{port}\"\n  secret: kitchen\n{http}",
             folder.join("storage").display()
         );
         std::fs::write(&config, text).unwrap();

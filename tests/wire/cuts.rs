@@ -198,6 +198,36 @@ fn another_run_begins_anew_when_the_upload_is_gone() {
 }
 
 #[test]
+fn another_run_that_may_not_see_the_upload_begins_anew_and_one_that_is_done_is_done() {
+    let server = Registry::start();
+    let content = bytes(9500);
+    let digest = Digest::of(&content);
+    let into = server.reference("a");
+    for is_done in [false, true] {
+        server.forget();
+        let interrupt = Interrupt::default();
+        let first = Bench::with(WireConfig { interrupt: interrupt.clone(), ..chunked() });
+        first.stored(&content);
+        stop_at(&server, &first, &interrupt, 4321, |bench| {
+            bench.send_from(&into, digest, 9500, None).unwrap_err();
+        });
+        server.forget();
+        let second = first.again(chunked());
+        if is_done {
+            server.drop_uploads();
+            server.blob_in("a", &content);
+            assert_eq!(second.send_from(&into, digest, 9500, None).unwrap(), Arrival::Present);
+            assert_eq!(server.received("a"), 0);
+        } else {
+            server.fault("GET /v2/a/blobs/uploads/*", 1, Fault::Status(403, None));
+            second.stored(&content);
+            assert_eq!(second.send_from(&into, digest, 9500, None).unwrap(), Arrival::Sent(9500));
+            server.forget_blob("a", &digest);
+        }
+    }
+}
+
+#[test]
 fn a_spoilt_or_foreign_journal_is_no_hindrance() {
     let server = Registry::start();
     let content = bytes(5500);

@@ -253,7 +253,7 @@ fn a_lost_last_answer_is_no_reason_to_send_again() {
     }
 }
 
-fn odd(fault: Fault) {
+fn odd(fault: &Fault) {
     let (server, bench) = (Registry::start(), Bench::with(chunked()));
     server.fault(PATCHES, 1, fault.clone());
     bench.send(&server.reference("a"), &bytes(3500)).unwrap();
@@ -270,12 +270,15 @@ fn odd(fault: Fault) {
 #[test]
 fn a_registry_that_answers_chunks_oddly_gets_all_at_once() {
     let range = |text: &str| Fault::Headers(vec![("Range".to_owned(), text.to_owned())]);
-    odd(Fault::As(201));
-    odd(Fault::As(200));
-    odd(Fault::NotTaken);
-    odd(range("0-5000"));
-    odd(range("7-999"));
-    odd(range("nonsense"));
+    odd(&Fault::As(201));
+    odd(&Fault::As(200));
+    odd(&Fault::Status(400, None));
+    odd(&Fault::Status(405, None));
+    odd(&Fault::Status(501, None));
+    odd(&Fault::NotTaken);
+    odd(&range("0-5000"));
+    odd(&range("7-999"));
+    odd(&range("nonsense"));
 }
 
 #[test]
@@ -352,6 +355,16 @@ fn an_answer_that_comes_while_the_body_is_sent_is_read() {
     server.fault(PUTS, 2, Fault::Early(1000, 503));
     bench.send(&server.reference("a"), &bytes(8_000_000)).unwrap();
     assert_there(&server, &bytes(8_000_000));
+}
+
+#[test]
+fn a_success_that_comes_too_early_is_none() {
+    for after in [1000, 3_000_000] {
+        let (server, bench) = (Registry::start(), Bench::new());
+        server.fault(PUTS, 1, Fault::Early(after, 201));
+        bench.send(&server.reference("a"), &bytes(16_000_000)).unwrap();
+        assert_there(&server, &bytes(16_000_000));
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) enum Opened {
 /// What a request of an upload came to.
 pub(super) enum Turn {
     /// The registry has taken it.
-    Taken(Reply),
+    Taken(Box<Reply>),
     /// It wanted to know who we are, and can be told now.
     Introduced,
     /// It does not know the upload any more.
@@ -45,6 +45,8 @@ pub(super) enum Turn {
     TooLarge(String),
     /// It says that the bytes are not those of the digest.
     OtherBytes(String),
+    /// It does not understand the request.
+    Puzzled(String),
 }
 
 impl Line<'_> {
@@ -112,7 +114,7 @@ impl Line<'_> {
             _ => match self.turn(reply, &who).await? {
                 Turn::Gone(_) | Turn::OtherBytes(_) => Ok(None),
                 Turn::Taken(reply) => Err(self.wrong(format!("HTTP {} to a question about an upload", reply.status))),
-                Turn::TooLarge(text) => Err(self.wrong(text)),
+                Turn::TooLarge(text) | Turn::Puzzled(text) => Err(self.wrong(text)),
                 Turn::Introduced => Err(Failure::again("it wants to know who we are")),
             },
         }
@@ -168,6 +170,7 @@ impl Line<'_> {
         let mut ask = Ask::new(&self.door.subject, method, url);
         ask.headers = headers;
         let (to, body) = streamed(length);
+        let end = cargo.position() + length;
         let hand_over = async {
             let mut left = length;
             while left > 0 {
@@ -190,6 +193,9 @@ impl Line<'_> {
             }
         };
         match answer? {
+            Some((reply, _)) if reply.status.is_success() && cargo.position() < end => {
+                Err(Failure::again(format!("HTTP {} before it has all that it was promised", reply.status)))
+            }
             Some((reply, who)) => self.turn(reply, &who).await,
             None => Ok(Turn::Introduced),
         }
@@ -200,7 +206,7 @@ impl Line<'_> {
         match reply.status {
             status if status.is_success() => {
                 self.checked(&reply)?;
-                Ok(Turn::Taken(reply))
+                Ok(Turn::Taken(Box::new(reply)))
             }
             status if status.is_redirection() => {
                 Err(self.wrong(format!("HTTP {status}: uploads are not sent to where an answer redirects")))
@@ -220,8 +226,11 @@ impl Line<'_> {
                 match said.code.as_str() {
                     "DIGEST_INVALID" | "SIZE_INVALID" => Ok(Turn::OtherBytes(said.text)),
                     "BLOB_UPLOAD_INVALID" | "BLOB_UPLOAD_UNKNOWN" => Ok(Turn::Gone(said.text)),
-                    _ => Err(self.wrong(said.text)),
+                    _ => Ok(Turn::Puzzled(said.text)),
                 }
+            }
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::LENGTH_REQUIRED | StatusCode::NOT_IMPLEMENTED => {
+                Ok(Turn::Puzzled(said(&mut reply).await.text))
             }
             _ => Err(refusal(&self.door.subject, reply, who).await),
         }

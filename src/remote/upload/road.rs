@@ -131,6 +131,10 @@ impl Road<'_> {
             let length = self.chunk.min(size - open.offset);
             match self.line.chunk(open, &mut self.cargo, length).await? {
                 Turn::Taken(reply) => return self.advance(session, &reply, length).await.map(|()| None),
+                Turn::Puzzled(why) => {
+                    self.all_at_once(session, &format!("answers a part of it with {why}")).await;
+                    return Ok(None);
+                }
                 turn => turn,
             }
         } else {
@@ -149,6 +153,7 @@ impl Road<'_> {
                 Err(Failure::again(format!("the registry does not know the upload any more ({why})")))
             }
             Turn::TooLarge(why) => self.shrink(session, &why).map(|()| None),
+            Turn::Puzzled(why) => Err(self.line.wrong(why)),
             Turn::OtherBytes(why) if self.in_one => Err(self.line.wrong(format!("sent as it is, and refused: {why}"))),
             Turn::OtherBytes(why) => {
                 self.all_at_once(session, &format!("does not have what it was sent ({why})")).await;
@@ -176,7 +181,12 @@ impl Road<'_> {
     async fn ask(&mut self, session: &mut Option<Session>) -> Result<(), Failure> {
         let Some(open) = session else { return Ok(()) };
         let is_inherited = self.is_inherited;
-        let status = self.line.status(open).await?;
+        let status = match self.line.status(open).await {
+            // It may be another person's, or of a registry that has changed since.
+            Err(Failure::Final(_)) if is_inherited => Ok(None),
+            status => status,
+        };
+        let status = status?;
         self.is_inherited = false;
         match status {
             Some(now) if now.offset <= self.cargo.size() => {
@@ -197,6 +207,7 @@ impl Road<'_> {
             None if is_inherited => {
                 (self.tell)(Event::Note(&format!("{}: the earlier upload is gone; begins anew", self.subject)));
                 self.lose(session);
+                self.maybe_there = true;
                 Ok(())
             }
             None => {

@@ -13,6 +13,7 @@ pub enum Immutable {
 }
 
 /// The behaviour of a registry.
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own, and any may meet any other")]
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Whether tags may be moved.

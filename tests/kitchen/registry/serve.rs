@@ -38,7 +38,7 @@ impl Server {
             }
             let fault = self.planned(&request);
             let Ok(Some((request, fault, goes_on))) = self.receive(request, length, fault, &mut stream) else { return };
-            if !matches!(self.respond(request, fault, stream.get_mut()), Ok(true)) || !goes_on {
+            if !matches!(self.respond(request, fault.as_ref(), stream.get_mut()), Ok(true)) || !goes_on {
                 return;
             }
         }
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Sends an answer; tells whether the connection goes on.
-    fn respond(&self, mut request: Request, fault: Option<Fault>, to: &mut dyn Write) -> io::Result<bool> {
+    fn respond(&self, mut request: Request, fault: Option<&Fault>, to: &mut dyn Write) -> io::Result<bool> {
         let target = local(&request.target);
         let whole = std::mem::replace(&mut request.target, target);
         let mut state = self.state.lock().expect("no panic in the server");
@@ -66,22 +66,29 @@ impl Server {
             _ => {}
         }
         let host = request.header("host").map_or_else(|| self.address.to_string(), str::to_owned);
-        let right = match &fault {
+        let right = match fault {
             // What is refused is not done either.
             Some(Fault::Status(..) | Fault::Early(..)) => Answer::new(200, "text/plain", Vec::new()),
             _ => answer(&mut state, &request, &host),
         };
-        let right = match &fault {
+        let right = match fault {
             Some(Fault::NoRanges) => right,
             Some(Fault::OtherRange) => part(right, &request, 1),
             _ => part(right, &request, 0),
         };
         request.target = whole;
         let is_head = request.method == "HEAD";
+        // The client may look at this before we have seen it go; what differs is mended afterwards.
+        request.sent = match fault {
+            _ if is_head => 0,
+            Some(Fault::Cut(after)) => right.body.len().min(*after) as u64,
+            Some(Fault::Stall | Fault::HangUp | Fault::Endless) => 0,
+            _ => right.body.len() as u64,
+        };
         let number = state.requests.len();
         state.requests.push(request);
         drop(state);
-        let sent = self.send(right, fault.as_ref(), is_head, to);
+        let sent = self.send(right, fault, is_head, to);
         let (count, goes_on) = match &sent {
             Ok((count, goes_on)) => (*count, *goes_on),
             Err(_) => (0, false),
@@ -187,8 +194,19 @@ fn spoil(answer: &mut Answer, fault: Option<&Fault>) -> (Framing, usize) {
         Some(Fault::Headers(headers)) => headers.iter().for_each(|(name, value)| answer.set(name, value)),
         Some(Fault::As(status)) => answer.status = *status,
         Some(Fault::Early(_, status)) => *answer = Answer::new(*status, "text/plain", b"enough".to_vec()),
-        Some(Fault::CutBody(_) | Fault::StallBody(_) | Fault::Vanish | Fault::Expire | Fault::NotTaken) => {}
-        Some(Fault::Endless | Fault::HangUp | Fault::Stall | Fault::NoRanges | Fault::OtherRange) | None => {}
+        Some(
+            Fault::CutBody(_)
+            | Fault::StallBody(_)
+            | Fault::Vanish
+            | Fault::Expire
+            | Fault::NotTaken
+            | Fault::Endless
+            | Fault::HangUp
+            | Fault::Stall
+            | Fault::NoRanges
+            | Fault::OtherRange,
+        )
+        | None => {}
     }
     (framing.unwrap_or(Framing::Length(answer.body.len() as u64)), cut)
 }
