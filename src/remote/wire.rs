@@ -29,6 +29,7 @@ pub struct Wire {
     pub(super) config: WireConfig,
     pub(super) http: Http,
     pub(super) auth: Auth,
+    #[cfg(feature = "aws")]
     pub(super) access: Arc<Access>,
     netrc: OnceLock<Result<Netrc, String>>,
     /// Mirror rules that people have heard of.
@@ -70,6 +71,7 @@ impl Wire {
         Ok(Self {
             http,
             auth: Auth::new(&config, Arc::clone(&access)),
+            #[cfg(feature = "aws")]
             access,
             netrc: OnceLock::new(),
             told: Mutex::default(),

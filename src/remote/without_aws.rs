@@ -62,6 +62,7 @@ impl EcrControl for Wire {
 }
 
 impl Wire {
+    #[expect(clippy::unused_self, reason = "as in a build with AWS")]
     pub(super) fn missing_in_ecr(
         &self,
         site: &EcrSite,
@@ -73,7 +74,6 @@ impl Wire {
     }
 }
 
-#[expect(clippy::unused_async, reason = "as in a build with AWS")]
 pub(super) async fn bring_to_ecr(_: &Wire, site: &EcrSite, _: Trip<'_>, _: Listener<'_>) -> Result<Arrival, PortError> {
     Err(without(site.registry.as_str()))
 }

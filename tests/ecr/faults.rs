@@ -58,7 +58,9 @@ fn a_run_that_died_is_gone_on_with() {
     assert!(!arrived(&ecr, &blob) && received > 0);
     ecr.forget();
     let arrival = first.again(ecr.config()).send(&at(), &blob).unwrap();
-    assert_eq!(arrival, Arrival::Sent((SIZE - received) as u64));
+    let Arrival::Sent(sent) = arrival else { panic!("{arrival:?}") };
+    // Less when the last part arrived after its sender was gone.
+    assert!(sent > 0 && sent <= (SIZE - received) as u64, "{sent} with {received} there");
     assert!(arrived(&ecr, &blob));
     assert_eq!(ecr.asked("InitiateLayerUpload"), 0);
 }
