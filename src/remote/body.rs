@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// So many blocks wait for the socket: enough that reading the next ones and sending overlap.
-const WAITING: usize = 4;
+const WAITING: usize = 8;
 
 /// The body of a request.
 pub(super) enum Load {
