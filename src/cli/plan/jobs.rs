@@ -44,7 +44,7 @@ pub(super) fn is_stale(plan: &Plan, manifest: Option<&Manifest>, regions: &[Regi
 /// builds on.
 ///
 /// What builds on something stale is in one job with it: each runner would have to make the layers of both anyway, and
-/// so they are made once, and pushed once.
+/// so they are made once.
 pub(super) fn jobs(stale: &[Vec<RecipeName>], most: usize) -> Vec<Job> {
     let is_stale = |name: &RecipeName| stale.iter().any(|line| line.last() == Some(name));
     // By the first stale recipe of the line.
