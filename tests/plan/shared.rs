@@ -29,7 +29,7 @@ fn plans(kitchen: &Kitchen) -> Value {
 fn record(kitchen: &Kitchen, names: &[&str]) {
     let mut recipes = json!({});
     for plan in plans(kitchen).as_array().unwrap() {
-        let name = plan["name"].as_str().unwrap();
+        let name = plan["recipe"].as_str().unwrap();
         if names.contains(&name) {
             recipes[name] = json!({ "current": {
                 "kind": "image", "tag": plan["tag"], "key": plan["key"], "version": "1", "elkbake": "0.1.0",

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{program, run};
+use super::{program, run, serve};
 use crate::kitchen::project::Kitchen;
 
 const SCRATCH: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
@@ -182,4 +182,32 @@ fn judged(parliament: &Path, policy: &str) -> (bool, String) {
     child.stdin.take().unwrap().write_all(policy.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// Three engines, played in a few lines, run the pipelines as they stand: from the first push over changes to where nothing
+/// is stale, each job in a fresh checkout with an empty store.
+#[test]
+fn a_fleet_of_runners_shares_the_work_and_its_records_become_one_manifest() {
+    let Some(registry) = program(&["docker-registry", "registry"], "docker-registry") else { return };
+    let ruby = program(&["ruby"], "ruby").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("registry.yml");
+    let server = serve(&registry, |command, port| {
+        let (root, address) = (dir.path().join("held"), format!("127.0.0.1:{port}"));
+        let storage = format!("storage: {{filesystem: {{rootdirectory: '{}'}}}}", root.display());
+        fs::write(&config, format!("version: 0.1\n{storage}\nhttp: {{addr: '{address}'}}\n")).unwrap();
+        command.arg("serve").arg(&config);
+    });
+    let fleet = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/pipelines/fleet.rb");
+    let work = dir.path().join("work");
+    fs::create_dir(&work).unwrap();
+    let mut command = Command::new(ruby);
+    command
+        .arg(fleet)
+        .arg(env!("CARGO_BIN_EXE_elkbake"))
+        .arg(docs(""))
+        .arg(format!("127.0.0.1:{}", server.1))
+        .arg(&work);
+    let references = run(&mut command);
+    assert_eq!(references.lines().count(), 9, "three recipes of three engines: {references}");
 }
