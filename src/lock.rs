@@ -55,6 +55,21 @@ table! {
         /// The base on each platform.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub platform: Vec<LockedPlatform>,
+        /// Where the recipe builds on another: what is known of that one's base on each platform.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub below: Vec<LockedBelow>,
+    }
+
+    /// What is known of the base of a recipe that another builds on. It pins nothing: that recipe's own lock does.
+    #[derive(Serialize)]
+    pub struct LockedBelow {
+        /// Which platform.
+        pub name: Platform,
+        /// The OCI manifest that it is known of; of another nothing is known.
+        pub manifest: Digest,
+        /// What lies where the recipe puts something, so that it can be baked without the base's layers.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        pub there: BTreeMap<ImagePath, Found>,
     }
 
     /// A base on one platform.

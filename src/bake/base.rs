@@ -11,14 +11,16 @@ mod read;
 mod repack;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::bake::built::{BuiltImage, BuiltLayer};
+use crate::bake::known;
 use crate::bake::port::PortError;
 use crate::bake::resolve::base::Remote;
 use crate::bake::resolve::{Fault, World};
 use crate::digest::Digest;
 use crate::image::below::{Below, BelowError};
+use crate::image::listing::Listing;
 use crate::image::oci::{self, Descriptor, Document};
 use crate::image::scan::Wanted;
 use crate::image::stack::{Stack, There};
@@ -41,6 +43,9 @@ pub struct Base<'w> {
     config: Option<Vec<u8>>,
     layers: Vec<Held>,
     facts: BTreeMap<ImagePath, Found>,
+    /// Of an image that was built: what on, and the texts of what its own layers do, from the bottom up.
+    under: Option<(Arc<Self>, Vec<Digest>)>,
+    own: OnceLock<Option<Vec<Listing>>>,
     view: Mutex<Option<Arc<Stack>>>,
 }
 
@@ -99,7 +104,7 @@ impl<'w> Base<'w> {
     /// When its configuration is not in the store any more.
     pub fn built(
         image: &BuiltImage,
-        under: Option<&Self>,
+        under: Option<Arc<Self>>,
         world: &World<'w>,
         interest: Wanted<'w>,
     ) -> Result<Self, Fault> {
@@ -110,7 +115,7 @@ impl<'w> Base<'w> {
                 "the configuration of the image below is not in the store: build it again",
             )
         })?;
-        let below = under.map_or(&[][..], |under| &under.layers[..]);
+        let below = under.as_ref().map_or(&[][..], |under| &under.layers[..]);
         let layer = |layer: &BuiltLayer| {
             let mut held = match below.iter().find(|held| held.layer.descriptor.digest == layer.descriptor.digest) {
                 Some(held) => held.clone(),
@@ -125,11 +130,28 @@ impl<'w> Base<'w> {
             held
         };
         let layers = image.layers.iter().map(layer).collect();
-        Ok(Self::new(world, interest, Some(config), layers))
+        let own = image.layers.iter().skip(below.len()).map(|layer| layer.listing).collect::<Option<Vec<_>>>();
+        let under = under.zip(own);
+        Ok(Self { under, ..Self::new(world, interest, Some(config), layers) })
+    }
+
+    /// Adds what another lock says of the files of what this one has pinned.
+    pub fn learn(&mut self, there: &BTreeMap<ImagePath, Found>) {
+        self.facts.extend(there.iter().map(|(path, found)| (path.clone(), found.clone())));
     }
 
     fn new(world: &World<'w>, interest: Wanted<'w>, config: Option<Vec<u8>>, layers: Vec<Held>) -> Self {
-        Self { world: *world, interest, config, layers, facts: BTreeMap::new(), view: Mutex::new(None) }
+        let facts = BTreeMap::new();
+        Self {
+            world: *world,
+            interest,
+            config,
+            layers,
+            facts,
+            under: None,
+            own: OnceLock::new(),
+            view: Mutex::new(None),
+        }
     }
 
     /// The bytes of its OCI configuration. `scratch` and a root file system have none.
@@ -174,6 +196,18 @@ impl<'w> Base<'w> {
         Ok(Arc::clone(view.insert(Arc::new(stack))))
     }
 
+    /// What is at a path by the layers that were built on something, or else by that; `None` where it is not known what
+    /// the layers do.
+    fn by_layers(&self, path: &ImagePath) -> Option<Result<Option<Entry>, BelowError>> {
+        let (under, texts) = self.under.as_ref()?;
+        let read = || texts.iter().map(|text| known::listing(text, self.world.store).ok()?).collect();
+        let own = self.own.get_or_init(read).as_ref()?;
+        Some(match own.iter().rev().find_map(|listing| listing.says(path)) {
+            Some(said) => Ok(said.cloned()),
+            None => under.entry(path),
+        })
+    }
+
     /// Reads the layer again that holds a file, with all that is of interest in it, and what lies beside the file: who
     /// asks for one jar of a folder asks for the next one too.
     fn read_again(&self, layer: usize, file: &ImagePath, digest: Digest, limit: u64) -> Result<(), Fault> {
@@ -197,6 +231,9 @@ impl Below for Base<'_> {
         }
         if let Some(known) = Remembered(&self.facts).answer(path) {
             return Ok(known);
+        }
+        if let Some(answer) = self.by_layers(path) {
+            return answer;
         }
         Ok(match self.view()?.get(path) {
             Some(There::Entry(entry)) => Some(entry.clone()),

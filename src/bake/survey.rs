@@ -17,7 +17,7 @@ use crate::image::below::{Below, BelowError};
 use crate::image::oci;
 use crate::image::settle::{SettleError, Wish, settle};
 use crate::local::Local;
-use crate::lock::{Found, Input, Lock, LockedPlatform};
+use crate::lock::{Found, Input, Lock, LockedBelow, LockedPlatform};
 use crate::name::{ImagePath, Platform, RecipeName};
 use crate::parallel;
 use crate::product;
@@ -38,6 +38,8 @@ pub struct Survey<'a> {
     pub local: &'a Local,
     /// What was locked before: what it knows of the same base need not be read again.
     pub earlier: Option<&'a Lock>,
+    /// Where the recipe builds on others: the first of these, and its lock, which pins the base of all.
+    pub root: Option<(&'a ImageRecipe, &'a Lock)>,
 }
 
 impl Survey<'_> {
@@ -48,18 +50,30 @@ impl Survey<'_> {
     /// When layers cannot be had, or are not what was promised.
     pub fn add(&self, mut lock: Lock, world: &World<'_>) -> Result<Lock, ResolveError> {
         let Some(base) = &mut lock.base else { return Ok(lock) };
-        let (mut platforms, mut faults) = (Vec::new(), Vec::new());
-        for seen in parallel::bounded(&base.platform, AT_ONCE, |locked| self.look(locked, world)) {
+        base.platform = self.each(&base.platform, |locked| self.look(locked, world))?;
+        if let Some((root, pins)) = self.root {
+            let is_for = |locked: &&LockedPlatform| self.image.platforms.contains(&locked.name);
+            let platforms: Vec<_> = pins.base.iter().flat_map(|base| &base.platform).filter(is_for).collect();
+            base.below = self.each(&platforms, |locked| self.look_below(root, locked, world))?;
+            base.below.retain(|below| !below.there.is_empty());
+        }
+        Ok(lock)
+    }
+
+    /// The same on each platform; all that is wrong is told.
+    fn each<T: Sync, R: Send>(
+        &self,
+        platforms: &[T],
+        look: impl Fn(&T) -> Result<R, Fault> + Sync,
+    ) -> Result<Vec<R>, ResolveError> {
+        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        for seen in parallel::bounded(platforms, AT_ONCE, look) {
             match seen {
-                Ok(seen) => platforms.push(seen),
+                Ok(seen) => all.push(seen),
                 Err(fault) => faults.push(InputFault { input: Input::Base, fault }),
             }
         }
-        if !faults.is_empty() {
-            return Err(ResolveError::Inputs { recipe: self.name.clone(), faults });
-        }
-        base.platform = platforms;
-        Ok(lock)
+        if faults.is_empty() { Ok(all) } else { Err(ResolveError::Inputs { recipe: self.name.clone(), faults }) }
     }
 
     fn look(&self, locked: &LockedPlatform, world: &World<'_>) -> Result<LockedPlatform, Fault> {
@@ -73,12 +87,29 @@ impl Survey<'_> {
         match self.read(&known, world) {
             Ok(read) => Ok(LockedPlatform { read_for, ..read }),
             Err(Fault::Port(PortError::Offline { .. })) => {
-                let from = &self.image.from;
-                (world.tell)(Event::Note(&format!(
-                    "the layers of {from} for {} are not at hand: the lock does not say what is in them",
-                    known.name
-                )));
+                not_at_hand(self.image, &known.name, world);
                 Ok(known)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// What lies in the base of the recipes below, where this one puts something. Whether those put something there
+    /// too is not asked: what they know of it is known to a build in any case.
+    fn look_below(&self, root: &ImageRecipe, locked: &LockedPlatform, world: &World<'_>) -> Result<LockedBelow, Fault> {
+        let earlier = self.earlier.and_then(|lock| lock.base.as_ref()).map_or(&[][..], |base| &base.below[..]);
+        let is_it = |old: &&LockedBelow| old.name == locked.name && old.manifest == locked.manifest;
+        let known = earlier.iter().find(is_it).map(|old| old.there.clone()).unwrap_or_default();
+        let of = |there| LockedBelow { name: locked.name.clone(), manifest: locked.manifest, there };
+        if let Ok(there) = self.ask(&locked.name, &Remembered(&known)) {
+            return Ok(of(there));
+        }
+        let base = Base::locked(&root.from, root.compression, locked, world, product::interest(root.product))?;
+        match self.ask(&locked.name, &base).map_err(fault) {
+            Ok(there) => Ok(of(there)),
+            Err(Fault::Port(PortError::Offline { .. })) => {
+                not_at_hand(root, &locked.name, world);
+                Ok(of(known))
             }
             Err(fault) => Err(fault),
         }
@@ -185,6 +216,12 @@ impl Survey<'_> {
         let plugins = plugins.flat_map(|plugin| product::places(self.image.product, &plugin.name));
         own.chain(archives).chain(plugins.map(|path| (path, some(Node::Folder)))).collect()
     }
+}
+
+fn not_at_hand(image: &ImageRecipe, platform: &Platform, world: &World<'_>) {
+    let from = &image.from;
+    let note = format!("the layers of {from} for {platform} are not at hand: the lock does not say what is in them");
+    (world.tell)(Event::Note(&note));
 }
 
 /// An entry of which only the kind is known.

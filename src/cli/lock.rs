@@ -16,6 +16,7 @@ use crate::bake::resolve::{self, Update, World as Ports};
 use crate::bake::survey::Survey;
 use crate::lock::{self, Lock, Moved, Stale};
 use crate::name::RecipeName;
+use crate::plan::parent_of;
 use crate::recipe::Recipe;
 use crate::text::Document;
 
@@ -88,7 +89,10 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     known_inputs(args, &workspace, &recipes)?;
     let mut outcomes = Vec::new();
     let mut failures = Vec::new();
-    for name in &recipes {
+    let mut by_age = recipes.clone();
+    // Those that others build on come first: their locks are asked for by the locks of these.
+    by_age.sort_by_cached_key(|name| ancestors(&workspace, name).len());
+    for name in &by_age {
         // One after the other: the inputs of each are fetched side by side already.
         let outcome = workspace.load(name).map_err(Failure::from).and_then(|loaded| {
             if args.check {
@@ -103,6 +107,7 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
             Err(failure) => failures.push(failure.with(name)),
         }
     }
+    outcomes.sort_by_key(|outcome| recipes.iter().position(|name| *name == outcome.recipe));
     if args.json {
         print_json(&outcomes, &failures, ui)?;
     } else {
@@ -110,6 +115,27 @@ pub(super) fn lock(args: &LockArgs, global: &Global, ui: &Ui, surroundings: &Sur
     }
     let differs = outcomes.iter().any(|outcome| matches!(outcome.did, Did::Missing | Did::IsStale));
     Ok(ui.failures(&failures, if differs { Exit::CheckFailed } else { Exit::Done }))
+}
+
+/// The recipes that one builds on, the nearest first, as far as they can be read: what is wrong with one is told when it
+/// is its turn.
+fn ancestors(workspace: &Workspace, name: &RecipeName) -> Vec<(RecipeName, Document<Recipe>)> {
+    let mut all: Vec<(RecipeName, Document<Recipe>)> = Vec::new();
+    let mut next = workspace.recipe(name).ok().and_then(|recipe| parent_of(&recipe.value).cloned());
+    while let Some(parent) = next.take().filter(|parent| all.iter().all(|(known, _)| known != parent)) {
+        if let Ok(recipe) = workspace.recipe(&parent) {
+            next = parent_of(&recipe.value).cloned();
+            all.push((parent, recipe));
+        }
+    }
+    all
+}
+
+/// The first of the recipes that one builds on, with what its lock says now.
+fn root(workspace: &Workspace, name: &RecipeName) -> Option<(Document<Recipe>, Document<Lock>)> {
+    let (root, recipe) = ancestors(workspace, name).pop().filter(|(_, recipe)| parent_of(&recipe.value).is_none())?;
+    let text = workspace.lock_text(&root).ok()??;
+    Some((recipe, lock::parse(&lock_file(&root), &text).ok()?))
 }
 
 /// Refuses to move an input that no recipe has: that is a slip of the pen, and would look like success.
@@ -192,12 +218,17 @@ fn make(
     let tell = |event: Event<'_>| ui.event(event);
     let opened = world.open()?;
     let (mut earlier, mut earlier_text) = (loaded.lock.clone(), loaded.lock_text.clone());
+    let root = root(workspace, &loaded.name);
+    let root = root.as_ref().and_then(|(recipe, lock)| match &recipe.value {
+        Recipe::Image(image) => Some((&**image, &lock.value)),
+        Recipe::Ami(_) => None,
+    });
     for _ in 0..TRIES {
         let old = earlier.as_ref().map(|lock| &lock.value);
         let ports = opened.ports(workspace, &tell);
         let mut new = resolve::resolve(&loaded.name, &loaded.recipe.value, old, update, &ports)?;
         if let Recipe::Image(image) = &loaded.recipe.value {
-            let survey = Survey { name: &loaded.name, image, local: &loaded.local, earlier: old };
+            let survey = Survey { name: &loaded.name, image, local: &loaded.local, earlier: old, root };
             new = survey.add(new, &ports)?;
         }
         // Whoever asked to stop wants nothing written any more.

@@ -137,13 +137,24 @@ impl Workspace {
 
     /// Reads a recipe with its lock and its own files.
     pub(super) fn load(&self, name: &RecipeName) -> Result<Loaded, LoadError> {
-        let file = recipe_file(name);
-        let text = read_text(&self.root, &file)?.ok_or_else(|| LoadError::missing(&file))?;
+        let (file, text) = self.recipe_text(name)?;
         let recipe = recipe::parse(&file, &text)?;
         let lock_text = self.lock_text(name)?;
         let lock = lock_text.as_ref().map(|text| lock::parse(&lock_file(name), text)).transpose()?;
         let local = self.sights.read(&recipe.value.folder(name), file_rules(&recipe.value))?;
         Ok(Loaded { name: name.clone(), file, text, recipe, lock, lock_text, local })
+    }
+
+    /// What a recipe says, without a look at all else that it is made of.
+    pub(super) fn recipe(&self, name: &RecipeName) -> Result<Document<Recipe>, LoadError> {
+        let (file, text) = self.recipe_text(name)?;
+        Ok(recipe::parse(&file, &text)?)
+    }
+
+    fn recipe_text(&self, name: &RecipeName) -> Result<(PathBuf, String), LoadError> {
+        let file = recipe_file(name);
+        let text = read_text(&self.root, &file)?.ok_or_else(|| LoadError::missing(&file))?;
+        Ok((file, text))
     }
 
     /// What the lock of a recipe says now, if there is one.

@@ -90,6 +90,30 @@ impl Listing {
         paths('o', &self.cleared)
     }
 
+    /// What a layer of our own making says of a path: what it puts there, or that nothing is there any more; `None` where
+    /// that is left to what lies below.
+    #[must_use]
+    pub fn says(&self, path: &ImagePath) -> Option<Option<&Entry>> {
+        match self.tree.get(path) {
+            Some(entry) => Some(Some(entry)),
+            None => self.hides(path).then_some(None),
+        }
+    }
+
+    /// Whether what lies at a path below is not to be seen any more: it, or a folder it is in, was removed or replaced.
+    fn hides(&self, path: &ImagePath) -> bool {
+        let mut at = Some(path.clone());
+        while let Some(this) = at {
+            let replaced = this != *path && self.tree.get(&this).is_some_and(|entry| entry.node != Node::Folder);
+            let cleared = this != *path && self.cleared.contains(&this);
+            if replaced || cleared || self.removed.contains(&this) {
+                return true;
+            }
+            at = this.parent();
+        }
+        false
+    }
+
     /// Reads the text form.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ mod tests {
             published: None,
         };
         let digest = Some(Digest::of(base.as_bytes()));
-        let base = Some(LockedBase { from: "es:8".to_owned(), digest, platform: Vec::new() });
+        let base = Some(LockedBase { from: "es:8".to_owned(), digest, platform: Vec::new(), below: Vec::new() });
         Lock { format: FORMAT, base, plugin: vec![file(plugin), file("same")], archive: Vec::new(), ami: Vec::new() }
     }
 

@@ -14,6 +14,7 @@ impl Lock {
     pub fn sort(&mut self) {
         if let Some(base) = &mut self.base {
             base.platform.sort_by(|a, b| a.name.cmp(&b.name));
+            base.below.sort_by(|a, b| a.name.cmp(&b.name));
         }
         for files in [&mut self.plugin, &mut self.archive] {
             files.sort_by(|a, b| (&a.name, &a.platform).cmp(&(&b.name, &b.platform)));
@@ -116,7 +117,7 @@ mod tests {
 
     fn lock() -> impl Strategy<Value = Lock> {
         let base = (TEXT, option::of(digest()), vec(platform(), 0..3))
-            .prop_map(|(from, digest, platform)| LockedBase { from, digest, platform });
+            .prop_map(|(from, digest, platform)| LockedBase { from, digest, platform, below: Vec::new() });
         (option::of(base), vec(file(), 0..4), vec(file(), 0..4), vec(ami(), 0..3))
             .prop_map(|(base, plugin, archive, ami)| Lock { format: FORMAT, base, plugin, archive, ami })
     }
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_lock_is_text_for_people() {
-        let base = LockedBase { from: "scratch".to_owned(), digest: None, platform: Vec::new() };
+        let base = LockedBase { from: "scratch".to_owned(), digest: None, platform: Vec::new(), below: Vec::new() };
         let lock = Lock { format: FORMAT, base: Some(base), plugin: Vec::new(), archive: Vec::new(), ami: Vec::new() };
         let text = lock.write().unwrap();
         assert!(text.starts_with("# Made by `elkbake lock`"), "{text}");

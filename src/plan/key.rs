@@ -40,6 +40,9 @@ fn without_facts(canonical: &BTreeMap<String, String>) -> BTreeMap<String, Strin
     let mut canonical = canonical.clone();
     let Some(base) = canonical.get_mut("base") else { return canonical };
     if let Ok(mut said) = serde_json::from_str::<Value>(base) {
+        if let Some(base) = said.as_object_mut() {
+            base.remove("below");
+        }
         let platforms = said.get_mut("platform").and_then(Value::as_array_mut);
         for platform in platforms.into_iter().flatten().filter_map(Value::as_object_mut) {
             platform.retain(|name, _| !FACTS.contains(&name.as_str()));

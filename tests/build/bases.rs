@@ -47,6 +47,48 @@ fn a_fresh_machine_bakes_files_onto_a_base_without_fetching_a_layer_of_it() {
     }
 }
 
+/// What the base of a recipe below holds is asked when the recipe is locked, too, however many lie between.
+#[test]
+fn a_fresh_machine_bakes_recipes_on_recipes_without_fetching_a_layer_of_the_base() {
+    let registry = Registry::start();
+    let image = registry.image("elk/base", "1", &PLATFORMS);
+    let on = |parent: &str| {
+        recipe(&format!("recipe:{parent}"), "").replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]")
+    };
+    let kitchen = on_registry(&registry)
+        // By their names the last comes first.
+        .recipe("a-grandchild", &on("child"))
+        .file("images/a-grandchild/etc/app/conf", "a = 3")
+        .file("images/a-grandchild/var/lib/new/file", "new")
+        .recipe("child", &on("app"))
+        .file("images/child/etc/app/conf", "a = 2")
+        .file("images/child/srv/child", "child");
+    kitchen.run(&["lock"]).success();
+    let locks = ["app", "child", "a-grandchild"].map(|name| kitchen.read(&format!("recipes/{name}.lock")));
+    assert!(locks[2].contains("\"/var\" = ") && !locks[1].contains("\"/var\" = "), "{}", locks[2]);
+    kitchen.run(&["lock"]).success();
+    assert_eq!(["app", "child", "a-grandchild"].map(|name| kitchen.read(&format!("recipes/{name}.lock"))), locks);
+    kitchen.run(&["lock", "--check"]).success();
+    let here = kitchen.build("a-grandchild");
+
+    registry.forget();
+    let store = kitchen.project().join("other-store");
+    let store = ["--store", store.to_str().unwrap()];
+    let there = kitchen.run(&[&["build", "a-grandchild", "--json"], &store[..]].concat()).success().json();
+    assert_eq!(there["builds"][0]["digest"], here["digest"]);
+    assert!([0, 1].iter().all(|platform| registry.requests_to(&image.blob_path(*platform)).is_empty()));
+    // A lock that knows less makes the same, and has to look.
+    for name in ["child", "a-grandchild"] {
+        let lock = kitchen.read(&format!("recipes/{name}.lock"));
+        kitchen.write(&format!("recipes/{name}.lock"), lock.split("\n[[base.below]]").next().unwrap());
+    }
+    let store = kitchen.project().join("third-store");
+    let store = ["--store", store.to_str().unwrap()];
+    let there = kitchen.run(&[&["build", "a-grandchild", "--json"], &store[..]].concat()).success().json();
+    assert_eq!(there["builds"][0]["digest"], here["digest"]);
+    assert!(!registry.requests_to(&image.blob_path(0)).is_empty());
+}
+
 #[test]
 fn a_layer_that_was_damaged_on_its_way_is_fetched_again() {
     let registry = Registry::start();

@@ -318,40 +318,75 @@ fn a_configuration_that_does_not_fit_its_lock_is_refused() {
     );
 }
 
-#[test]
-fn an_image_that_was_built_stands_on_what_that_was_built_on() {
-    let mut fake = Fake::new();
-    let lock = fake.serve(&layers());
-    let under = Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap();
+/// An image with a layer of its own.
+fn image_on(fake: &Fake, under: &Base<'_>) -> BuiltImage {
     let own = Tarball::new().file("opt/own", "mine").end();
     let (digest, size) = fake.store.put(&mut gzip(&own).as_slice(), None).unwrap();
-    let mut made = under.layers();
-    made.push(BuiltLayer {
+    let mut layers = under.layers();
+    layers.push(BuiltLayer {
         what: LayerKind::Files,
         descriptor: Descriptor { digest, size, media_type: GZIP.into() },
         diff_id: Digest::of(&own),
         listing: None,
     });
-    let config = config(&made.iter().map(|layer| layer.diff_id).collect::<Vec<_>>());
+    let config = config(&layers.iter().map(|layer| layer.diff_id).collect::<Vec<_>>());
     let (config, size) = fake.store.put(&mut config.as_slice(), None).unwrap();
     let descriptor = |digest, size| Descriptor { digest, size, media_type: String::new() };
-    let image = BuiltImage {
+    BuiltImage {
         platform: "linux/amd64".parse().unwrap(),
         manifest: descriptor(config, size),
         config: descriptor(config, size),
-        layers: made,
+        layers,
         plugins: Vec::new(),
-    };
-    let base = Base::built(&image, Some(&under), &fake.world(), NOTHING).unwrap();
+    }
+}
+
+#[test]
+fn an_image_that_was_built_stands_on_what_that_was_built_on() {
+    let mut fake = Fake::new();
+    let lock = fake.serve(&layers());
+    let under = Arc::new(Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap());
+    let image = image_on(&fake, &under);
+    let base = Base::built(&image, Some(Arc::clone(&under)), &fake.world(), NOTHING).unwrap();
     assert_eq!(base.names(&path("/opt")).unwrap(), ["big", "linked", "own", "version"]);
     assert_eq!(text(&base, "/opt/own").as_deref(), Some("mine"));
     assert!(base.layers().iter().all(|layer| layer.what == LayerKind::Base));
     base.fetch_layers().unwrap();
     let alone = Base::built(&image, None, &fake.world(), NOTHING).unwrap();
     assert!(alone.entry(&path("/opt/own")).unwrap().is_some(), "the store has all of it by now");
-    fake.store.drop_blob(&digest).unwrap();
-    let error = Base::built(&image, Some(&under), &fake.world(), NOTHING).unwrap().fetch_layers().unwrap_err();
-    assert!(error.to_string().contains("build the recipe again"), "{error}");
-    fake.store.drop_blob(&config).unwrap();
+    fake.store.drop_blob(&image.layers.last().unwrap().descriptor.digest).unwrap();
+    let error = Base::built(&image, Some(Arc::clone(&under)), &fake.world(), NOTHING).unwrap().fetch_layers();
+    assert!(error.unwrap_err().to_string().contains("build the recipe again"));
+    fake.store.drop_blob(&image.config.digest).unwrap();
     assert!(Base::built(&image, None, &fake.world(), NOTHING).is_err());
+}
+
+/// What a lock knows of the base is enough for whoever builds on what was built on it.
+#[test]
+fn what_the_layers_of_an_image_do_not_say_is_asked_of_what_it_was_built_on() {
+    let mut fake = Fake::new();
+    let lock = fake.serve(&layers());
+    let image = image_on(&fake, &Base::locked(&from(), Compression::Gzip, &lock, &fake.world(), NOTHING).unwrap());
+    fake.manifests.clear();
+    fake.blobs.clear();
+    let answers = |listing: &str| {
+        let text = format!("elkbake listing 1\n{listing}");
+        let (listing, _) = fake.store.put(&mut text.as_bytes(), None).unwrap();
+        let mut image = image.clone();
+        image.layers.last_mut().unwrap().listing = Some(listing);
+        let world = World { registry: None, ..fake.world() };
+        let mut under = Base::locked(&from(), Compression::Gzip, &lock, &world, NOTHING).unwrap();
+        let known = |text: &str| text.parse::<Found>().unwrap();
+        under.learn(&BTreeMap::from([(path("/opt"), known("folder 0700 1:2")), (path("/srv"), known("nothing"))]));
+        let base = Base::built(&image, Some(Arc::new(under)), &world, NOTHING).unwrap();
+        ["/opt", "/opt/own", "/srv", "/srv/x", "/opt/big"].map(|at| match base.entry(&path(at)) {
+            Ok(entry) => entry.map_or("nothing".to_owned(), |entry| Found::Entry(entry).to_string()),
+            Err(_) => "unknown".to_owned(),
+        })
+    };
+    let file = format!("file 0644 0:0 4 {}", Digest::of(b"mine"));
+    let own = answers(&format!("f\t0644\t0:0\t/opt/own\t4\t{}\n", Digest::of(b"mine").hex()));
+    assert_eq!(own, ["folder 0700 1:2", &file, "nothing", "nothing", "unknown"]);
+    let own = answers("d\t0755\t0:0\t/srv\nw\t/opt\n");
+    assert_eq!(own, ["nothing", "nothing", "folder 0755 0:0", "nothing", "nothing"]);
 }

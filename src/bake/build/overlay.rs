@@ -54,25 +54,8 @@ impl<'b> Overlay<'b> {
 
     /// The topmost layer that has a say about a path, and what it says.
     fn said(&self, path: &ImagePath) -> Option<(&Layer, Option<&Entry>)> {
-        self.layers.iter().rev().find_map(|(layer, listing)| match listing.tree.get(path) {
-            Some(entry) => Some((layer, Some(entry))),
-            None => hides(listing, path).then_some((layer, None)),
-        })
+        self.layers.iter().rev().find_map(|(layer, listing)| Some((layer, listing.says(path)?)))
     }
-}
-
-/// Whether what lies at a path below is not to be seen any more: it, or a folder it is in, was removed or replaced.
-fn hides(listing: &Listing, path: &ImagePath) -> bool {
-    let mut at = Some(path.clone());
-    while let Some(this) = at {
-        let replaced = this != *path && listing.tree.get(&this).is_some_and(|entry| entry.node != Node::Folder);
-        let cleared = this != *path && listing.cleared.contains(&this);
-        if replaced || cleared || listing.removed.contains(&this) {
-            return true;
-        }
-        at = this.parent();
-    }
-    false
 }
 
 impl Below for Overlay<'_> {

@@ -26,7 +26,8 @@ pub(super) fn resolve(
     } else {
         find(image, earlier.and_then(|base| base.digest), &missing, world)?
     };
-    Ok(LockedBase { from: want.text.clone(), digest, platform: kept.into_iter().chain(found).collect() })
+    let platform = kept.into_iter().chain(found).collect();
+    Ok(LockedBase { from: want.text.clone(), digest, platform, below: Vec::new() })
 }
 
 fn kept(base: &LockedBase, wanted: &BTreeSet<Platform>) -> Vec<LockedPlatform> {

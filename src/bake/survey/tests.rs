@@ -44,12 +44,14 @@ impl Kitchen {
         earlier: Option<&Lock>,
         world: &World<'_>,
     ) -> Result<Lock, ResolveError> {
-        Survey { name: &self.name, image: &self.image, local: &self.local, earlier }.add(lock(platform), world)
+        Survey { name: &self.name, image: &self.image, local: &self.local, earlier, root: None }
+            .add(lock(platform), world)
     }
 }
 
 fn lock(platform: &LockedPlatform) -> Lock {
-    let base = LockedBase { from: from().to_string(), digest: None, platform: vec![platform.clone()] };
+    let base =
+        LockedBase { from: from().to_string(), digest: None, platform: vec![platform.clone()], below: Vec::new() };
     Lock { format: FORMAT, base: Some(base), plugin: Vec::new(), archive: Vec::new(), ami: Vec::new() }
 }
 

@@ -129,7 +129,10 @@ fn scratch_and_recipes_need_no_look_at_the_world() {
     for from in ["scratch", "recipe:elastic-base"] {
         let recipe = format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{from}\"\n");
         let lock = fake.offline(&recipe, None).unwrap();
-        assert_eq!(lock.base, Some(LockedBase { from: from.to_owned(), digest: None, platform: Vec::new() }));
+        assert_eq!(
+            lock.base,
+            Some(LockedBase { from: from.to_owned(), digest: None, platform: Vec::new(), below: Vec::new() })
+        );
     }
 }
 
