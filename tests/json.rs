@@ -91,7 +91,7 @@ fn every_key_is_in_the_documentation_and_every_key_in_there_is_printed() {
         (
             "verify --rebuild",
             vec![vec!["verify", "--rebuild"]],
-            &["platform", "part", "entry", "field", "first", "second"],
+            &["platform", "part", "entry", "field", "first", "second", "what", "said", "is"],
         ),
         ("store gc", vec![vec!["store", "gc"]], &[]),
         ("store verify", vec![vec!["store", "verify"]], &["digest", "key", "damage", "dropped"]),

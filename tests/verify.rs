@@ -136,3 +136,39 @@ fn what_another_machine_has_recorded_is_compared_by_its_digest() {
     let store = store(&kitchen);
     assert_eq!(store.result::<Built>(&right.key).unwrap(), None, "what is built to verify is not kept");
 }
+
+#[test]
+fn what_a_lock_says_of_its_base_is_not_believed() {
+    let (registry, kitchen) = market();
+    let lock = kitchen.read("recipes/es.lock");
+    assert!(lock.contains("\"/etc\" = \"folder 0755 0:0\""), "{lock}");
+    // By hand, and before the first build on this machine: the lie is in the image and has its key.
+    kitchen.write("recipes/es.lock", lock.replace("\"/etc\" = \"folder 0755 0:0\"", "\"/etc\" = \"folder 0700 0:0\""));
+    std::fs::remove_dir_all(kitchen.store()).unwrap();
+    kitchen.run(&["build"]).success();
+    let ran = kitchen.run(&["verify", "--rebuild", "es"]).code(1).says("not the same");
+    let ran = ran.says("linux/amd64, layer 2 (files), entry `etc/`, mode: 0700 and then 0755");
+    ran.says("its lock is wrong: linux/amd64, /etc: `folder 0700 0:0`, and the base has `folder 0755 0:0`");
+    let document = kitchen.run(&["verify", "--rebuild", "--json"]).code(1).json();
+    let verified = &document["verified"];
+    assert_eq!((&verified[0]["recipe"], &verified[0]["lock"]["what"]), (&"child".into(), &"/etc".into()));
+    assert_eq!((&verified[1]["lock"]["said"], &verified[1]["same"]), (&"folder 0700 0:0".into(), &false.into()));
+
+    // A lie that is in no image is one all the same.
+    let version = "[base.platform.there]\n\"/nowhere\" = \"folder 0755 0:0\"";
+    kitchen.write("recipes/es.lock", lock.replacen("[base.platform.there]", version, 1));
+    std::fs::remove_dir_all(kitchen.store()).unwrap();
+    kitchen.run(&["build"]).success();
+    let ran = kitchen.run(&["verify", "--rebuild", "es"]).code(1).says("the same when it is built again");
+    ran.says("/nowhere: `folder 0755 0:0`, and the base has `nothing`").says("run `elkbake lock`");
+
+    // Where the base cannot be read, that is said.
+    kitchen.write("recipes/es.lock", &lock);
+    std::fs::remove_dir_all(kitchen.store()).unwrap();
+    kitchen.run(&["build", "es"]).success();
+    registry.forget();
+    let ran =
+        kitchen.run(&["verify", "--rebuild", "es", "--offline"]).success().says("the same when it is built again");
+    ran.complains("is not at hand: what the lock of es says of its base is believed");
+    kitchen.run(&["verify", "--rebuild", "es"]).success();
+}

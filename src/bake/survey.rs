@@ -5,6 +5,7 @@
 //! that follows from the base's digest and the recipe: it is no pin, moves nothing, and can be left out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::bake::base::{Base, Remembered};
@@ -102,16 +103,55 @@ impl Survey<'_> {
         let unread = LockedPlatform { there: BTreeMap::new(), ..known.clone() };
         let base = Base::locked(&self.image.from, &unread, world, product::interest(self.image.product))?;
         let there = self.ask(&known.name, &base).map_err(fault)?;
-        let found = product::identify(self.image.product, &base).map_err(fault)?;
+        Ok(LockedPlatform { there, ..self.identified(unread, &base)? })
+    }
+
+    /// Adds what is in a base of the product.
+    fn identified(&self, unread: LockedPlatform, base: &Base<'_>) -> Result<LockedPlatform, Fault> {
+        let found = product::identify(self.image.product, base).map_err(fault)?;
         let labels = base.config().and_then(|bytes| oci::config(bytes).ok()).unwrap_or_default();
         let version = found.version.or_else(|| labels.product_version());
         Ok(LockedPlatform {
             product_version: version.map(|version| version.to_string()),
             java_version: found.java.or_else(|| labels.java_version().map(str::to_owned)),
             modules: found.modules,
-            there,
             ..unread
         })
+    }
+
+    /// What a lock says of a base and the base does not bear out, on the platform where that is so first.
+    ///
+    /// # Errors
+    /// When the base cannot be had.
+    pub fn doubt(&self, lock: &Lock, world: &World<'_>) -> Result<Option<Doubt>, Fault> {
+        for said in lock.base.iter().flat_map(|base| &base.platform) {
+            if let Some(doubt) = self.doubt_on(said, world)? {
+                return Ok(Some(doubt));
+            }
+        }
+        Ok(None)
+    }
+
+    fn doubt_on(&self, said: &LockedPlatform, world: &World<'_>) -> Result<Option<Doubt>, Fault> {
+        let unread = LockedPlatform { there: BTreeMap::new(), ..said.clone() };
+        let base = Base::locked(&self.image.from, &unread, world, product::interest(self.image.product))?;
+        let doubt = |what: String, said: Option<String>, is: Option<String>| {
+            (said != is).then(|| Doubt { platform: unread.name.clone(), what, said, is })
+        };
+        for (path, found) in &said.there {
+            let is = base.entry(path).map_err(fault)?.map_or(Found::Nothing, Found::Entry);
+            if let Some(doubt) = doubt(path.to_string(), Some(found.to_string()), Some(is.to_string())) {
+                return Ok(Some(doubt));
+            }
+        }
+        if said.read_for.is_none() {
+            return Ok(None);
+        }
+        let is = self.identified(unread.clone(), &base)?;
+        let modules = |on: &LockedPlatform| Some(on.modules.iter().cloned().collect::<Vec<_>>().join(", "));
+        Ok(doubt("product_version".to_owned(), said.product_version.clone(), is.product_version.clone())
+            .or_else(|| doubt("java_version".to_owned(), said.java_version.clone(), is.java_version.clone()))
+            .or_else(|| doubt("modules".to_owned(), modules(said), modules(&is))))
     }
 
     /// What a build would ask, with the answers.
@@ -154,6 +194,27 @@ fn fault(error: BelowError) -> Fault {
     match error.downcast::<Fault>() {
         Ok(fault) => *fault,
         Err(error) => Fault::wrong(&"the base", error.to_string()),
+    }
+}
+
+/// Something that a lock says of a base, and that is not so.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Doubt {
+    /// On which platform.
+    pub platform: Platform,
+    /// Of what: a path of the base, or a key of the lock.
+    pub what: String,
+    /// What the lock says.
+    pub said: Option<String>,
+    /// What is so.
+    pub is: Option<String>,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word =
+            |text: &Option<String>| text.as_ref().map_or_else(|| "nothing".to_owned(), |text| format!("`{text}`"));
+        write!(f, "{}, {}: {}, and the base has {}", self.platform, self.what, word(&self.said), word(&self.is))
     }
 }
 

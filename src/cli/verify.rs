@@ -10,6 +10,7 @@ use super::choice::no_image;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
+use super::plain::plain;
 use super::planner::{Planned, Planner};
 use super::store;
 use super::surroundings::Surroundings;
@@ -21,10 +22,12 @@ use crate::bake::built::Built;
 use crate::bake::event::Event;
 use crate::bake::port::PortError;
 use crate::bake::rebuild::{Difference, Inputs, difference};
-use crate::bake::resolve::World as Ports;
+use crate::bake::resolve::{Fault, World as Ports};
+use crate::bake::survey::{Doubt, Survey};
 use crate::digest::Digest;
 use crate::name::{RecipeName, Tag};
 use crate::plan::Plan;
+use crate::recipe::Recipe;
 use crate::store::Store;
 
 /// Prove that images can be built again, byte for byte
@@ -35,7 +38,7 @@ Examples:
   elkbake verify --rebuild elasticsearch  # one of them
   elkbake verify --rebuild --json | jq '.verified[] | select(.same | not)'
 
-Each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or from where the lock says, verified by their digests; nothing that an earlier build made is used. The digest has to be that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer, entry and field that differ are told, and the exit code is 1.")]
+Each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or from where the lock says, verified by their digests; nothing that an earlier build made is used, and what the lock says of the files of its base is not believed but read. The digest has to be that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer, entry and field that differ are told, and the exit code is 1.")]
 pub(super) struct VerifyArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,
@@ -61,11 +64,12 @@ struct Verdict {
     digest: Digest,
     rebuilt: Digest,
     difference: Option<Difference>,
+    doubt: Option<Doubt>,
 }
 
 impl Verdict {
-    fn is_same(&self) -> bool {
-        self.digest == self.rebuilt
+    fn is_right(&self) -> bool {
+        self.digest == self.rebuilt && self.doubt.is_none()
     }
 }
 
@@ -105,7 +109,7 @@ pub(super) fn verify(
         let verified: Vec<_> = verdicts.iter().map(json_of).collect();
         ui.json(&json!({ "verified": verified, "problems": problems(&failures) }))?;
     }
-    let otherwise = if verdicts.iter().all(Verdict::is_same) { Exit::Done } else { Exit::CheckFailed };
+    let otherwise = if verdicts.iter().all(Verdict::is_right) { Exit::Done } else { Exit::CheckFailed };
     Ok(ui.failures(&failures, otherwise))
 }
 
@@ -121,18 +125,19 @@ impl Desk<'_> {
     fn verdict(&self, name: &RecipeName) -> Result<Verdict, Failure> {
         let planner = self.planner;
         let line = planner.line(name)?;
-        let Some(last) = line.last() else { return Err(no_image(name)) };
-        let before = self.before(&last.plan)?;
+        let Some(plan) = line.last().map(|last| &last.plan) else { return Err(no_image(name)) };
+        let (tag, key) = (plan.tag().clone(), plan.key());
+        let before = self.before(plan)?;
         let present = planner.world.open()?.store();
         // Beside the store, where there is room for what is built; it goes when this returns.
         let root = store::root(self.global, self.surroundings)?;
         drop_leftovers(&root);
-        let aside = tempfile::Builder::new()
-            .prefix(ASIDE)
-            .tempdir_in(&root)
-            .map_err(|error| Failure::file("cannot make a folder in", &root, &error))?;
+        let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(&root).map_err(|error| {
+            let failure = Failure::file("cannot make a folder in", &root, &error);
+            failure.hint("images are built again in a folder of the store: `--store DIR` names one that can be written")
+        })?;
         let empty = Store::open(aside.path(), self.surroundings.now)?;
-        let rebuilt = self.rebuild(&line, &empty)?;
+        let (rebuilt, doubt) = self.rebuild(line, &empty)?;
         let top = |built: &Built| built.top().map(|top| top.digest);
         let nothing = || Failure::input(format!("{name} makes nothing"));
         let (digest, difference) = match &before {
@@ -141,9 +146,8 @@ impl Desk<'_> {
             }
             Before::Recorded(digest) => (*digest, None),
         };
-        let (tag, key) = (last.plan.tag().clone(), last.plan.key());
         let rebuilt = top(&rebuilt).ok_or_else(nothing)?;
-        Ok(Verdict { name: name.clone(), tag, key, digest, rebuilt, difference })
+        Ok(Verdict { name: name.clone(), tag, key, digest, rebuilt, difference, doubt })
     }
 
     /// What was built before under this key, or published.
@@ -167,8 +171,9 @@ impl Desk<'_> {
         })
     }
 
-    /// Builds the last of a line, and all that it builds on, in an empty store.
-    fn rebuild(&self, line: &[Planned], empty: &Store) -> Result<Built, Failure> {
+    /// Builds the last of a line, and all that it builds on, in an empty store. What the locks say of what is in the
+    /// bases is not believed but looked at.
+    fn rebuild(&self, mut line: Vec<Planned>, empty: &Store) -> Result<(Built, Option<Doubt>), Failure> {
         let planner = self.planner;
         let opened = planner.world.open()?;
         let tell = |event: Event<'_>| planner.ui.event(event);
@@ -176,9 +181,30 @@ impl Desk<'_> {
         let inputs = Inputs { present: ports.store, registry: ports.registry, fetch: ports.fetch };
         line.iter().try_for_each(|planned| inputs.take_configs(&planned.lock.value, empty))?;
         let ports = Ports { registry: Some(&inputs), fetch: Some(&inputs), store: empty, ..ports };
+        let mut doubt = None;
+        for planned in &mut line {
+            match doubted(planned, &ports) {
+                Ok(found) => {
+                    doubt = doubt.or(found);
+                    let platforms = planned.lock.value.base.iter_mut().flat_map(|base| &mut base.platform);
+                    platforms.for_each(|on| on.there.clear());
+                }
+                Err(Fault::Port(PortError::Offline { subject })) => planner.ui.warn(&format!(
+                    "{subject} is not at hand: what the lock of {} says of its base is believed",
+                    planned.plan.name()
+                )),
+                Err(fault) => return Err(fault.into()),
+            }
+        }
         let build = |order: &_| Ok(build::build(order, &ports)?);
-        build(&order(line, &planner.stamps, &build)?)
+        Ok((build(&order(&line, &planner.stamps, &build)?)?, doubt))
     }
+}
+
+fn doubted(planned: &Planned, ports: &Ports<'_>) -> Result<Option<Doubt>, Fault> {
+    let Recipe::Image(image) = &planned.loaded.recipe.value else { return Ok(None) };
+    let survey = Survey { name: &planned.loaded.name, image, local: &planned.loaded.local, earlier: None };
+    survey.doubt(&planned.lock.value, ports)
 }
 
 /// Drops the stores of runs that were killed: nobody holds their locks. What cannot be dropped takes room, no more.
@@ -194,16 +220,20 @@ fn drop_leftovers(root: &Path) {
 }
 
 fn text(verdict: &Verdict, ui: &Ui) -> String {
-    let Verdict { name, tag, digest, rebuilt, difference, .. } = verdict;
-    let name = ui.paint(Paint::Bold, name.as_str());
-    if verdict.is_same() {
-        let same = ui.paint(Paint::Green, "the same");
-        return format!("{name} {tag} {digest}: {same} when it is built again\n");
+    let Verdict { name, tag, digest, rebuilt, difference, doubt, .. } = verdict;
+    let mut text = format!("{} {tag} {digest}: ", ui.paint(Paint::Bold, name.as_str()));
+    if digest == rebuilt {
+        text += &format!("{} when it is built again\n", ui.paint(Paint::Green, "the same"));
+    } else {
+        let other = ui.paint(Paint::Red, "not the same");
+        text += &format!("{other} when it is built again, but {rebuilt}\n");
     }
-    let other = ui.paint(Paint::Red, "not the same");
-    let mut text = format!("{name} {tag} {digest}: {other} when it is built again, but {rebuilt}\n");
     if let Some(difference) = difference {
-        text += &format!("  first difference: {}\n", super::plain::plain(&difference.to_string()));
+        text += &format!("  first difference: {}\n", plain(&difference.to_string()));
+    }
+    if let Some(doubt) = doubt {
+        let wrong = ui.paint(Paint::Red, "its lock is wrong");
+        text += &format!("  {wrong}: {}; remove it and run `elkbake lock`\n", plain(&doubt.to_string()));
     }
     text
 }
@@ -215,7 +245,8 @@ fn json_of(verdict: &Verdict) -> serde_json::Value {
         "key": verdict.key,
         "digest": verdict.digest,
         "rebuilt": verdict.rebuilt,
-        "same": verdict.is_same(),
+        "same": verdict.digest == verdict.rebuilt,
         "difference": verdict.difference,
+        "lock": verdict.doubt,
     })
 }

@@ -198,3 +198,36 @@ fn a_base_that_lies_is_refused_when_it_is_locked() {
         "{error}"
     );
 }
+
+#[test]
+fn what_a_lock_says_and_the_base_has_not_is_doubted() {
+    let mut fake = Fake::new();
+    let locked = elasticsearch(&mut fake);
+    let kitchen = kitchen(ES, &FILES);
+    let world = fake.world();
+    let right = kitchen.survey(&locked, None, &world).unwrap();
+    let survey = Survey { name: &kitchen.name, image: &kitchen.image, local: &kitchen.local, earlier: None };
+    let doubt = |lie: &dyn Fn(&mut LockedPlatform)| {
+        let mut lock = right.clone();
+        lie(&mut lock.base.as_mut().unwrap().platform[0]);
+        survey.doubt(&lock, &world).unwrap().map(|doubt| doubt.to_string())
+    };
+    assert_eq!(doubt(&|_| ()), None);
+    let said = |at: &str, found: &str| {
+        let (at, found): (ImagePath, Found) = (at.parse().unwrap(), found.parse().unwrap());
+        doubt(&move |on| drop(on.there.insert(at.clone(), found.clone()))).unwrap()
+    };
+    assert_eq!(
+        said("/usr/bin", "folder 0700 0:0"),
+        "linux/amd64, /usr/bin: `folder 0700 0:0`, and the base has `folder 0755 1000:0`"
+    );
+    assert!(said("/usr/bin/sh", "nothing").contains("/usr/bin/sh: `nothing`, and the base has `file 0644 1000:0 2 "));
+    let version = doubt(&|on| on.product_version = Some("8.19.9".to_owned())).unwrap();
+    assert_eq!(version, "linux/amd64, product_version: `8.19.9`, and the base has `8.19.3`");
+    let java = doubt(&|on| on.java_version = None).unwrap();
+    assert_eq!(java, "linux/amd64, java_version: nothing, and the base has `21.0.2`");
+    let modules = doubt(&|on| on.modules.extend(["more".to_owned()])).unwrap();
+    assert_eq!(modules, "linux/amd64, modules: `more, repository-s3`, and the base has `repository-s3`");
+    // Of what nobody has read, nothing is said.
+    assert_eq!(survey.doubt(&lock(&locked), &world).unwrap(), None);
+}
