@@ -228,7 +228,7 @@ fn what_a_lock_says_and_the_base_has_not_is_doubted() {
     assert_eq!(version, "linux/amd64, product_version: `8.19.9`, and the base has `8.19.3`");
     let java = doubt(&|on| on.java_version = None).unwrap();
     assert_eq!(java, "linux/amd64, java_version: nothing, and the base has `21.0.2`");
-    let modules = doubt(&|on| drop(on.modules.insert("more".to_owned()))).unwrap();
+    let modules = doubt(&|on| on.modules.extend(["more".to_owned()])).unwrap();
     assert_eq!(modules, "linux/amd64, modules: `more, repository-s3`, and the base has `repository-s3`");
     // Of what nobody has read, nothing is said.
     assert_eq!(survey.doubt(&lock(&locked), &world).unwrap(), None);
