@@ -24,6 +24,7 @@ Examples:
 Without --rebuild every record of a target is held against the registry: the tag names the recorded digest, all documents and blobs are there, and, in ECR, nobody can move the tag. In a folder all bytes are read.
 
 With --rebuild each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or from where the lock says, verified by their digests; nothing that an earlier build made is used, and what the lock says of the files of its base is not believed but read. The digest has to be that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer, entry and field that differ are told. In both cases the exit code is 1 where something is not as it should be.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 pub(super) struct VerifyArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,

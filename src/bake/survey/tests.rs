@@ -208,7 +208,8 @@ fn what_a_lock_says_and_the_base_has_not_is_doubted() {
     let kitchen = kitchen(ES, &FILES);
     let world = fake.world();
     let right = kitchen.survey(&locked, None, &world).unwrap();
-    let survey = Survey { name: &kitchen.name, image: &kitchen.image, local: &kitchen.local, earlier: None };
+    let survey =
+        Survey { name: &kitchen.name, image: &kitchen.image, local: &kitchen.local, earlier: None, root: None };
     let doubt = |lie: &dyn Fn(&mut LockedPlatform)| {
         let mut lock = right.clone();
         lie(&mut lock.base.as_mut().unwrap().platform[0]);

@@ -164,8 +164,10 @@ impl Desk<'_> {
             match doubted(planned, &ports) {
                 Ok(found) => {
                     doubt = doubt.or(found);
-                    let platforms = planned.lock.value.base.iter_mut().flat_map(|base| &mut base.platform);
-                    platforms.for_each(|on| on.there.clear());
+                    if let Some(base) = &mut planned.lock.value.base {
+                        base.below.clear();
+                        base.platform.iter_mut().for_each(|on| on.there.clear());
+                    }
                 }
                 Err(Fault::Port(PortError::Offline { subject })) => planner.ui.warn(&format!(
                     "{subject} is not at hand: what the lock of {} says of its base is believed",
@@ -181,7 +183,7 @@ impl Desk<'_> {
 
 fn doubted(planned: &Planned, ports: &Ports<'_>) -> Result<Option<Doubt>, Fault> {
     let Recipe::Image(image) = &planned.loaded.recipe.value else { return Ok(None) };
-    let survey = Survey { name: &planned.loaded.name, image, local: &planned.loaded.local, earlier: None };
+    let survey = Survey { name: &planned.loaded.name, image, local: &planned.loaded.local, earlier: None, root: None };
     survey.doubt(&planned.lock.value, ports)
 }
 
