@@ -2,13 +2,14 @@
 //!
 //! A checkout's owners, modes and times differ from machine to machine (umask, Git's one executable bit), so none
 //! of them is looked at. Without a rule a folder is 0755, a file 0644, a file directly inside a folder called `bin`
-//! or `sbin` 0755, and all belong to `0:0`. Two kinds of files never reach an image: `.gitkeep`, which stands for an
+//! or `sbin` 0755, and all belong to `0:0`. A pattern that ends in a slash is for folders, and only such a one says
+//! their mode: what makes files 0640 would otherwise lock up the folders that they are in. Two kinds of files never reach an image: `.gitkeep`, which stands for an
 //! empty folder because Git knows none, and `.DS_Store`, which a file manager drops everywhere.
 
 mod seen;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::name::{ImagePath, NameError};
-use crate::tree::Tree;
+use crate::tree::{Said, Tree};
 
 pub use seen::Seen;
 pub use walk::{read, read_again};
@@ -35,8 +36,8 @@ pub struct Local {
     pub tree: Tree,
     /// Where each file's bytes are: its path from the project's folder.
     pub sources: BTreeMap<ImagePath, PathBuf>,
-    /// Folders whose owner a rule says. All others stay as an image has them that has them already.
-    pub owned: BTreeSet<ImagePath>,
+    /// Folders of which a rule says the owner or the mode. All others stay as an image has them that has them already.
+    pub said: BTreeMap<ImagePath, Said>,
 }
 
 /// Why a recipe's files could not be read.

@@ -94,6 +94,15 @@ impl fmt::Debug for Owner {
     }
 }
 
+/// What of a folder is meant, and no default that an image may have otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Its owner.
+    pub owner: bool,
+    /// Its mode.
+    pub mode: bool,
+}
+
 /// One thing in a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -190,15 +190,15 @@ impl Survey<'_> {
     /// What a build would ask, with the answers.
     fn ask(&self, platform: &Platform, below: &dyn Below) -> Result<BTreeMap<ImagePath, Found>, BelowError> {
         let recorder = Recorder { below, heard: Mutex::default() };
-        let (nothing, no_paths) = (Tree::default(), BTreeSet::new());
+        let (nothing, no_paths, nothing_said) = (Tree::default(), BTreeSet::new(), BTreeMap::new());
         // One after the other: what one of them does not fit with does not keep others from being asked for.
         for (path, entry) in self.wishes(platform) {
             let tree: Tree = [(path, entry)].into_iter().collect();
-            recorder.hear(Wish { tree: &tree, owned: &self.local.owned, removed: &no_paths })?;
+            recorder.hear(Wish { tree: &tree, said: &self.local.said, removed: &no_paths })?;
         }
         for path in &self.image.remove {
             let removed = [path.clone()].into();
-            recorder.hear(Wish { tree: &nothing, owned: &no_paths, removed: &removed })?;
+            recorder.hear(Wish { tree: &nothing, said: &nothing_said, removed: &removed })?;
         }
         Ok(recorder.finish())
     }

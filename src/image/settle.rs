@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::below::{Below, BelowError};
 use crate::name::{ImagePath, NameError};
-use crate::tree::{Entry, Mode, Node, Owner, Tree};
+use crate::tree::{Entry, Mode, Node, Owner, Said, Tree};
 
 /// Links followed on the way to a folder, as Linux counts them.
 const MOST_LINKS: usize = 40;
@@ -19,8 +19,9 @@ const MOST_LINKS: usize = 40;
 pub struct Wish<'a> {
     /// What is put there.
     pub tree: &'a Tree,
-    /// Folders that get the owner which the tree says even where the image has them: all others stay as they are.
-    pub owned: &'a BTreeSet<ImagePath>,
+    /// Folders that get the owner or the mode which the tree says even where the image has them: all others stay as
+    /// they are.
+    pub said: &'a BTreeMap<ImagePath, Said>,
     /// What is not to be seen any more.
     pub removed: &'a BTreeSet<ImagePath>,
 }
@@ -82,7 +83,7 @@ pub enum SettleError {
 /// # Errors
 /// When it does not fit, or the image cannot be read.
 pub fn settle(wish: Wish<'_>, below: &dyn Below) -> Result<Settled, SettleError> {
-    let mut settler = Settler { below, owned: wish.owned, folders: BTreeMap::new(), settled: Settled::default() };
+    let mut settler = Settler { below, said: wish.said, folders: BTreeMap::new(), settled: Settled::default() };
     let mut meant: BTreeMap<ImagePath, &ImagePath> = BTreeMap::new();
     for path in wish.removed {
         settler.remove(path)?;
@@ -100,7 +101,7 @@ pub fn settle(wish: Wish<'_>, below: &dyn Below) -> Result<Settled, SettleError>
 
 struct Settler<'a> {
     below: &'a dyn Below,
-    owned: &'a BTreeSet<ImagePath>,
+    said: &'a BTreeMap<ImagePath, Said>,
     /// Where the folders that were asked for are in truth, and how they are written where anything in them is.
     folders: BTreeMap<ImagePath, ImagePath>,
     settled: Settled,
@@ -164,10 +165,14 @@ impl Settler<'_> {
             (Some(there), _) if there.node != Node::Folder => {
                 return Err(SettleError::NoFolder { path: path.clone(), what: what.clone() });
             }
-            (Some(there), Some(entry)) if self.owned.contains(path) && there.owner != entry.owner => {
-                Some(Entry { owner: entry.owner, ..there })
+            (Some(there), Some(entry)) => {
+                let said = self.said.get(path).copied().unwrap_or_default();
+                let owner = if said.owner { entry.owner } else { there.owner };
+                let mode = if said.mode { entry.mode } else { there.mode };
+                let meant = Entry { mode, owner, node: Node::Folder };
+                (meant != there).then_some(meant)
             }
-            (Some(_), _) => None,
+            (Some(_), None) => None,
             (None, Some(entry)) => Some(entry.clone()),
             (None, None) => Some(new_folder()),
         };

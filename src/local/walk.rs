@@ -13,7 +13,7 @@ use super::{Local, LocalError, open};
 use crate::digest::{Digest, Hasher};
 use crate::name::ImagePath;
 use crate::recipe::{FileRule, Glob};
-use crate::tree::{Entry, Mode, Node, Owner};
+use crate::tree::{Entry, Mode, Node, Owner, Said};
 
 /// Reads the folder (`images/NAME`) of a recipe in a project. A folder that is not there is an empty one.
 ///
@@ -123,11 +123,13 @@ impl Walk<'_> {
             made
         } else if kind.is_dir() {
             self.folders.push((source, path.clone()));
-            let said = self.rules.said_owner(&path);
-            if said.is_some() {
-                self.local.owned.insert(path.clone());
+            let (owner, mode) = self.rules.of_folder(&path);
+            let said = Said { owner: owner.is_some(), mode: mode.is_some() };
+            if said != Said::default() {
+                self.local.said.insert(path.clone(), said);
             }
-            Entry { mode: Mode::new(0o755), owner: said.unwrap_or_default(), node: Node::Folder }
+            let mode = mode.unwrap_or(Mode::new(0o755));
+            Entry { mode, owner: owner.unwrap_or_default(), node: Node::Folder }
         } else if kind.is_symlink() {
             let target = self.link(source, at)?;
             Entry { mode: Mode::new(0o777), owner: self.rules.owner(&path), node: Node::Link(target) }
@@ -199,33 +201,50 @@ fn special(kind: fs::FileType) -> &'static str {
 }
 
 /// The rules of `[files]`, longest pattern first, so that the first that matches is the one that counts.
-struct Rules(Vec<(GlobMatcher, FileRule)>);
+struct Rules(Vec<Matching>);
+
+struct Matching {
+    glob: GlobMatcher,
+    folders_only: bool,
+    rule: FileRule,
+}
 
 impl Rules {
     fn new(rules: &BTreeMap<Glob, FileRule>) -> Self {
         let mut sorted: Vec<_> = rules.iter().collect();
         // Stable: of two patterns of one length the first in byte order counts.
         sorted.sort_by_key(|(glob, _)| std::cmp::Reverse(glob.as_str().trim_start_matches('/').len()));
-        Self(sorted.into_iter().filter_map(|(glob, rule)| Some((glob.matcher()?, rule.clone()))).collect())
+        let matching = |(glob, rule): (&Glob, &FileRule)| {
+            let folders_only = glob.folders_only();
+            Some(Matching { glob: glob.matcher()?, folders_only, rule: rule.clone() })
+        };
+        Self(sorted.into_iter().filter_map(matching).collect())
     }
 
-    fn matching(&self, path: &ImagePath) -> impl Iterator<Item = &FileRule> {
+    fn matching(&self, path: &ImagePath) -> impl Iterator<Item = &Matching> {
         let path = path.as_str().trim_start_matches('/').to_owned();
-        self.0.iter().filter(move |(glob, _)| glob.is_match(&path)).map(|(_, rule)| rule)
+        self.0.iter().filter(move |matching| matching.glob.is_match(&path))
+    }
+
+    fn of_files(&self, path: &ImagePath) -> impl Iterator<Item = &FileRule> {
+        self.matching(path).filter(|matching| !matching.folders_only).map(|matching| &matching.rule)
     }
 
     fn owner(&self, path: &ImagePath) -> Owner {
-        self.said_owner(path).unwrap_or_default()
-    }
-
-    fn said_owner(&self, path: &ImagePath) -> Option<Owner> {
-        self.matching(path).find_map(|rule| rule.owner)
+        self.of_files(path).find_map(|rule| rule.owner).unwrap_or_default()
     }
 
     fn mode(&self, path: &ImagePath) -> Mode {
         let folder = path.as_str().rsplit('/').nth(1).unwrap_or_default();
         let default = if matches!(folder, "bin" | "sbin") { 0o755 } else { 0o644 };
-        self.matching(path).find_map(|rule| rule.mode).unwrap_or(Mode::new(default))
+        self.of_files(path).find_map(|rule| rule.mode).unwrap_or(Mode::new(default))
+    }
+
+    /// What is said of a folder's owner and mode.
+    fn of_folder(&self, path: &ImagePath) -> (Option<Owner>, Option<Mode>) {
+        let owner = self.matching(path).find_map(|matching| matching.rule.owner);
+        let mode = self.matching(path).filter(|matching| matching.folders_only).find_map(|matching| matching.rule.mode);
+        (owner, mode)
     }
 }
 
@@ -272,6 +291,23 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_an_empty_one() {
         assert!(read(project(&[]).path(), "images/es", &BTreeMap::new()).unwrap().tree.is_empty());
+    }
+
+    #[test]
+    fn a_pattern_with_a_slash_at_its_end_is_for_folders() {
+        let project = project(&[("images/es/tmp/in/x", "x"), ("images/es/data/x", "x")]);
+        let rules = rules(&[
+            ("tmp/", None, Some("1777")),
+            ("**", Some("7:7"), Some("0600")),
+            ("/data/", Some("8:8"), None),
+            ("**/in/", Some("9:9"), Some("0700")),
+        ]);
+        let local = read(project.path(), "images/es", &rules).unwrap();
+        let expected =
+            ["0755 8:8 /data/", "0600 7:7 /data/x 1", "1777 7:7 /tmp/", "0700 9:9 /tmp/in/", "0600 7:7 /tmp/in/x 1"];
+        assert_eq!(listing(&local), expected);
+        let said: Vec<_> = local.said.iter().map(|(path, said)| (path.as_str(), said.owner, said.mode)).collect();
+        assert_eq!(said, [("/data", true, false), ("/tmp", true, true), ("/tmp/in", true, true)]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ table! {
     pub struct FileRule {
         /// Their owner, `"UID:GID"`.
         pub owner: Option<Owner>,
-        /// Their mode, `"0644"`; folders keep theirs.
+        /// Their mode, `"0644"`; folders keep theirs, unless the pattern ends in a slash.
         pub mode: Option<Mode>,
     }
 }

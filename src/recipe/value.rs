@@ -223,15 +223,24 @@ pub struct Glob(String);
 value_text!(Glob);
 
 impl Glob {
-    /// The pattern, ready to match. Paths are matched without their leading slash.
+    /// The pattern, ready to match. Paths are matched without their leading slash, and folders without one at the end.
     #[must_use]
     pub fn matcher(&self) -> Option<globset::GlobMatcher> {
         compile(&self.0).ok().map(|glob| glob.compile_matcher())
     }
+
+    /// Whether it ends in a slash, and so is for folders alone where it is for files otherwise.
+    #[must_use]
+    pub fn folders_only(&self) -> bool {
+        self.0.ends_with('/')
+    }
 }
 
 fn compile(text: &str) -> Result<globset::Glob, globset::Error> {
-    globset::GlobBuilder::new(text.trim_start_matches('/')).literal_separator(true).backslash_escape(true).build()
+    globset::GlobBuilder::new(text.trim_start_matches('/').trim_end_matches('/'))
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build()
 }
 
 impl FromStr for Glob {

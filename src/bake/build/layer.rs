@@ -1,6 +1,6 @@
 //! One layer: what goes into it, fitted onto what lies below, written once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::BuildFault;
 use super::order::Bench;
@@ -15,7 +15,7 @@ use crate::name::{ImagePath, Platform};
 use crate::plan::{LayerKind, PlannedLayer};
 use crate::product::PluginFacts;
 use crate::recipe::Archive;
-use crate::tree::Tree;
+use crate::tree::{Said, Tree};
 
 /// What is kept under a layer's input.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -31,7 +31,7 @@ pub(super) struct Made {
 struct Batch {
     tree: Tree,
     contents: Contents,
-    owned: BTreeSet<ImagePath>,
+    said: BTreeMap<ImagePath, Said>,
     removed: BTreeSet<ImagePath>,
     plugin: Option<PluginFacts>,
 }
@@ -49,7 +49,7 @@ impl Bench<'_> {
             return Ok(made);
         }
         let batch = self.batch(&planned.what, platform, below)?;
-        let settled = settle(Wish { tree: &batch.tree, owned: &batch.owned, removed: &batch.removed }, below)?;
+        let settled = settle(Wish { tree: &batch.tree, said: &batch.said, removed: &batch.removed }, below)?;
         let layer = if settled.tree.is_empty() && settled.removed.is_empty() {
             None
         } else {
@@ -103,6 +103,6 @@ impl Bench<'_> {
                 contents.add_file(*digest, self.world.project.join(source));
             }
         }
-        Batch { tree: local.tree.clone(), contents, owned: local.owned.clone(), ..Batch::default() }
+        Batch { tree: local.tree.clone(), contents, said: local.said.clone(), ..Batch::default() }
     }
 }

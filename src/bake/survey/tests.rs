@@ -137,7 +137,7 @@ fn what_a_lock_knows_is_not_read_again_and_a_build_of_files_needs_no_layer() {
     fresh.store.put(&mut real.config().unwrap(), None).unwrap();
     let base = Base::locked(&from(), Compression::Gzip, platform(&first), &nowhere, &|_, _| false).unwrap();
     let wish = |below: &dyn Below| {
-        let wish = Wish { tree: &kitchen.local.tree, owned: &kitchen.local.owned, removed: &kitchen.image.remove };
+        let wish = Wish { tree: &kitchen.local.tree, said: &kitchen.local.said, removed: &kitchen.image.remove };
         settle(wish, below).unwrap()
     };
     assert_eq!(wish(&base), wish(&real));

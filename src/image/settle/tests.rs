@@ -49,8 +49,13 @@ fn base() -> AtHand {
 }
 
 fn settled(lines: &[&str], owned: &[&str], removed: &[&str]) -> Result<Settled, SettleError> {
-    let (owned, removed) = (owned.iter().map(|p| path(p)).collect(), removed.iter().map(|p| path(p)).collect());
-    settle(Wish { tree: &tree(lines), owned: &owned, removed: &removed }, &base())
+    let said = owned.iter().map(|p| (path(p), Said { owner: true, mode: false })).collect();
+    settle_with(lines, &said, removed)
+}
+
+fn settle_with(lines: &[&str], said: &BTreeMap<ImagePath, Said>, removed: &[&str]) -> Result<Settled, SettleError> {
+    let removed = removed.iter().map(|p| path(p)).collect();
+    settle(Wish { tree: &tree(lines), said, removed: &removed }, &base())
 }
 
 fn fits(lines: &[&str], owned: &[&str], removed: &[&str], expected: &[&str]) {
@@ -73,6 +78,9 @@ fn folders_that_the_image_has_stay_as_they_are_unless_an_owner_is_said() {
     let lines = ["0755 0:0 /es/", "0644 0:0 /es/new = new"];
     fits(&lines, &[], &[], &["0775 1000:0 /es/", "0644 0:0 /es/new = new"]);
     fits(&lines, &["/es"], &[], &["0775 0:0 /es/", "0644 0:0 /es/new = new"]);
+    let mode = BTreeMap::from([(path("/es"), Said { owner: false, mode: true })]);
+    assert_eq!(settle_with(&["1777 0:0 /es/"], &mode, &[]).unwrap().tree, tree(&["1777 1000:0 /es/"]));
+    assert!(settle_with(&["0775 0:0 /es/"], &mode, &[]).unwrap().tree.is_empty());
     fits(&["0700 7:7 /new/"], &[], &[], &["0700 7:7 /new/"]);
     fits(&["0644 0:0 /new/a = 1", "0700 7:7 /new/"], &[], &[], &["0700 7:7 /new/", "0644 0:0 /new/a = 1"]);
 }
