@@ -254,3 +254,21 @@ fn the_endpoint_follows_from_the_zone() {
         assert_eq!((started.env["NODE_ZONE"].as_str(), started.env["EC2_ENDPOINT"].as_str()), (zone, endpoint));
     }
 }
+
+/// An image without curl is none of Elastic's; what is missing is told all the same, and nobody waits for it.
+#[test]
+fn a_curl_that_is_not_there_is_told() {
+    let (agent, instance) = (agent(HOST, ""), instance());
+    let node = Node::in_task(&agent, &instance);
+    let path = node.path("/few");
+    std::fs::create_dir(&path).unwrap();
+    for program in ["cat", "grep", "sleep", "printenv"] {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|folder| folder.join(program))
+            .find(|file| file.is_file());
+        std::os::unix::fs::symlink(found.unwrap(), path.join(program)).unwrap();
+    }
+    let started = node.env("PATH", path.to_str().unwrap()).refused();
+    started.says(&["no address to publish", "curl: command not found", "set ES_PUBLISH_HOST"]);
+    assert!(started.took < BOUND, "{:?}", started.took);
+}

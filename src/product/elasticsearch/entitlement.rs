@@ -30,7 +30,8 @@ const PLAIN: [&str; 5] = [
 /// What Elasticsearch gives to its own modules only.
 const MODULES_ONLY: [&str; 2] = ["create_class_loader", "write_all_system_properties"];
 
-const BASE_FOLDERS: [&str; 3] = ["config", "data", "home"];
+/// The last two are known by later versions, whose messages do not name them either.
+const BASE_FOLDERS: [&str; 5] = ["config", "data", "home", "shared_data", "shared_repo"];
 
 /// Reads a policy: what it grants, one line each, sorted.
 ///
@@ -143,6 +144,10 @@ impl<'n> File<'n> {
         };
         let mut file = Self::default();
         for (key, line, value) in map {
+            if key == "exclusive" || (key == "ignore_url" && early) {
+                flag(value)?;
+                continue;
+            }
             let text = value.value.text().ok_or_else(|| refuse(*line, format!("`{key}` is no text")))?;
             let field = match key.as_str() {
                 "path" => &mut file.path,
@@ -153,14 +158,6 @@ impl<'n> File<'n> {
                 "basedir_if_relative" => &mut file.base,
                 "mode" => &mut file.mode,
                 "platform" => &mut file.platform,
-                "exclusive" => {
-                    flag(text, *line)?;
-                    continue;
-                }
-                "ignore_url" if early => {
-                    flag(text, *line)?;
-                    continue;
-                }
                 _ => return Err(refuse(*line, format!("`{key}` is no key of a file"))),
             };
             *field = Some(text);
@@ -169,11 +166,15 @@ impl<'n> File<'n> {
     }
 }
 
-fn flag(text: &str, line: usize) -> Result<(), InstallError> {
-    if matches!(text, "true" | "false") {
-        Ok(())
-    } else {
-        Err(refuse(line, format!("`{text}` is neither true nor false")))
+/// In all the spellings that YAML has, and without quotes, which would make a text of it.
+fn flag(node: &Node) -> Result<(), InstallError> {
+    const SPELLINGS: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
+    match &node.value {
+        Value::Text { text, quoted: false } if SPELLINGS.iter().any(|known| known.eq_ignore_ascii_case(text)) => Ok(()),
+        other => {
+            let shown = other.text().unwrap_or_default();
+            Err(refuse(node.line, format!("`{shown}` is neither true nor false")))
+        }
     }
 }
 
@@ -303,7 +304,12 @@ mod tests {
         refused(3, &file("path_setting: b\nmode: read"), "no `basedir_if_relative`");
         refused(3, &file("path: /a\nrelative_to: home\nmode: read"), "for a `relative_path` only");
         refused(3, &file("path: /a\nmode: read\nplatform: aix"), "not `linux`, `macos` or `windows`");
-        refused(5, &file("path: /a\nmode: read\nexclusive: yes"), "neither true nor false");
+        refused(5, &file("path: /a\nmode: read\nexclusive: maybe"), "neither true nor false");
+        refused(5, &file("path: /a\nmode: read\nexclusive: \"true\""), "neither true nor false");
+        for right in ["path: /a\nmode: read\nexclusive: yes", "relative_path: a\nrelative_to: shared_repo\nmode: read"]
+        {
+            assert!(read(&file(right), NINE, None).is_ok(), "{right}, as Elasticsearch 8.19.21 has it");
+        }
         refused(4, &file("path: /a\nignore_url: true\nmode: read"), "no key of a file");
         assert!(read(&file("path_setting: b\nignore_url: true\nmode: read"), (8, 18, 2), None).is_ok());
     }

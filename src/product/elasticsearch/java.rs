@@ -7,20 +7,10 @@ use std::str::FromStr;
 pub(super) struct JavaVersion(Vec<u32>);
 
 impl JavaVersion {
-    /// What a runtime counts as: 21.0.2 is 21, `1.8.0_402` is 8.
-    pub(super) fn specification(release: &str) -> Option<Self> {
-        let mut parts = release.split(['.', '-', '+', '_']);
-        let major = match parts.next()? {
-            "1" => parts.next()?,
-            major => major,
-        };
-        major.parse().ok()
-    }
-
-    /// What the `release` file of a JDK says.
+    /// What the `release` file of a JDK says, without builds: `1.8.0_402` is 8, as far as anybody asks.
     pub(super) fn of_jdk(release: &str) -> Option<Self> {
         let value = release.lines().find_map(|line| line.trim().strip_prefix("JAVA_VERSION="))?;
-        Self::specification(value.trim_matches('"'))
+        value.trim_matches('"').split(['-', '+', '_']).next()?.parse().ok()
     }
 }
 
@@ -74,7 +64,8 @@ mod tests {
     #[test]
     fn a_jdk_says_what_it_is() {
         let of = |text: &str| JavaVersion::of_jdk(text).map(|version| version.to_string());
-        assert_eq!(of("IMPLEMENTOR=\"Oracle\"\nJAVA_VERSION=\"21.0.2\"\n").as_deref(), Some("21"));
+        assert_eq!(of("IMPLEMENTOR=\"Oracle\"\nJAVA_VERSION=\"21.0.2\"\n").as_deref(), Some("21.0.2"));
+        assert_eq!(of("JAVA_VERSION=\"17.0.15+6\"").as_deref(), Some("17.0.15"));
         assert_eq!(of("JAVA_VERSION=\"1.8.0_402\"").as_deref(), Some("8"));
         assert_eq!(of("JAVA_VERSION=\"24-ea\"\r\n").as_deref(), Some("24"));
         assert_eq!(of("JAVA_VERSION_DATE=\"2024-01-16\"\n"), None);
