@@ -8,8 +8,7 @@ use serde_json::json;
 
 use crate::bake::build::{BuildError, BuildFault};
 use crate::bake::output::OutputError;
-use crate::bake::port::PortError;
-
+use crate::bake::port::{BY_MIRROR, PortError};
 use crate::bake::resolve::{Fault, ResolveError};
 use crate::image::settle::SettleError;
 use crate::name::RecipeName;
@@ -221,6 +220,9 @@ impl From<Fault> for Failure {
 fn hint_of(fault: &Fault) -> Option<&'static str> {
     match fault {
         Fault::Port(PortError::Offline { .. }) => Some("run `elkbake lock` once where the network may be used"),
+        Fault::Port(PortError::Unreachable { subject, .. }) if subject.contains(BY_MIRROR) => {
+            Some("`[mirror]` in elkbake.toml says that this mirror is asked, and there is no way around it")
+        }
         Fault::Port(PortError::Unreachable { .. }) => {
             Some("where the internet is out of reach, `[mirror]` in elkbake.toml says what stands for a host")
         }

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
 
 use crate::bake::event::Listener;
-use crate::bake::port::{PortError, RawManifest, Registry};
+use crate::bake::port::{BY_MIRROR, PortError, RawManifest, Registry};
 use crate::digest::Digest;
 use crate::name::Reference;
 use crate::remote::address::same_server;
@@ -89,7 +89,7 @@ impl Wire {
             None => (subject, reference.clone(), false),
             Some(mirrored) => {
                 self.tell_of_mirror(&mirrored.rule, tell);
-                (format!("{subject} (by way of the mirror {})", mirrored.there), mirrored.there, mirrored.plain)
+                (format!("{subject} ({BY_MIRROR} {})", mirrored.there), mirrored.there, mirrored.plain)
             }
         };
         let plain = plain || self.is_plain(&there.registry);
