@@ -107,9 +107,9 @@ fn gc_drops_what_is_old_and_keeps_what_is_fresh() {
     assert!(!kitchen.store().exists(), "there is nothing to make a store for");
     kitchen.run(&["lock"]).success();
     let blob = blob(&kitchen.store(), FILE);
-    kitchen.run(&["store", "gc"]).success().says("dropped 0 blobs").says("kept    1 blobs");
+    kitchen.run(&["store", "gc"]).success().says("dropped 0 blobs").says("kept    1 blob,");
     age(&blob, 29);
-    kitchen.run(&["store", "gc"]).success().says("kept    1 blobs");
+    kitchen.run(&["store", "gc"]).success().says("kept    1 blob,");
     age(&blob, 31);
     let freed = kitchen.run(&["store", "gc", "--json"]).success().json();
     assert_eq!((&freed["freed"]["blobs"]["count"], &freed["kept"]["blobs"]["count"]), (&1.into(), &0.into()));
@@ -117,10 +117,10 @@ fn gc_drops_what_is_old_and_keeps_what_is_fresh() {
     assert!(!blob.exists());
     kitchen.run(&["lock", "--update"]).success();
     age(&blob, 2);
-    kitchen.run(&["store", "gc", "--keep", "49h"]).success().says("kept    1 blobs");
-    kitchen.run(&["store", "gc", "--keep", "47h"]).success().says("dropped 1 blobs");
+    kitchen.run(&["store", "gc", "--keep", "49h"]).success().says("kept    1 blob,");
+    kitchen.run(&["store", "gc", "--keep", "47h"]).success().says("dropped 1 blob,");
     kitchen.run(&["lock", "--update"]).success();
-    kitchen.run(&["store", "gc", "--keep", "0"]).success().says("dropped 1 blobs").says("kept    0 blobs");
+    kitchen.run(&["store", "gc", "--keep", "0"]).success().says("dropped 1 blob,").says("kept    0 blobs");
 }
 
 #[test]
@@ -133,15 +133,16 @@ fn gc_waits_for_nobody_and_takes_nothing_from_others() {
     ran.complains("is in use by another elkbake").complains(kitchen.store().to_str().unwrap());
     assert!(blob(&kitchen.store(), FILE).exists());
     drop(busy);
-    kitchen.run(&["store", "gc", "--keep", "0"]).success().says("dropped 1 blobs");
+    kitchen.run(&["store", "gc", "--keep", "0"]).success().says("dropped 1 blob,");
 }
 
 #[test]
 fn verify_names_and_drops_what_the_disk_has_spoilt() {
     let (_registry, kitchen) = market();
-    kitchen.run(&["store", "verify"]).success().says("0 blobs (0 B) and 0 results are sound");
+    kitchen.run(&["store", "verify"]).success().says("0 blobs (0 B) and 0 results sound");
+    assert!(!kitchen.store().exists(), "who looks for damage makes nothing");
     kitchen.run(&["lock"]).success();
-    kitchen.run(&["store", "verify"]).success().says("1 blobs (23 B)");
+    kitchen.run(&["store", "verify"]).success().says("1 blob (23 B)");
     let blob = blob(&kitchen.store(), FILE);
     spoil(&blob);
     let ran = kitchen.run(&["store", "verify"]).code(1).says(&format!("corrupt blob {}", Digest::of(FILE)));
@@ -251,7 +252,7 @@ fn two_locks_at_once_both_succeed() {
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     }
     kitchen.run(&["lock", "--check"]).success();
-    kitchen.run(&["store", "verify"]).success().says("1 blobs");
+    kitchen.run(&["store", "verify"]).success().says("1 blob");
     let left = std::fs::read_dir(kitchen.store().join("v1/tmp")).unwrap().count();
     assert_eq!(left, 0);
 }

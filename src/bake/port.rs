@@ -78,6 +78,9 @@ pub enum PortError {
     Interrupted,
 }
 
+/// How a subject says that a mirror is asked for it.
+pub const BY_MIRROR: &str = "by way of the mirror";
+
 fn detail(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(" ({message})") }
 }

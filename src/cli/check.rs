@@ -33,12 +33,12 @@ pub(super) struct CheckArgs {
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
     /// Fail also on findings of this severity
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Deny::Error)]
     deny: Deny,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 }
 
 /// How to print what is found.
@@ -46,8 +46,6 @@ pub(super) struct CheckArgs {
 enum Format {
     /// For people
     Text,
-    /// One JSON document
-    Json,
     /// Annotation lines of GitHub Actions
     Github,
 }
@@ -94,9 +92,9 @@ pub(super) fn check(args: &CheckArgs, global: &Global, ui: &Ui, surroundings: &S
         }
     }
     outcome.findings.sort_by(|a, b| (&a.file, a.line, a.code).cmp(&(&b.file, b.line, b.code)));
-    match if args.json { Format::Json } else { args.format } {
+    match args.format {
+        _ if args.json => print_json(&outcome, ui)?,
         Format::Text => print_text(&outcome, ui)?,
-        Format::Json => print_json(&outcome, ui)?,
         Format::Github => ui.result(&github_lines(&outcome))?,
     }
     let failed = outcome.findings.iter().any(|finding| finding.severity >= args.deny.severity());

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::failure::Failure;
 use super::workspace::{RECIPES, Workspace, recipe_file};
 use crate::name::RecipeName;
+use crate::recipe::Recipe;
 use crate::text;
 
 impl Workspace {
@@ -39,10 +40,12 @@ impl Workspace {
     /// about when its turn comes.
     pub(super) fn images(&self, named: &[String]) -> Result<Vec<RecipeName>, Failure> {
         let mut recipes = self.select(named)?;
-        if let Some(host) = recipes.iter().find(|name| !named.is_empty() && self.is_host(name)) {
+        let is_host = |name: &RecipeName| matches!(self.glance(name), Some(Recipe::Ami(_)));
+        if named.is_empty() {
+            recipes.retain(|name| !is_host(name));
+        } else if let Some(host) = recipes.iter().find(|name| is_host(name)) {
             return Err(no_image(host));
         }
-        recipes.retain(|name| !self.is_host(name));
         Ok(recipes)
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::bake::build::{BuildError, BuildFault};
 use crate::bake::ledger::LedgerError;
 use crate::bake::output::OutputError;
-use crate::bake::port::PortError;
+use crate::bake::port::{BY_MIRROR, PortError};
 use crate::bake::push::PushError;
 use crate::bake::resolve::{Fault, ResolveError};
 use crate::export::ExportError;
@@ -273,6 +273,9 @@ impl From<Fault> for Failure {
 fn hint_of(fault: &Fault) -> Option<&'static str> {
     match fault {
         Fault::Port(PortError::Offline { .. }) => Some("run `elkbake lock` once where the network may be used"),
+        Fault::Port(PortError::Unreachable { subject, .. }) if subject.contains(BY_MIRROR) => {
+            Some("`[mirror]` in elkbake.toml says that this mirror is asked, and there is no way around it")
+        }
         Fault::Port(PortError::Unreachable { .. }) => {
             Some("where the internet is out of reach, `[mirror]` in elkbake.toml says what stands for a host")
         }

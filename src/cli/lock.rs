@@ -142,7 +142,7 @@ fn root(workspace: &Workspace, name: &RecipeName) -> Option<(Document<Recipe>, D
 fn known_inputs(args: &LockArgs, workspace: &Workspace, recipes: &[RecipeName]) -> Result<(), Failure> {
     for name in args.update.iter().filter(|name| !name.is_empty()) {
         // A recipe that cannot be read is told about when its turn comes.
-        let has = |recipe| workspace.load(recipe).map_or(true, |loaded| has_input(&loaded, name));
+        let has = |recipe| workspace.glance(recipe).is_none_or(|recipe| has_input(&recipe, name));
         if !recipes.iter().any(has) {
             return Err(Failure::usage(format!("--update={name}: no recipe has an input of that name"))
                 .hint("inputs are called base, ami, or by the name of the plugin or archive"));
@@ -181,14 +181,14 @@ fn update(
         [] => Update::Nothing,
         named if named.iter().any(String::is_empty) => Update::All,
         // A recipe that has none of these inputs has nothing to move; `known_inputs` has seen that one has them.
-        named => Update::Inputs(named.iter().filter(|name| has_input(loaded, name)).cloned().collect()),
+        named => Update::Inputs(named.iter().filter(|name| has_input(&loaded.recipe.value, name)).cloned().collect()),
     };
     let (did, moved, _) = make(workspace, world, loaded, &update, ui)?;
     Ok(Outcome { recipe: loaded.name.clone(), did, moved, stale: Vec::new() })
 }
 
-fn has_input(loaded: &Loaded, name: &str) -> bool {
-    lock::wants(&loaded.recipe.value).iter().any(|want| want.input.is_called(name))
+fn has_input(recipe: &Recipe, name: &str) -> bool {
+    lock::wants(recipe).iter().any(|want| want.input.is_called(name))
 }
 
 /// Makes the lock of a recipe that has none, for a command that needs one.

@@ -106,7 +106,7 @@ pub(super) fn not_built(name: &RecipeName, why: &str) -> Failure {
 fn misfit(error: &PlanError, family: &BTreeMap<RecipeName, Loaded>) -> Failure {
     match family.get(&error.recipe) {
         Some(loaded) => {
-            TextError { path: loaded.file.clone(), text: loaded.text.clone(), problems: vec![error.problem()] }.into()
+            TextError { path: loaded.file.clone(), text: loaded.text.clone(), problems: error.problems() }.into()
         }
         None => Failure::input(error),
     }

@@ -20,8 +20,9 @@ pub(super) fn bytes(count: u64) -> String {
 }
 
 /// So many of something: `1 layer`, `2 layers`.
-pub(super) fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+pub(super) fn counted(count: impl std::fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    format!("{count} {what}{}", if count == "1" { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use super::size::bytes;
+use super::size::{bytes, counted};
 use super::surroundings::Surroundings;
 use super::ui::{Paint, Ui};
 use crate::bake::event::{Event, Task};
@@ -93,11 +93,11 @@ fn gc(args: &GcArgs, root: &Path, ui: &Ui, surroundings: &Surroundings) -> Resul
 
 fn usage_line(usage: &Usage) -> String {
     format!(
-        "{} blobs, {} results, {} unfinished downloads, {} leftovers: {}",
-        usage.blobs.count,
-        usage.entries.count,
-        usage.partials.count,
-        usage.leftovers.count,
+        "{}, {}, {}, {}: {}",
+        counted(usage.blobs.count, "blob"),
+        counted(usage.entries.count, "result"),
+        counted(usage.partials.count, "unfinished download"),
+        counted(usage.leftovers.count, "leftover"),
         bytes(usage.bytes()),
     )
 }
@@ -113,11 +113,15 @@ fn usage_json(usage: &Usage) -> serde_json::Value {
 }
 
 fn verify(args: &VerifyArgs, root: &Path, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
-    let store = Store::open(root, surroundings.now)?;
-    let tell = |event: Event<'_>| ui.event(event);
-    let task = Task::begin("verify", None, &tell);
-    let audit = store.audit(&mut |_, size| task.advance(size))?;
-    drop(task);
+    // Where there is no store, none is made to find nothing in it.
+    let audit = if root.exists() {
+        let store = Store::open(root, surroundings.now)?;
+        let tell = |event: Event<'_>| ui.event(event);
+        let task = Task::begin("verify", None, &tell);
+        store.audit(&mut |_, size| task.advance(size))?
+    } else {
+        Audit::default()
+    };
     if args.json {
         ui.json(&audit_json(&audit))?;
     } else {
@@ -141,7 +145,8 @@ fn audit_text(audit: &Audit, ui: &Ui) -> String {
             &format!("{} {}: not the store's, left alone\n", ui.paint(Paint::Yellow, "stranger"), stranger.display());
     }
     let (blobs, results) = (&audit.sound, &audit.entries);
-    text + &format!("{} blobs ({}) and {} results are sound\n", blobs.count, bytes(blobs.bytes), results.count)
+    let (blobs, size) = (counted(blobs.count, "blob"), bytes(blobs.bytes));
+    text + &format!("{blobs} ({size}) and {} sound\n", counted(results.count, "result"))
 }
 
 fn left(left: Option<&StoreError>) -> String {

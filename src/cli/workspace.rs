@@ -100,12 +100,9 @@ impl Workspace {
         Ok(names)
     }
 
-    /// Whether a recipe is one of a host, as far as it can be read.
-    pub(super) fn is_host(&self, name: &RecipeName) -> bool {
-        let file = recipe_file(name);
-        let text = read_text(&self.root, &file).ok().flatten();
-        let recipe = text.and_then(|text| recipe::parse(&file, &text).ok());
-        recipe.is_some_and(|recipe| matches!(recipe.value, Recipe::Ami(_)))
+    /// What a recipe says, without its lock and files; nothing where it cannot be read.
+    pub(super) fn glance(&self, name: &RecipeName) -> Option<Recipe> {
+        self.read(name).ok().map(|(_, _, recipe)| recipe.value)
     }
 
     /// Whether there is a recipe of a name.
@@ -135,10 +132,15 @@ impl Workspace {
         Ok(Ledger::new(&interrupt).read(&self.root.join(target.manifest()), name)?)
     }
 
-    /// Reads a recipe with its lock and its own files.
-    pub(super) fn load(&self, name: &RecipeName) -> Result<Loaded, LoadError> {
+    fn read(&self, name: &RecipeName) -> Result<(PathBuf, String, Document<Recipe>), LoadError> {
         let (file, text) = self.recipe_text(name)?;
         let recipe = recipe::parse(&file, &text)?;
+        Ok((file, text, recipe))
+    }
+
+    /// Reads a recipe with its lock and its own files.
+    pub(super) fn load(&self, name: &RecipeName) -> Result<Loaded, LoadError> {
+        let (file, text, recipe) = self.read(name)?;
         let lock_text = self.lock_text(name)?;
         let lock = lock_text.as_ref().map(|text| lock::parse(&lock_file(name), text)).transpose()?;
         let local = self.sights.read(&recipe.value.folder(name), file_rules(&recipe.value))?;

@@ -24,8 +24,8 @@ pub struct PlanError {
 /// What does not fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// The lock does not answer the recipe.
-    Stale(Vec<Stale>),
+    /// The lock does not answer the recipe: in what, and where the recipe speaks of that.
+    Stale(Vec<(Range<usize>, Stale)>),
     /// The base holds another version of the product than the recipe says.
     Version {
         /// What the recipe says.
@@ -57,7 +57,7 @@ impl fmt::Display for Misfit {
         match self {
             Self::Stale(stale) => {
                 f.write_str("the lock is stale: ")?;
-                let all: Vec<_> = stale.iter().map(ToString::to_string).collect();
+                let all: Vec<_> = stale.iter().map(|(_, stale)| stale.to_string()).collect();
                 f.write_str(&all.join("; "))
             }
             Self::Version { recipe, base } => write!(f, "the recipe says {recipe}, the base is {base}"),
@@ -98,10 +98,19 @@ impl PlanError {
         Self { recipe: name.clone(), span: recipe.positions.of(key), misfit }
     }
 
-    /// The same as a mistake in the recipe's text, for showing the place.
+    /// The same as mistakes in the recipe's text, for showing the places.
     #[must_use]
-    pub fn problem(&self) -> Problem {
-        Problem { span: self.span.clone(), message: self.misfit.to_string(), help: Some(self.misfit.help().to_owned()) }
+    pub fn problems(&self) -> Vec<Problem> {
+        let problem = |span: &Range<usize>, message| {
+            let help = Some(self.misfit.help().to_owned());
+            Problem { span: span.clone(), message, help }
+        };
+        match &self.misfit {
+            Misfit::Stale(stale) => {
+                stale.iter().map(|(at, stale)| problem(at, format!("the lock is stale: {stale}"))).collect()
+            }
+            misfit => vec![problem(&self.span, misfit.to_string())],
+        }
     }
 }
 
@@ -121,7 +130,9 @@ impl<'p> Checked<'p> {
         let fail = |key: &str, misfit| Err(PlanError::new(name, recipe, key, misfit));
         let stale = stale(&recipe.value, lock);
         if let Some(first) = stale.first() {
-            return fail(&key_of(&recipe.value, &first.input), Misfit::Stale(stale));
+            let key = key_of(&recipe.value, &first.input);
+            let at = |stale: &Stale| recipe.positions.of(&key_of(&recipe.value, &stale.input));
+            return fail(&key, Misfit::Stale(stale.into_iter().map(|stale| (at(&stale), stale)).collect()));
         }
         let Recipe::Image(image) = &recipe.value else {
             return Ok(Self { parent: None });

@@ -268,12 +268,15 @@ fn lock_text_without_icu() -> String {
 fn what_does_not_fit_together_is_refused_at_its_place() {
     let refused = |recipe_text: &str, lock_text: &str| {
         let error = plan_of(recipe_text, lock_text, &files()).unwrap_err();
-        (error.to_string(), recipe_text[error.span.clone()].to_owned(), error.problem().help.unwrap())
+        (error.to_string(), recipe_text[error.span.clone()].to_owned(), error.problems()[0].help.clone().unwrap())
     };
     let (message, place, help) = refused(RECIPE, &lock_text_without_icu());
     assert_eq!(message, "recipe es: the lock is stale: plugin analysis-icu is not in the lock");
     assert_eq!(place, "\"analysis-icu\"");
     assert_eq!(help, "run `elkbake lock`");
+    let error = plan_of(&RECIPE.replace("8.19.3", "8.19.4"), &lock_text_without_icu(), &files()).unwrap_err();
+    let told: Vec<_> = error.problems().iter().map(|problem| problem.message.clone()).collect();
+    assert!(told.len() > 1 && told.iter().all(|message| message.starts_with("the lock is stale: ")), "{told:?}");
     let old = lock_text().replacen("product_version = \"8.19.3\"", "product_version = \"8.18.1\"", 1);
     let (message, place, _) = refused(RECIPE, &old);
     assert_eq!(message, "recipe es: the recipe says 8.19.3, the base is 8.18.1");

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue};
 
 use crate::bake::event::Listener;
-use crate::bake::port::PortError;
+use crate::bake::port::{BY_MIRROR, PortError};
 use crate::name::{Reference, Registry};
 use crate::remote::address::same_server;
 use crate::remote::auth::Outcome;
@@ -26,7 +26,7 @@ impl Wire {
             None => (subject, reference.clone(), false),
             Some(mirrored) => {
                 self.tell_of_mirror(&mirrored.rule, tell);
-                (format!("{subject} (by way of the mirror {})", mirrored.there), mirrored.there, mirrored.plain)
+                (format!("{subject} ({BY_MIRROR} {})", mirrored.there), mirrored.there, mirrored.plain)
             }
         };
         let registry = self.reached_at(there.registry);

@@ -4,7 +4,7 @@ use hyper::header::HeaderMap;
 use hyper::{StatusCode, Uri};
 
 use crate::bake::event::Listener;
-use crate::bake::port::{Download, Fetch, PortError};
+use crate::bake::port::{BY_MIRROR, Download, Fetch, PortError};
 use crate::digest::Digest;
 use crate::remote::address::shown;
 use crate::remote::download::{Goal, Source, into_store};
@@ -57,7 +57,7 @@ impl Fetch for Wire {
 /// The name and where it is, in full: with the mirror where there is one.
 fn subject(what: &Download, uri: &Uri, is_mirrored: bool) -> String {
     let original = what.url.as_str().parse().map_or_else(|_| what.url.to_string(), |uri| shown(&uri));
-    let place = if is_mirrored { format!("{original} by way of the mirror {}", shown(uri)) } else { original };
+    let place = if is_mirrored { format!("{original} {BY_MIRROR} {}", shown(uri)) } else { original };
     if what.name == what.url.as_str() { place } else { format!("{} ({place})", what.name) }
 }
 

@@ -123,6 +123,10 @@ impl Wire {
 
     /// Says once that a mirror is used.
     pub(super) fn tell_of_mirror(&self, rule: &str, tell: Listener<'_>) {
+        // Offline, nothing is fetched from anywhere.
+        if self.config.offline {
+            return;
+        }
         if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(rule.to_owned()) {
             tell(Event::Note(rule));
         }

@@ -11,7 +11,7 @@ const ME: &str = "bWU6aHVudGVyMg==";
 fn offline_names_what_is_missing_and_opens_no_socket() {
     let (registry, _, kitchen) = market();
     let ran = kitchen.run(&["lock", "--offline"]).code(3);
-    let ran = ran.complains("base: ").complains("plugin far: ").complains("archive agent: ").complains("`--offline`");
+    let ran = ran.complains("base: ").complains("plugin far (").complains("archive agent (").complains("`--offline`");
     assert!(!ran.stderr.contains("plugin local"), "a file of the project is at hand: {}", ran.stderr);
     assert!(registry.requests().is_empty() && !kitchen.has("recipes/es.lock"));
 }
@@ -39,6 +39,26 @@ fn a_mirror_is_asked_and_the_lock_keeps_the_name() {
     );
     assert!(lock.contains("url = \"https://artifacts.example.com/agent.tar.gz\""), "{lock}");
     assert!(!lock.contains(&registry.host()), "{lock}");
+}
+
+#[test]
+fn a_mirror_that_does_not_answer_is_named_with_the_rule_that_leads_to_it() {
+    let text = generic("docker.elastic.co/elk/base:1")
+        + "[[archive]]\nname = \"agent\"\nurl = \"https://artifacts.example.com/agent.tar.gz\"\ninto = \"/opt\"\n";
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mirror = format!(
+        "[mirror]\n\"docker.elastic.co\" = \"{gone}\"\n\"https://artifacts.example.com\" = \"http://{gone}\"\n"
+    );
+    let kitchen = Kitchen::new().recipe("app", &text).file("elkbake.toml", mirror);
+    let ran = kitchen.run(&["lock"]).code(4).complains("says that this mirror is asked");
+    assert!(!ran.stderr.contains("what stands for a host"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("\n  archive agent (https://artifacts.example.com/agent.tar.gz by way of"),
+        "{}",
+        ran.stderr
+    );
+    let ran = kitchen.run(&["lock", "--offline"]).code(3).complains("by way of the mirror");
+    assert!(!ran.stderr.contains("is fetched from the mirror"), "nothing is: {}", ran.stderr);
 }
 
 #[test]

@@ -47,12 +47,22 @@ fn names(inputs: &[Input]) -> String {
 
 /// One input and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
-#[error("{input}: {fault}")]
+#[error("{}", about(.input, .fault))]
 pub struct InputFault {
     /// Which input.
     pub input: Input,
     /// What is wrong.
     pub fault: Fault,
+}
+
+/// What is wrong with an input, which what was asked for may say already.
+fn about(input: &Input, fault: &Fault) -> String {
+    let (input, fault) = (input.to_string(), fault.to_string());
+    if fault.strip_prefix(&input).is_some_and(|rest| rest.starts_with(' ')) {
+        fault
+    } else {
+        format!("{input}: {fault}")
+    }
 }
 
 /// What can be wrong with an input.
