@@ -163,7 +163,11 @@ fn mistakes_end_with_what_to_do_and_print_nothing() {
     wrong(&["--format", "helm"], 2, &["terraform, cloudformation, ecs, env, github, json"]);
     wrong(&["--format", "env", "kibanna"], 3, &["production has no record of kibanna", "hint: did you mean `kibana`?"]);
     wrong(&["--format", "env", "../x"], 2, &["is no recipe name"]);
-    wrong(&["--format", "env", "--target", "prod"], 2, &["there is no target prod", "there is: production, staging"]);
+    wrong(
+        &["--format", "env", "--target", "prod"],
+        2,
+        &["there is no target `prod`", "elkbake.toml has: production, staging"],
+    );
     wrong(&["--format", "env", "--target", "productoin"], 2, &["did you mean `production`?"]);
     wrong(
         &["--format", "env", "--target", "staging"],

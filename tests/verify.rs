@@ -110,7 +110,7 @@ fn what_was_never_built_or_has_another_key_cannot_be_compared() {
         kitchen.run(&["diff", "child", "child"]).code(3).complains("is not built: it has no lock yet");
         assert!(!kitchen.has(&format!("recipes/{lock}.lock")), "who only looks makes nothing");
     }
-    kitchen.run(&["verify", "es"]).code(2).complains("--rebuild");
+    kitchen.run(&["verify", "es"]).code(3).complains("nothing is recorded");
     kitchen.run(&["verify", "--rebuild", "none"]).code(3).complains("there is no recipe none");
 }
 

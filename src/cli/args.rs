@@ -25,7 +25,7 @@ Exit codes:
   4    the network or a registry
   5    AWS
   6    Docker: a recipe has a `[[run]]` step, which only a container engine can run
-  7    refused: a secret that may not be baked
+  7    refused: a tag that may not move, a secret that may not be baked
   130  interrupted
 
 `elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds elkbake.toml, or recipes/ where there is no such file.";

@@ -1,10 +1,10 @@
 //! An image to the repositories of a target: looked at, sent and proven, side by side.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::failure::Failure;
 use super::global::Global;
-use super::ground::Blocked;
 use super::planner::Planner;
 use super::revision;
 use super::route::{Route, Stop};
@@ -21,10 +21,14 @@ use crate::moment::Moment;
 use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::parallel;
 use crate::project::Place;
+use crate::recipe::Region;
 use crate::record::{Record, SourceRevision, Unfinished};
 
 /// So many repositories of one target are written at one time: regions, as a rule.
 const SIDE_BY_SIDE: usize = 8;
+
+/// Why nothing can go to some regions.
+pub(super) type Blocked = BTreeMap<Region, Failure>;
 
 /// Who brings images to repositories.
 pub(super) struct Courier<'c> {

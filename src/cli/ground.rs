@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::courier::Courier;
+use super::courier::{Blocked, Courier};
 use super::failure::{Exit, Failure};
 use super::route::Route;
 use crate::bake::event::Event;
@@ -13,9 +13,6 @@ use crate::name::{RecipeName, Repository, Tag};
 use crate::project::{Ecr, Place};
 use crate::recipe::Region;
 use crate::record::Manifest;
-
-/// Why nothing can go to some regions.
-pub(super) type Blocked = BTreeMap<Region, Failure>;
 
 /// An image that is to go to a target.
 pub(super) struct Coming<'c> {

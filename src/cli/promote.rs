@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::json;
 
-use super::courier::{Courier, Visit};
+use super::courier::{Blocked, Courier, Visit};
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
-use super::ground::{Blocked, Coming, prepare};
+use super::ground::{Coming, prepare};
 use super::planner::Planner;
 use super::report::{Report, Row};
 use super::route::{Route, Stop, route};

@@ -1,49 +1,15 @@
 //! `elkbake verify`.
 
+mod asked;
 mod rebuild;
 mod standing;
-
-use clap::Args;
 
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 
-/// Prove that what is recorded is there, or that images can be built again, byte for byte
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  elkbake verify                          # what the records name is there
-  elkbake verify --target prod elasticsearch
-  elkbake verify --history                # and what was current before
-  elkbake verify --rebuild                # all images are built again
-  elkbake verify --rebuild elasticsearch  # one of them
-  elkbake verify --rebuild --json | jq '.verified[] | select(.same | not)'
-
-Without --rebuild every record of a target is held against the registry: the tag names the recorded digest, all documents and blobs are there, and, in ECR, nobody can move the tag. In a folder all bytes are read.
-
-With --rebuild each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or from where the lock says, verified by their digests; nothing that an earlier build made is used, and what the lock says of the files of its base is not believed but read. The digest has to be that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer, entry and field that differ are told. In both cases the exit code is 1 where something is not as it should be.")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
-pub(super) struct VerifyArgs {
-    /// Recipes by name; all where none is named
-    recipes: Vec<String>,
-    /// A target of elkbake.toml, once for each; the project's default where none is named
-    #[arg(short, long = "target", value_name = "NAME", conflicts_with = "rebuild")]
-    targets: Vec<String>,
-    /// Also what was current before
-    #[arg(long, conflicts_with = "rebuild")]
-    history: bool,
-    /// Build them again and compare
-    #[arg(long)]
-    rebuild: bool,
-    /// Open no socket; what is not at hand is an error
-    #[arg(long)]
-    offline: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
-}
+pub(super) use asked::VerifyArgs;
 
 pub(super) fn verify(
     args: &VerifyArgs,

@@ -29,7 +29,7 @@ use crate::plan::Plan;
 use crate::recipe::Recipe;
 use crate::store::Store;
 
-use super::VerifyArgs;
+use super::asked::VerifyArgs;
 
 /// What the names of stores for one run begin with.
 const ASIDE: &str = ".verify-";

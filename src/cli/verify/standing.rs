@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::VerifyArgs;
+use super::asked::VerifyArgs;
 use crate::bake::event::Event;
 use crate::bake::port::PortError;
 use crate::bake::provision::{self, Order, Wanted};
