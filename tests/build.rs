@@ -161,6 +161,9 @@ fn where_it_was_written_is_told_as_inspect_takes_it() {
     for place in &written {
         kitchen.run(&["inspect", place]).success().says(place);
     }
+    // Of what was built here, more is known than it says itself.
+    let ran = kitchen.run(&["inspect", written[0]]).success().says("  files  1 file of 4 B").says("  base  ");
+    assert!(ran.stdout.contains("/etc/new") && !ran.stdout.contains("elkbake: files"), "{}", ran.stdout);
     let document = kitchen.run(&[&args[..], &["--json"]].concat()).success().json();
     assert_eq!(document["builds"][0]["outputs"], json!(written));
     // From another folder the places are counted from there.

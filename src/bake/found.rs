@@ -12,6 +12,7 @@ mod remote;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use super::built::BuiltImage;
 use super::resolve::Fault;
 use crate::digest::Digest;
 use crate::image::oci::{Config, Descriptor, IndexPlatform};
@@ -85,6 +86,15 @@ pub trait Holder: Sync {
 }
 
 impl FoundImage {
+    /// Adds what only the bake that made it knows.
+    pub fn learn(&mut self, built: &BuiltImage) {
+        self.plugins.clone_from(&built.plugins);
+        for (layer, built) in self.layers.iter_mut().zip(&built.layers) {
+            layer.what = Some(built.what.clone());
+            layer.listing = built.listing;
+        }
+    }
+
     /// Whether it runs on a platform.
     #[must_use]
     pub fn is_for(&self, platform: &Platform) -> bool {

@@ -151,7 +151,16 @@ impl<'o> Opener<'o> {
 impl Open<'_> {
     /// The image, on all its platforms or on one.
     pub(super) fn find(&self, only: Option<&Platform>) -> Result<Found, Failure> {
-        Ok(self.with(|holder| holder.find(only))?)
+        let mut found = self.with(|holder| holder.find(only))?;
+        let Some(store) = self.opener.planner.world.stored() else { return Ok(found) };
+        // What was built here is known wherever it went.
+        for image in found.images.iter_mut().filter(|image| image.layers.iter().all(|layer| layer.what.is_none())) {
+            let built = image.manifest.map(|manifest| found::built_as(&manifest, store)).transpose()?.flatten();
+            if let Some(built) = built.as_ref().and_then(|built| built.platforms.first()) {
+                image.learn(built);
+            }
+        }
+        Ok(found)
     }
 
     /// What each layer of an image holds, as far as that is known here.

@@ -2,8 +2,8 @@
 
 use super::rule::Rule;
 use super::rules::{
-    FB_MODE, FB_OWNER, FB_UNREADABLE, FIRELENS_PATH, KEY_CONTAINER, KEYSTORE, LITTER, NODE_DATA, PLUGINS_FILE, SINCEDB,
-    STRAY_PLUGIN_FILE,
+    FB_MODE, FB_OWNER, FB_UNREADABLE, FIRELENS_PATH, KEY_CONTAINER, KEYSTORE, LITTER, NO_PROGRAM, NODE_DATA,
+    PLUGINS_FILE, SINCEDB, STRAY_PLUGIN_FILE,
 };
 use super::subject::{Found, Scene};
 use crate::name::ImagePath;
@@ -17,6 +17,7 @@ const PLUGINS: &str = "/usr/share/elasticsearch/plugins/";
 const ELASTIC_UID: u32 = 1000;
 
 pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
+    check_programs(scene, image, found);
     for (path, entry) in scene.subject.local.tree.iter() {
         if let Some((rule, message)) = misplaced(path, entry, image.product) {
             found.add(rule, scene.file(path), message);
@@ -25,6 +26,31 @@ pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
             check_filebeat(scene, image, (path, entry), found);
         }
     }
+}
+
+/// Files of the recipe that the container is to start.
+fn check_programs(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
+    let Some(config) = &image.config else { return };
+    let entrypoint = config.entrypoint.as_deref().unwrap_or_default();
+    // `tini -- PROGRAM`, as Elastic's images have it.
+    let behind = entrypoint.iter().skip_while(|word| *word != "--").nth(1);
+    let by_entrypoint = entrypoint.first().into_iter().chain(behind).map(|word| ("config.entrypoint", word));
+    // Without an entrypoint of the recipe it may be the base's, and the first word an argument of that.
+    let of_cmd = config.cmd.as_deref().unwrap_or_default().first();
+    let by_cmd = of_cmd.filter(|word| entrypoint.is_empty() && is_script(scene, word)).map(|word| ("config.cmd", word));
+    for (key, word) in by_entrypoint.chain(by_cmd) {
+        let path = word.parse::<ImagePath>().ok();
+        let entry = path.as_ref().and_then(|path| scene.subject.local.tree.get(path));
+        if let Some(Entry { mode, node: Node::File { .. }, .. }) = entry
+            && mode.bits() & 0o111 == 0
+        {
+            found.add(&NO_PROGRAM, scene.key(key), format!("`{word}` has the mode {mode}"));
+        }
+    }
+}
+
+fn is_script(scene: &Scene<'_>, path: &str) -> bool {
+    scene.files.iter().any(|file| file.path.as_str() == path && file.text.starts_with("#!"))
 }
 
 /// What must not be there at all.

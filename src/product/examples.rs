@@ -79,6 +79,11 @@ fn general() -> Vec<Example> {
             )
         }),
         ("GEN019", generic().file("/etc/a.conf~", ""), generic().file("/etc/~", "")),
+        (
+            "GEN020",
+            generic().file("/start.sh", "#!/bin/sh").with("config.entrypoint = [\"/start.sh\"]"),
+            generic().file("/bin/start.sh", "#!/bin/sh").with("config.entrypoint = [\"/bin/start.sh\"]"),
+        ),
     ]
 }
 
@@ -299,6 +304,20 @@ fn others() -> Vec<Example> {
         ),
         ("FL001", firelens("/fluent-bit/etc/fluent-bit.conf"), firelens("/fluent-bit/etc/extra.conf")),
     ]
+}
+
+#[test]
+fn only_what_is_started_has_to_be_a_program() {
+    let found = |with: &str| {
+        let files = generic().file("/run.sh", "#!/bin/sh").file("/app.conf", "a = 1").file("/lib.py", "import os");
+        files.with(with).codes().into_iter().filter(|code| code.starts_with("GEN020")).count()
+    };
+    assert_eq!(found("config.entrypoint = [\"/bin/tini\", \"--\", \"/run.sh\"]"), 1);
+    assert_eq!(found("config.cmd = [\"/run.sh\"]"), 1);
+    assert_eq!(found("config.entrypoint = [\"/run.sh\"]\nfiles.\"run.sh\" = { mode = \"0750\" }"), 0);
+    assert_eq!(found("config.cmd = [\"/app.conf\"]"), 0, "an argument");
+    assert_eq!(found("config.entrypoint = [\"python3\", \"/lib.py\"]\nconfig.cmd = [\"/run.sh\"]"), 0, "arguments");
+    assert_eq!(found("config.entrypoint = [\"/of/the/base\"]"), 0);
 }
 
 #[test]

@@ -58,6 +58,9 @@ rules! {
     LITTER "GEN019" Warning "a file that belongs to the editor or to Git"
         "It would be baked like any other file, with an older state of what it backs up."
         "Delete it from the recipe's folder."
+    NO_PROGRAM "GEN020" Error "the container starts a file that may not be executed"
+        "The container ends at once: \"permission denied\". What the checkout says of a file's mode is never baked; outside of `bin` and `sbin` it is 0644."
+        "Give it its mode under `[files]`, as in `\"docker-entrypoint.sh\" = { mode = \"0755\" }`, or put it into a folder `bin`."
 
     HEAP_PAIR "ES001" Error "the heap has only one of -Xms and -Xmx"
         "The other one keeps its default. Elasticsearch refuses to start in production mode when the two differ."

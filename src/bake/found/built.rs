@@ -56,11 +56,8 @@ impl Holder for InStore<'_> {
         let nothing = || Fault::Wrong { subject: self.name.to_owned(), message: "nothing was built of it".to_owned() };
         let mut found = documents::find(self, self.built.top().ok_or_else(nothing)?, only)?;
         for image in &mut found.images {
-            let Some(built) = image.manifest.and_then(|manifest| self.on(manifest)) else { continue };
-            image.plugins.clone_from(&built.plugins);
-            for (layer, built) in image.layers.iter_mut().zip(&built.layers) {
-                layer.what = Some(built.what.clone());
-                layer.listing = built.listing;
+            if let Some(built) = image.manifest.and_then(|manifest| self.on(manifest)) {
+                image.learn(built);
             }
         }
         Ok(found)
