@@ -181,7 +181,7 @@ fn mistakes_end_with_what_to_do_and_print_nothing() {
     wrong(&["--format", "ecs", "kibana", "--fargate", "--volume", "/a:/b"], 2, &["cannot be used with"]);
     wrong(&["--format", "ecs", "elasticsearch", "kibana"], 2, &["cannot be in one task"]);
     kitchen.write("staging.json", recorded());
-    let parts = ["staging.json has the records of the target production, not of staging"];
+    let parts = ["staging.json has the records of target `production`, not of `staging`"];
     wrong(&["--format", "env", "--target", "staging"], 3, &parts);
     kitchen.write("staging.json", recorded().replace("\"format\": 1", "\"format\": 2"));
     wrong(&["--format", "env", "--target", "staging"], 3, &["staging.json has format 2"]);
