@@ -20,7 +20,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(60);
 /// A part of 5 MiB is in memory as it is, as base64 in JSON, and once more on its way: 25 MB.
 const PARTS: usize = 2;
 
-/// What CloudTrail shows of who assumed a role.
+/// What `CloudTrail` shows of who assumed a role.
 const SESSION: &str = "elkbake";
 
 /// A role, and what its trust policy asks for.

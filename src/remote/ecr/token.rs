@@ -69,7 +69,8 @@ impl Tokens {
         if let Some(token) = held.as_ref().filter(is_good) {
             return Ok(Some(token.clone()));
         }
-        let token = self.fetch(&site).await?;
+        // On the heap: the SDK's future is large, and is a part of that of every request.
+        let token = Box::pin(self.fetch(&site)).await?;
         *held = Some(token.clone());
         Ok(Some(token))
     }
