@@ -159,10 +159,15 @@ impl<'p> Parts<'p> {
             self.maybe_there = false;
         }
         let Some(open) = upload else {
-            *upload = Some(self.initiate().await?);
+            // On the heap, for the SDK's futures are large.
+            *upload = Some(Box::pin(self.initiate()).await?);
             return Ok(false);
         };
-        if open.offset < self.cargo.size() { self.send_part(upload).await } else { self.complete(upload).await }
+        if open.offset < self.cargo.size() {
+            Box::pin(self.send_part(upload)).await
+        } else {
+            Box::pin(self.complete(upload)).await
+        }
     }
 
     fn repository(&self) -> &Repository {
