@@ -109,7 +109,7 @@ impl Ecr {
         let address = listener.local_addr().expect("an address");
         let registries = regions.iter().map(|&region| {
             let registry = Registry::start();
-            registry.ecr(|ecr| ecr.account = ACCOUNT.to_owned());
+            registry.ecr(|ecr| ACCOUNT.clone_into(&mut ecr.account));
             registry.rules(|rules| rules.mounts = false);
             (region.to_owned(), registry)
         });

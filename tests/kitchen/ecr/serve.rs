@@ -37,7 +37,7 @@ pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
             }
             Some(Trouble::Status(status)) => send(to, status, "text/plain", "")?,
             Some(Trouble::Error(code)) if call.is_form => {
-                send(to, 400, "text/xml", &identity::error(code, "as planned"))?
+                send(to, 400, "text/xml", &identity::error(code, "as planned"))?;
             }
             Some(Trouble::Error(code)) => refuse(to, &no(code, "as planned"))?,
             None if is_throttled => refuse(to, &no("ThrottlingException", "Rate exceeded"))?,
@@ -133,13 +133,13 @@ fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().unwrap_or(0_usize),
             "content-type" => is_form = value.contains("form"),
-            "x-amz-target" => action = value.rsplit('.').next().unwrap_or_default().to_owned(),
+            "x-amz-target" => value.rsplit('.').next().unwrap_or_default().clone_into(&mut action),
             "authorization" => {
                 // Credential=KEY/DATE/REGION/SERVICE/aws4_request
                 let scope = value.split("Credential=").nth(1).unwrap_or_default();
                 let parts: Vec<&str> = scope.split('/').collect();
-                key = parts.first().copied().unwrap_or_default().to_owned();
-                region = parts.get(2).copied().unwrap_or_default().to_owned();
+                parts.first().copied().unwrap_or_default().clone_into(&mut key);
+                parts.get(2).copied().unwrap_or_default().clone_into(&mut region);
             }
             _ => {}
         }
@@ -153,7 +153,7 @@ fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.replace("%3A", ":").replace("%2F", "/").into()))
             .collect();
-        action = fields.get("Action").and_then(Value::as_str).unwrap_or_default().to_owned();
+        fields.get("Action").and_then(Value::as_str).unwrap_or_default().clone_into(&mut action);
         Value::Object(fields)
     } else {
         serde_json::from_slice(&body).unwrap_or_default()
