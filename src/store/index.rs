@@ -66,7 +66,7 @@ impl Store {
             write(&Body { key: *key, refers, result }).map_err(|source| StoreError::Result { key: *key, source })?;
         let mut file = disk::aside(&self.tmp())?;
         file.write_all(&entry).map_err(StoreError::changing("cannot write", file.path()))?;
-        disk::publish(file, &self.index_path(key), self.now)
+        disk::publish_guarded(file, &self.index_path(key), self.now)
     }
 }
 
