@@ -78,7 +78,7 @@ impl Bench<'_> {
             let made = self.layer(planned, &on.platform, &overlay).map_err(at)?;
             plugins.extend(made.plugin);
             if let Some(layer) = made.layer {
-                overlay.push(&layer).map_err(at)?;
+                overlay.push(&layer);
                 let (digest, size, media_type) = (layer.digest, layer.size, layer.media_type.clone());
                 let descriptor = Descriptor { digest, size, media_type };
                 let (what, diff_id, listing) = (planned.what.clone(), layer.diff_id, Some(layer.listing));

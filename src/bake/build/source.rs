@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use super::fault::BuildFault;
 use super::order::Bench;
 use crate::bake::resolve::LARGEST_ARTEFACT;
 use crate::bake::resolve::project::Inside;
+use crate::digest::{Mismatch, Verifying};
 use crate::lock::{Input, LockedFile, wants};
 use crate::name::Platform;
 use crate::recipe::ProjectPath;
+use crate::store::StoreError;
 
 impl Bench<'_> {
     /// What the lock pins for a plugin or an archive on a platform.
@@ -26,9 +29,10 @@ impl Bench<'_> {
             return Ok(file);
         }
         match (path, &locked.url) {
+            // A copy, since nobody keeps the project's own file from being changed while it is read; for this build alone.
             (Some(path), _) => {
-                let (mut file, _) = Inside::of(self.world.project, Path::new(path.as_str()))?.open()?;
-                store.put(&mut file, Some(locked.sha256))?;
+                let (from, _) = Inside::of(self.world.project, Path::new(path.as_str()))?.open()?;
+                return copy(Verifying::new(from, locked.sha256, Some(locked.size)), store.scratch()?);
             }
             (None, Some(url)) => {
                 let url = url.parse().map_err(|error| BuildFault::Misfit(format!("{url} in the lock: {error}")))?;
@@ -39,6 +43,15 @@ impl Bench<'_> {
         store.file(&locked.sha256)?.ok_or_else(|| {
             BuildFault::Misfit(format!("{} was put into the store and is not there: is its disk failing?", locked.name))
         })
+    }
+}
+
+fn copy(from: impl Read, mut to: File) -> Result<File, BuildFault> {
+    let done = io::copy(&mut BufReader::with_capacity(1 << 17, from), &mut to).and_then(|_| to.rewind());
+    match done.map_err(io::Error::downcast::<Mismatch>) {
+        Ok(()) => Ok(to),
+        Err(Ok(mismatch)) => Err(StoreError::Mismatch(mismatch).into()),
+        Err(Err(error)) => Err(StoreError::Source(error).into()),
     }
 }
 
