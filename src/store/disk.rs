@@ -63,12 +63,12 @@ pub(super) fn publish(file: NamedTempFile, to: &Path, now: SystemTime) -> Result
     file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error)).map(drop)
 }
 
-/// The same for a file in which damage shows by itself. So its name may come first, and one wait is for both: with a
-/// file's bytes its new name goes to the disk, on ext4 and XFS with all names that were given before.
-pub(super) fn publish_guarded(file: NamedTempFile, to: &Path, now: SystemTime) -> Result<(), StoreError> {
+/// The same for a file in which damage shows by itself, so that its name may come first. Whoever syncs the file that
+/// comes back waits once for both: with a file's bytes its new name goes to the disk, on ext4 and XFS with all names
+/// that were given before.
+pub(super) fn publish_guarded(file: NamedTempFile, to: &Path, now: SystemTime) -> Result<File, StoreError> {
     mark(file.as_file(), now);
-    let file = file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error))?;
-    file.sync_all().map_err(StoreError::changing("cannot write", to))
+    file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error))
 }
 
 /// [`publish`] for an open file that stands elsewhere in the store under a name of its own.

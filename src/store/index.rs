@@ -3,6 +3,7 @@
 //! An entry is two lines of JSON. The first has the format and the digest of the second, so that an entry which
 //! a crash or a failing disk has damaged is noticed; it is as good as absent, since every result can be made again.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -59,6 +60,20 @@ impl Store {
     /// # Errors
     /// When the store may not be changed, its disk is full, or the result has no JSON form.
     pub fn keep<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<(), StoreError> {
+        let file = self.enter(key, result, refers)?;
+        file.sync_all().map_err(StoreError::changing("cannot write", &self.index_path(key)))
+    }
+
+    /// The same for what matters less, or only until the result that comes next is kept: the disk is not waited for, so
+    /// that a power cut in the next seconds may take it away.
+    ///
+    /// # Errors
+    /// As [`Store::keep`].
+    pub fn keep_lightly<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<(), StoreError> {
+        self.enter(key, result, refers).map(drop)
+    }
+
+    fn enter<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<File, StoreError> {
         let mut refers = refers.to_vec();
         refers.sort_unstable();
         refers.dedup();
@@ -125,7 +140,7 @@ mod tests {
         assert_eq!(store.result::<Facts>(&key).unwrap(), None);
         store.keep(&key, &facts(), &[]).unwrap();
         assert_eq!(store.result::<Facts>(&key).unwrap(), Some(facts()));
-        store.keep(&key, &"other", &[]).unwrap();
+        store.keep_lightly(&key, &"other", &[]).unwrap();
         assert_eq!(store.result::<String>(&key).unwrap().unwrap(), "other");
         assert_eq!(store.result::<Facts>(&key).unwrap(), None, "what means something else is absent");
     }

@@ -70,7 +70,8 @@ impl Bench<'_> {
         };
         let refers: Vec<_> = layer.iter().flat_map(|layer| [layer.digest, layer.listing]).collect();
         let made = Made { layer, plugin };
-        store.keep(&planned.input, &made, &refers)?;
+        // The image is kept after all of its layers.
+        store.keep_lightly(&planned.input, &made, &refers)?;
         Ok(made)
     }
 
