@@ -4,18 +4,19 @@
 //! what the store says it is. One run at a time writes to a layout, so that none loses what another added.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::aside::{Aside, PREFIX, sync_folder};
-use super::blobs::Blobs;
+use super::blobs::{BUFFER, Blobs};
 use super::fault::OutputError;
 use super::image::{Image, blob_name};
 use crate::digest::{Digest, Verifying};
 use crate::image::oci::{Descriptor, LONGEST_MANIFEST, REF_NAME};
+use crate::parallel;
 
 /// The file that makes a folder a layout, and the only version of layouts that there is.
 const MARK: &str = "oci-layout";
@@ -29,9 +30,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn write(image: &Image<'_>, path: &Path, blobs: &Blobs<'_>) -> Result<(), OutputError> {
     let layout = Layout::open(path, blobs)?;
-    for at in image.blobs() {
-        layout.put(at, blobs)?;
-    }
+    parallel::map(&image.blobs(), |at| layout.put(at, blobs)).into_iter().collect::<Result<(), _>>()?;
     layout.name(image.top()?, image.tag().as_str())
 }
 
@@ -184,7 +183,8 @@ fn is_there(path: &Path, digest: &Digest, size: u64, blobs: &Blobs<'_>) -> Resul
     };
     blobs.check_interrupt()?;
     let file = File::open(path).map_err(OutputError::io("cannot read", path))?;
-    match io::copy(&mut Verifying::new(file, *digest, Some(size)), &mut io::sink()) {
+    let mut bytes = BufReader::with_capacity(BUFFER, Verifying::new(file, *digest, Some(size)));
+    match io::copy(&mut bytes, &mut io::sink()) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::InvalidData => Ok(false),
         Err(error) => Err(OutputError::io("cannot read", path)(error)),
