@@ -20,6 +20,7 @@ package_of() {
         bundle) echo bundler ;;
         c++) echo g++ ;;
         cc) echo gcc ;;
+        docker | dockerd) echo docker.io ;;
         venv) echo python3-venv ;;
         xz) echo xz-utils ;;
         *) echo "$1" ;;
