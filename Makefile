@@ -11,6 +11,8 @@ PEERS ?= 1
 # FEATURES=--no-default-features leaves out AWS, the dear part of every build.
 FEATURES ?=
 FUZZ_SECONDS ?= 30
+# What `make bench` measures.
+BENCHES ?= plan layer bake push
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
 export PEERS
@@ -60,8 +62,12 @@ fuzz-check:
 run-tests:
 	tools/test.sh $(FEATURES)
 
+# The peers of whole builds: who is missing is left out of the table, and the table says so.
 bench:
-	$(CARGO) bench --locked --no-default-features --bench plan --bench layer --bench push
+ifneq ($(PEERS),0)
+	-tools/need.sh buildah curl docker docker-registry dockerd pigz skopeo umoci
+endif
+	$(CARGO) bench --locked --no-default-features $(addprefix --bench ,$(BENCHES))
 
 # Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
 # compilers, or for a stable one that is told to behave like one.

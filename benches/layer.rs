@@ -28,6 +28,10 @@ use elkbake::recipe::Compression;
 use elkbake::store::Store;
 use elkbake::tree::{Entry, Mode, Node, Owner, Tree};
 
+#[path = "made/random.rs"]
+mod random;
+use random::Random;
+
 const RUNS: usize = 5;
 
 struct Row {
@@ -51,7 +55,7 @@ fn main() {
         return;
     }
     let mut rows = Vec::new();
-    for (what, files) in [("plugin", plugin()), ("small", small())] {
+    for (what, files) in [("plugin", Random::new(11).plugin()), ("small", small())] {
         let (tree, contents) = project(&folder.path().join(what), &files);
         let plain = folder.path().join(format!("{what}.tar"));
         for (by, compression) in [("elkbake gzip", Compression::Gzip), ("elkbake zstd", Compression::Zstd)] {
@@ -84,7 +88,7 @@ fn peak(what: &str) -> f64 {
 }
 
 fn huge(what: &str, folder: &Path) -> f64 {
-    let mut random = Random(13);
+    let mut random = Random::new(13);
     let mut tree = Tree::default();
     let mut spool = Spool::new(tempfile::tempfile_in(folder).expect("a file"));
     let mut put = |i: usize, (digest, size): (Digest, u64)| {
@@ -111,93 +115,10 @@ fn huge(what: &str, folder: &Path) -> f64 {
     line.trim().strip_suffix(" kB").and_then(|kb| kb.parse::<f64>().ok()).expect("a number") / 1000.0
 }
 
-/// The 298 files of a plugin: jars, which are noise to a compressor, libraries, and texts.
-fn plugin() -> Vec<Vec<u8>> {
-    let mut random = Random(11);
-    let sizes: Vec<usize> = (0..298).map(|i| (40 << 10) + (i * i * 13) % (650 << 10)).collect();
-    sizes
-        .iter()
-        .enumerate()
-        .map(|(i, &size)| match i % 4 {
-            0 | 1 => random.noise(size),
-            2 => random.library(size),
-            _ => random.text(size),
-        })
-        .collect()
-}
-
 /// As many small texts as a Kibana plugin has.
 fn small() -> Vec<Vec<u8>> {
-    let mut random = Random(12);
+    let mut random = Random::new(12);
     (0..20_000).map(|i| random.text(200 + i * 37 % 5000)).collect()
-}
-
-/// Xorshift: the same bytes on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() >> 33).expect("31 bits") % n
-    }
-
-    fn noise(&mut self, size: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> =
-            std::iter::repeat_with(|| self.next().to_le_bytes()).take(size / 8).flatten().collect();
-        bytes.resize(size, 0);
-        bytes
-    }
-
-    /// Phrases that come again between bytes that do not, as in machine code.
-    fn library(&mut self, size: usize) -> Vec<u8> {
-        let phrases: Vec<Vec<u8>> = (0..512).map(|i| self.noise(8 + i % 16)).collect();
-        let mut bytes = Vec::with_capacity(size + 64);
-        while bytes.len() < size {
-            for _ in 0..3 {
-                bytes.extend(&phrases[self.below(phrases.len())]);
-            }
-            bytes.extend(self.noise(16));
-        }
-        bytes.truncate(size);
-        bytes
-    }
-
-    fn text(&mut self, size: usize) -> Vec<u8> {
-        const WORDS: [&str; 16] = [
-            "index",
-            "shard",
-            "node",
-            "cluster",
-            "public",
-            "static",
-            "final",
-            "class",
-            "return",
-            "import",
-            "token",
-            "snapshot",
-            "repository",
-            "rollover",
-            "template",
-            "throws",
-        ];
-        let mut bytes = Vec::with_capacity(size + 64);
-        while bytes.len() < size {
-            for _ in 0..12 {
-                bytes.extend(WORDS[self.below(WORDS.len())].bytes());
-                bytes.push(b' ');
-            }
-            bytes.extend(format!("{:x}\n", self.next() >> 24).bytes());
-        }
-        bytes.truncate(size);
-        bytes
-    }
 }
 
 /// Files on the disk, as they are in a checkout.

@@ -22,9 +22,9 @@ pub use rules::RULES;
 /// When one of its files cannot be read any more.
 pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     let Recipe::Ami(ami) = &subject.document.value else { return Ok(Vec::new()) };
-    let scene = Scene::new(subject)?;
+    let scene = Scene::new(subject, |_| true)?;
     let mut found = Found::default();
-    shared(&scene, &mut found);
+    shared(&scene, &mut found)?;
     docker::check(&scene, ami, &mut found);
     host::check(&scene, ami, &mut found);
     volume::check(&scene, ami, &mut found);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 
 use crate::digest::{Digest, Verifying};
+use crate::name::ImagePath;
 use crate::tree::Node;
 
 pub use spool::Spool;
@@ -31,6 +32,7 @@ pub struct Contents {
 enum Place {
     Memory(Arc<[u8]>),
     File(PathBuf),
+    In { folder: Arc<Path>, path: ImagePath },
     Part { file: Arc<File>, offset: u64, size: u64 },
 }
 
@@ -46,6 +48,11 @@ impl Contents {
     /// Adds a file that is known to have a content. Should it have changed by the time it is read, reading fails.
     pub fn add_file(&mut self, digest: Digest, path: PathBuf) {
         self.places.insert(digest, Place::File(path));
+    }
+
+    /// The same for a file that lies at a path below a folder, which all that are added of it share.
+    pub fn add_file_in(&mut self, digest: Digest, folder: &Arc<Path>, path: &ImagePath) {
+        self.places.insert(digest, Place::In { folder: Arc::clone(folder), path: path.clone() });
     }
 
     /// Adds a stretch of an open file.
@@ -69,6 +76,7 @@ impl Contents {
         let (reader, size): (Box<dyn Read + Send>, _) = match place {
             Place::Memory(bytes) => (Box::new(Cursor::new(Arc::clone(bytes))), Some(bytes.len() as u64)),
             Place::File(path) => (Box::new(open(path)?), None),
+            Place::In { folder, path } => (Box::new(open(&folder.join(path.as_str().trim_start_matches('/')))?), None),
             Place::Part { file, offset, size } => {
                 (Box::new(Part { file: Arc::clone(file), offset: *offset, end: offset + size }), Some(*size))
             }
@@ -133,12 +141,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("f"), "file").unwrap();
         contents.add_file(Digest::of(b"file"), folder.path().join("f"));
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/b"), "below").unwrap();
+        contents.add_file_in(Digest::of(b"below"), &Arc::from(folder.path()), &"/a/b".parse().unwrap());
         let memory = contents.add_bytes(*b"memory");
         assert_eq!(memory, Node::File { digest: Digest::of(b"memory"), size: 6 });
         for (digest, text) in digests.iter().zip(["one", "", "three"]) {
             assert_eq!(contents.bytes(digest, 5).unwrap(), text.as_bytes());
         }
         assert_eq!(contents.bytes(&Digest::of(b"file"), 4).unwrap(), b"file");
+        assert_eq!(contents.bytes(&Digest::of(b"below"), 5).unwrap(), b"below");
         assert_eq!(contents.bytes(&Digest::of(b"memory"), 6).unwrap(), b"memory");
         assert!(contents.bytes(&Digest::of(b"memory"), 5).is_err());
         assert_eq!(contents.bytes(&Digest::of(b"?"), 5).unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::digest::Digest;
 use crate::name::{ImagePath, NameError};
-use crate::tree::{Said, Tree};
+use crate::tree::{Node, Said, Tree};
 
 pub use seen::Seen;
 pub use walk::{read, read_again};
@@ -34,8 +35,8 @@ const BINARY_PROBE: usize = 8 << 10;
 pub struct Local {
     /// What they become in the image or on the host.
     pub tree: Tree,
-    /// Where each file's bytes are: its path from the project's folder.
-    pub sources: BTreeMap<ImagePath, PathBuf>,
+    /// Where they are: the path of the folder that holds them from the project's folder.
+    pub folder: PathBuf,
     /// Folders of which a rule says the owner or the mode. All others stay as an image has them that has them already.
     pub said: BTreeMap<ImagePath, Said>,
 }
@@ -95,6 +96,26 @@ pub enum LocalError {
 }
 
 impl Local {
+    /// The files among them, with the digests of their bytes.
+    pub fn files(&self) -> impl Iterator<Item = (&ImagePath, &Digest)> {
+        self.tree.iter().filter_map(|(path, entry)| match &entry.node {
+            Node::File { digest, .. } => Some((path, digest)),
+            Node::Folder | Node::Link(_) => None,
+        })
+    }
+
+    /// Whether a file is among them.
+    #[must_use]
+    pub fn has_file(&self, path: &ImagePath) -> bool {
+        self.tree.get(path).is_some_and(|entry| matches!(entry.node, Node::File { .. }))
+    }
+
+    /// Where one of them is, from the project's folder.
+    #[must_use]
+    pub fn source(&self, path: &ImagePath) -> PathBuf {
+        self.folder.join(path.as_str().trim_start_matches('/'))
+    }
+
     /// The text of one of the files, for checks: `None` where there is no such file or it is no text.
     ///
     /// Of a file of more than [`LONGEST_CHECKED_TEXT`] bytes it is the beginning; what is not UTF-8 is replaced.
@@ -102,13 +123,20 @@ impl Local {
     /// # Errors
     /// When the file cannot be read any more.
     pub fn text(&self, project: &Path, path: &ImagePath) -> Result<Option<String>, LocalError> {
-        let Some(source) = self.sources.get(path) else { return Ok(None) };
-        let fail = |error| LocalError::Unreadable { path: source.clone(), source: error };
-        let mut bytes = Vec::new();
-        let file = open(&project.join(source)).map_err(fail)?;
-        file.take(LONGEST_CHECKED_TEXT).read_to_end(&mut bytes).map_err(fail)?;
-        if bytes.iter().take(BINARY_PROBE).any(|&byte| byte == 0) {
+        if !self.has_file(path) {
             return Ok(None);
+        }
+        let source = self.source(path);
+        let fail = |error| LocalError::Unreadable { path: source.clone(), source: error };
+        let mut file = open(&project.join(&source)).map_err(fail)?;
+        // Most big files show with their beginning that they are no texts.
+        let mut bytes = Vec::with_capacity(BINARY_PROBE);
+        file.by_ref().take(BINARY_PROBE as u64).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.contains(&0) {
+            return Ok(None);
+        }
+        if bytes.len() == BINARY_PROBE {
+            file.take(LONGEST_CHECKED_TEXT - BINARY_PROBE as u64).read_to_end(&mut bytes).map_err(fail)?;
         }
         let lossy = |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
         Ok(Some(String::from_utf8(bytes).unwrap_or_else(lossy)))
@@ -123,6 +151,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;

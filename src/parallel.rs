@@ -9,6 +9,14 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     bounded(items, std::thread::available_parallelism().map_or(1, NonZeroUsize::get), work)
 }
 
+/// The same for work that is soon done: few items are done before other threads have begun.
+pub fn map_light<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if items.len() < FEW { bounded(items, 1, work) } else { map(items, work) }
+}
+
+/// To start a thread takes as long as to read a few small files.
+const FEW: usize = 64;
+
 /// Does `work` on every item, on so many threads at the most.
 pub fn bounded<T: Sync, R: Send>(items: &[T], threads: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = threads.min(items.len());
@@ -40,7 +48,7 @@ fn take<'i, T>(items: &'i [T], next: &AtomicUsize) -> Option<(usize, &'i T)> {
 
 #[cfg(test)]
 mod tests {
-    use super::bounded;
+    use super::{FEW, bounded, map_light};
 
     #[test]
     fn results_keep_the_order_of_the_items_on_any_number_of_threads() {
@@ -50,5 +58,8 @@ mod tests {
             assert_eq!(bounded(&items, threads, |n| n * n), expected);
         }
         assert!(bounded(&[] as &[u64], 4, |n| *n).is_empty());
+        for few in [0, FEW - 1, FEW, 1000] {
+            assert_eq!(map_light(&items[..few], |n| n * n), expected[..few]);
+        }
     }
 }

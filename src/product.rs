@@ -41,6 +41,7 @@ pub(crate) mod yaml;
 
 use crate::finding::{Code, Finding};
 use crate::local::LocalError;
+use crate::name::ImagePath;
 use crate::recipe::Recipe;
 
 pub use identity::{Identity, identify};
@@ -58,9 +59,9 @@ use subject::{Found, Scene};
 /// When one of its files cannot be read any more.
 pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     let Recipe::Image(image) = &subject.document.value else { return Ok(Vec::new()) };
-    let scene = Scene::new(subject)?;
+    let scene = Scene::new(subject, holds_settings)?;
     let mut found = Found::default();
-    shared(&scene, &mut found);
+    shared(&scene, &mut found)?;
     base::check(&scene, image, &mut found);
     runtime::check(&scene, image, &mut found);
     heap::check(&scene, image, &mut found);
@@ -77,12 +78,25 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     Ok(found.finish())
 }
 
-/// The rules that images and hosts share.
-pub(crate) fn shared(scene: &Scene<'_>, found: &mut Found) {
-    secret::check(scene, found);
-    password::check(scene, found);
-    script::check_metadata(scene, found);
+/// Whether a program that has rules here may read its settings from a file of this name.
+fn holds_settings(path: &ImagePath) -> bool {
+    const EXTENSIONS: [&str; 7] = ["yml", "yaml", "options", "properties", "conf", "config", "cfg"];
+    path.file_name()
+        .rsplit_once('.')
+        .is_some_and(|(_, extension)| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+}
+
+/// The rules that images and hosts share. They look at every text by itself.
+pub(crate) fn shared(scene: &Scene<'_>, found: &mut Found) -> Result<(), LocalError> {
+    secret::check(scene.subject.file, scene.subject.text, found);
+    scene.each_text(found, |file, found| {
+        secret::check(&file.source, &file.text, found);
+        password::check_file(scene, file, found);
+        script::check_metadata(file, found);
+    })?;
+    password::check_recipe(scene, found);
     baked::check_litter(scene, found);
+    Ok(())
 }
 
 /// Whether findings of this code are secrets, which nothing that publishes may let through.

@@ -11,9 +11,12 @@
 //! | `v1/tmp/` | what is being written |
 //! | `v1/lock` | shared by all that use the store, exclusive to [`Store::gc`] |
 //!
-//! Whatever becomes visible was written aside in `tmp`, hashed on its way, synced to the disk, and only
-//! then renamed to its place, so a process may be killed at any instant and leaves nothing but files in
-//! `tmp` and `partial`. What a failing disk does to a blob later is noticed where it is read.
+//! Whatever becomes visible was written aside in `tmp`, hashed on its way, and renamed to its place when it was
+//! whole, so a process may be killed at any instant and leaves nothing but files in `tmp` and `partial`. Blobs are
+//! synced to the disk before they are renamed; of a result, which shows by itself whether it is whole, name and
+//! bytes are synced together, if at all. So a power cut may take away what was put in the last seconds, never a part
+//! of it, and a result whose blobs are gone counts as gone. What a failing disk does to a blob later is noticed where
+//! it is read.
 
 mod audit;
 mod blob;

@@ -140,6 +140,16 @@ impl FromIterator<(ImagePath, Entry)> for Tree {
     }
 }
 
+impl IntoIterator for Tree {
+    type Item = (ImagePath, Entry);
+    type IntoIter = std::collections::btree_map::IntoIter<ImagePath, Entry>;
+
+    /// Takes it apart: what has been taken out needs no memory any more.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Tree {
     /// Puts an entry at a path and returns the one that was there.
     pub fn insert(&mut self, path: ImagePath, entry: Entry) -> Option<Entry> {

@@ -1,5 +1,8 @@
 //! `elkbake check`, as a user sees it.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use crate::kitchen::project::{Kitchen, golden};
 
 const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
@@ -88,4 +91,40 @@ fn a_recipe_that_is_not_there_is_named_with_the_nearest_one() {
     let kitchen = Kitchen::new().recipe("elasticsearch", CLEAN);
     kitchen.run(&["check", "elasticsaerch"]).code(3).complains("did you mean `elasticsearch`?");
     kitchen.run(&["check", "../x"]).code(2).complains("is no recipe of this project");
+}
+
+const MIB: usize = 1 << 20;
+
+/// The highest resident memory of a run, in MiB: the kernel keeps the mark, and the last look before the end counts.
+fn peak(kitchen: &Kitchen, args: &[&str]) -> usize {
+    let mut child = kitchen.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut peak = 0;
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        if let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) {
+            peak = line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() >> 10;
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{args:?}: {status}");
+            return peak;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn many_long_texts_need_no_more_memory_than_a_few() {
+    let peak = |files: usize| {
+        let kitchen = Kitchen::new().recipe("app", CLEAN);
+        let line = "looked through to its end\n";
+        let text = line.repeat(MIB / line.len());
+        kitchen.write("images/app/0.txt", text);
+        let first = kitchen.project().join("images/app/0.txt");
+        for i in 1..files {
+            std::fs::hard_link(&first, first.with_file_name(format!("{i}.txt"))).unwrap();
+        }
+        peak(&kitchen, &["check"])
+    };
+    let (few, many) = (peak(4), peak(36));
+    assert!(many < few + 16, "4 MiB: {few} MiB of memory, 36 MiB: {many}");
 }

@@ -34,7 +34,7 @@ impl Known {
     pub(super) fn keep(layer: Digest, whole: bool, scanned: &Scanned, store: &Store) -> Result<Self, StoreError> {
         let (listing, _) = store.put(&mut scanned.listing.to_text().as_bytes(), None)?;
         let known = Self { diff_id: scanned.diff_id, listing };
-        store.keep(&Self::key(layer, whole), &known, &[listing])?;
+        store.keep_lightly(&Self::key(layer, whole), &known, &[listing])?;
         Ok(known)
     }
 }

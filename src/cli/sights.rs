@@ -69,7 +69,7 @@ impl Drop for Sights {
     fn drop(&mut self) {
         let Some(after) = self.after.get_mut().unwrap_or_else(PoisonError::into_inner).take() else { return };
         if let Some(store) = self.open() {
-            let _ = store.keep(&self.key(), &after, &[]);
+            let _ = store.keep_lightly(&self.key(), &after, &[]);
         }
     }
 }

@@ -84,19 +84,35 @@ pub enum SettleError {
 /// When it does not fit, or the image cannot be read.
 pub fn settle(wish: Wish<'_>, below: &dyn Below) -> Result<Settled, SettleError> {
     let mut settler = Settler { below, said: wish.said, folders: BTreeMap::new(), settled: Settled::default() };
-    let mut meant: BTreeMap<ImagePath, &ImagePath> = BTreeMap::new();
+    // Few paths lead elsewhere, and they alone can fall on others.
+    let mut led: BTreeMap<ImagePath, Vec<ImagePath>> = BTreeMap::new();
     for path in wish.removed {
         settler.remove(path)?;
     }
-    for (path, entry) in wish.tree.iter().filter(|(path, _)| **path != ImagePath::root()) {
+    for (path, entry) in wish.tree.iter().filter(|(path, _)| !path.is_root()) {
         let place = settler.put(path, entry)?;
-        if let Some(one) = meant.insert(place.clone(), path)
-            && wish.tree.get(one).is_some_and(|other| other.node != entry.node || entry.node != Node::Folder)
-        {
-            return Err(SettleError::Twice { one: one.clone(), other: path.clone(), place });
+        if place != *path {
+            led.entry(place).or_default().push(path.clone());
         }
     }
+    check_led(wish.tree, led)?;
     settler.finish()
+}
+
+/// Whether paths that lead to the same place mean the same: two folders do.
+fn check_led(tree: &Tree, mut led: BTreeMap<ImagePath, Vec<ImagePath>>) -> Result<(), SettleError> {
+    let led_away: BTreeSet<_> = led.values().flatten().cloned().collect();
+    for (place, paths) in &mut led {
+        if tree.get(place).is_some() && !led_away.contains(place) {
+            paths.push(place.clone());
+        }
+        paths.sort_unstable();
+        let is_folder = |path| tree.get(path).is_some_and(|entry| entry.node == Node::Folder);
+        if let Some([one, other]) = paths.array_windows().find(|pair| !pair.iter().all(is_folder)) {
+            return Err(SettleError::Twice { one: one.clone(), other: other.clone(), place: place.clone() });
+        }
+    }
+    Ok(())
 }
 
 struct Settler<'a> {
@@ -232,7 +248,7 @@ impl Settler<'_> {
         let mut parents = BTreeSet::new();
         for path in all {
             let mut parent = path.parent();
-            while let Some(folder) = parent.filter(|folder| *folder != ImagePath::root()) {
+            while let Some(folder) = parent.filter(|folder| !folder.is_root()) {
                 parent = folder.parent();
                 if !parents.insert(folder) {
                     break;

@@ -57,6 +57,11 @@ impl Look {
         self.size
     }
 
+    /// Whether it is quicker to look it up than to read it again.
+    pub(super) fn is_worth_noting(&self) -> bool {
+        self.size >= SMALLEST
+    }
+
     /// Whether the last change was long enough before `now`. A change in the future never was.
     fn is_settled(&self, now: SystemTime) -> bool {
         let settled = now.checked_sub(SETTLED).and_then(|then| then.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -75,7 +80,7 @@ impl Seen {
 
     /// Notes what a file holds that looked the same before and after it was read, `now` or later.
     pub(super) fn note(&mut self, path: &Path, look: Look, digest: Digest, now: SystemTime) {
-        if let Some(path) = path.to_str().filter(|_| look.size >= SMALLEST && look.is_settled(now)) {
+        if let Some(path) = path.to_str().filter(|_| look.is_worth_noting() && look.is_settled(now)) {
             self.0.insert(path.to_owned(), Sight { look, digest });
         }
     }

@@ -12,6 +12,7 @@ use super::seen::{Look, Seen};
 use super::{Local, LocalError, open};
 use crate::digest::{Digest, Hasher};
 use crate::name::ImagePath;
+use crate::parallel;
 use crate::recipe::{FileRule, Glob};
 use crate::tree::{Entry, Mode, Node, Owner, Said};
 
@@ -36,12 +37,13 @@ pub fn read_again(
     seen: &Seen,
     now: SystemTime,
 ) -> Result<(Local, Seen), LocalError> {
+    let local = Local { folder: PathBuf::from(folder), ..Local::default() };
     let mut walk = Walk {
         project,
         rules: Rules::new(rules),
-        local: Local::default(),
+        local,
         folders: Vec::new(),
-        buffer: vec![0; 64 << 10],
+        files: Vec::new(),
         before: seen,
         seen: Seen::default(),
         now,
@@ -53,8 +55,40 @@ pub fn read_again(
     while let Some((source, at)) = walk.folders.pop() {
         walk.folder(&source, &at)?;
     }
+    walk.read_files()?;
     Ok((walk.local, walk.seen))
 }
+
+/// So many files are read at a time: what is known of each takes memory until all are.
+const AT_ONCE: usize = 1024;
+
+/// What a file holds, and what it looked like, if that did not change meanwhile.
+struct Content {
+    digest: Digest,
+    size: u64,
+    look: Option<Look>,
+}
+
+fn hash(mut file: &File, size: u64) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::default();
+    // One byte more shows the end in the same call, where the file is small.
+    let mut buffer = vec![0; usize::try_from(size).unwrap_or(LARGEST_READ).saturating_add(1).min(LARGEST_READ)];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                // It had room for more, and all that was promised is here: there is nothing to ask for.
+                if n == 0 || (n < buffer.len() && hasher.size() == size) {
+                    return Ok(hasher.finish());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+const LARGEST_READ: usize = 64 << 10;
 
 /// Whether the folder is there, once it is sure that it is in the project.
 fn find_folder(project: &Path, folder: &Path) -> Result<bool, LocalError> {
@@ -81,7 +115,8 @@ struct Walk<'a> {
     rules: Rules,
     local: Local,
     folders: Vec<(PathBuf, ImagePath)>,
-    buffer: Vec<u8>,
+    /// Files that were found and not read yet.
+    files: Vec<ImagePath>,
     before: &'a Seen,
     seen: Seen,
     now: SystemTime,
@@ -94,7 +129,8 @@ impl Walk<'_> {
         let mut entries = entries.collect::<io::Result<Vec<_>>>().map_err(fail)?;
         // Sorted so that of several mistakes it is always the same one that is named.
         entries.sort_by_key(DirEntry::file_name);
-        entries.iter().try_for_each(|entry| self.entry(entry, source, at))
+        entries.iter().try_for_each(|entry| self.entry(entry, source, at))?;
+        if self.files.len() < AT_ONCE { Ok(()) } else { self.read_files() }
     }
 
     fn entry(&mut self, entry: &DirEntry, source: &Path, at: &ImagePath) -> Result<(), LocalError> {
@@ -113,14 +149,8 @@ impl Walk<'_> {
             Err(error) => return Err(LocalError::Unreadable { path: source, source: error }),
         };
         let made = if kind.is_file() {
-            let (digest, size) = self.content(&source)?;
-            let made = Entry {
-                mode: self.rules.mode(&path),
-                owner: self.rules.owner(&path),
-                node: Node::File { digest, size },
-            };
-            self.local.sources.insert(path.clone(), source);
-            made
+            self.files.push(path);
+            return Ok(());
         } else if kind.is_dir() {
             self.folders.push((source, path.clone()));
             let (owner, mode) = self.rules.of_folder(&path);
@@ -140,31 +170,36 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn content(&mut self, source: &Path) -> Result<(Digest, u64), LocalError> {
+    /// Reads the files that were found, on several threads where they are many.
+    fn read_files(&mut self) -> Result<(), LocalError> {
+        let files = std::mem::take(&mut self.files);
+        for files in files.chunks(AT_ONCE) {
+            let read = parallel::map_light(files, |path| self.content(&self.local.source(path)));
+            for (path, content) in files.iter().zip(read) {
+                let Content { digest, size, look } = content?;
+                if let Some(look) = look {
+                    self.seen.note(&self.local.source(path), look, digest, self.now);
+                }
+                let node = Node::File { digest, size };
+                let entry = Entry { mode: self.rules.mode(path), owner: self.rules.owner(path), node };
+                self.local.tree.insert(path.clone(), entry);
+            }
+        }
+        Ok(())
+    }
+
+    fn content(&self, source: &Path) -> Result<Content, LocalError> {
         let fail = |error| LocalError::Unreadable { path: source.to_owned(), source: error };
         let file = open(&self.project.join(source)).map_err(fail)?;
         let look = Look::at(&file.metadata().map_err(fail)?);
         let (digest, size) = match self.before.digest(source, &look) {
             Some(digest) => (digest, look.size()),
-            None => self.hash(&file).map_err(fail)?,
+            None => hash(&file, look.size()).map_err(fail)?,
         };
         // Who was changed while it was read is no witness.
-        if look == Look::at(&file.metadata().map_err(fail)?) && look.size() == size {
-            self.seen.note(source, look, digest, self.now);
-        }
-        Ok((digest, size))
-    }
-
-    fn hash(&mut self, mut file: &File) -> io::Result<(Digest, u64)> {
-        let mut hasher = Hasher::default();
-        loop {
-            match file.read(&mut self.buffer) {
-                Ok(0) => return Ok(hasher.finish()),
-                Ok(n) => hasher.update(&self.buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let is_witness = look.is_worth_noting() && look.size() == size;
+        let same = is_witness && look == Look::at(&file.metadata().map_err(fail)?);
+        Ok(Content { digest, size, look: same.then_some(look) })
     }
 
     /// The text of a link in the folder `at`, when it stays in the image. An absolute one always does.
@@ -339,7 +374,7 @@ mod tests {
             ]
         );
         let path: ImagePath = "/etc/es.yml".parse().unwrap();
-        assert_eq!(local.sources[&path], Path::new("images/es/etc/es.yml"));
+        assert_eq!(local.source(&path), Path::new("images/es/etc/es.yml"));
         assert!(
             matches!(&local.tree.get(&path).unwrap().node, Node::File { digest, .. } if *digest == Digest::of(b"a: b"))
         );
@@ -454,6 +489,20 @@ mod tests {
         fs::remove_file(project.path().join("images/es/link")).unwrap();
         fs::write(project.path().join("images/es").join(wrong), "").unwrap();
         assert!(error(&project).contains("is not UTF-8"));
+    }
+
+    #[test]
+    fn each_of_many_files_gets_its_own_bytes() {
+        // More than are read at a time, in one folder and over several.
+        let names = (0..2 * AT_ONCE + 7).map(|i| (format!("images/es/{}/{i}", i % 3 * (i / 1500)), format!("{i}")));
+        let names: Vec<_> = names.collect();
+        let files: Vec<_> = names.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let project = project(&files);
+        let local = read(project.path(), "images/es", &BTreeMap::new()).unwrap();
+        assert_eq!(local.files().count(), files.len());
+        for (path, digest) in local.files() {
+            assert_eq!(*digest, Digest::of(path.file_name().as_bytes()), "{path}");
+        }
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Where something lies inside an image or on a host.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::{NameError, text_type};
 
 /// An absolute path in an image, in its only spelling: no `.`, `..`, doubled or trailing slash.
 ///
-/// Sorts by components' bytes, so that a folder stands directly before what is in it.
+/// Sorts by components' bytes, so that a folder stands directly before what is in it. Clones share their text: of a
+/// layer with many files, several trees hold the same paths at a time.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ImagePath(String);
+pub struct ImagePath(Arc<str>);
 
 text_type!(ImagePath);
 
@@ -20,16 +22,22 @@ impl ImagePath {
     /// The root folder.
     #[must_use]
     pub fn root() -> Self {
-        Self("/".to_owned())
+        Self(Arc::from("/"))
+    }
+
+    /// Whether this is the root folder.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        &*self.0 == "/"
     }
 
     /// The folder this is in; the root is in none.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         match self.0.rsplit_once('/') {
-            _ if self.0 == "/" => None,
+            _ if self.is_root() => None,
             Some(("", _)) | None => Some(Self::root()),
-            Some((parent, _)) => Some(Self(parent.to_owned())),
+            Some((parent, _)) => Some(Self(Arc::from(parent))),
         }
     }
 
@@ -44,7 +52,7 @@ impl ImagePath {
     /// # Errors
     /// When `name` is not a single component or the whole becomes too long.
     pub fn join(&self, name: &str) -> Result<Self, NameError> {
-        let joined = if self.0 == "/" { format!("/{name}") } else { format!("{}/{name}", self.0) };
+        let joined = if self.is_root() { format!("/{name}") } else { format!("{}/{name}", self.0) };
         if name.contains('/') {
             return Err(NameError::new("path component", name, "it holds a slash"));
         }
@@ -59,7 +67,8 @@ impl ImagePath {
     /// Whether this is `folder` or lies somewhere below it.
     #[must_use]
     pub fn is_within(&self, folder: &Self) -> bool {
-        folder.0 == "/" || self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        &*folder.0 == "/"
+            || self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -107,7 +116,7 @@ impl FromStr for ImagePath {
                 _ => {}
             }
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Arc::from(text)))
     }
 }
 

@@ -50,7 +50,8 @@ fn check_programs(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
 }
 
 fn is_script(scene: &Scene<'_>, path: &str) -> bool {
-    scene.files.iter().any(|file| file.path.as_str() == path && file.text.starts_with("#!"))
+    let text = path.parse().map(|path| scene.subject.local.text(scene.subject.project, &path));
+    matches!(text, Ok(Ok(Some(text))) if text.starts_with("#!"))
 }
 
 /// What must not be there at all.

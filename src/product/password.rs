@@ -10,23 +10,25 @@ use super::subject::{Found, Place, Scene, TextFile};
 use super::yaml::{self, Node, Value};
 use crate::recipe::{ImageRecipe, Product, Recipe};
 
-/// Looks through the settings of all files, and through the recipe's variables.
-pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
+/// Looks through the settings of a file.
+pub(super) fn check_file(scene: &Scene<'_>, file: &TextFile<'_>, found: &mut Found) {
     let product = match &scene.subject.document.value {
         Recipe::Image(image) => Some(image.product),
         Recipe::Ami(_) => None,
     };
-    for file in &scene.files {
-        for (line, name, value) in named_values(file, product) {
-            let place = file.place(line);
-            let by_kind = (name == "auth" && is_docker_login(file)) || is_token(&name, product);
-            if (by_kind || is_secret_name(&name)) && is_literal(&value) && !known(found, &place) {
-                let shown = hidden(&literal_part(&value));
-                found.add(&PASSWORD, place.clone(), format!("`{name}` is set to `{shown}`"));
-            }
-            check_inside(&format!("`{name}`"), &value, &PASSWORD, place, found);
+    for (line, name, value) in named_values(file, product) {
+        let place = file.place(line);
+        let by_kind = (name == "auth" && is_docker_login(file)) || is_token(&name, product);
+        if (by_kind || is_secret_name(&name)) && is_literal(&value) && !known(found, &place) {
+            let shown = hidden(&literal_part(&value));
+            found.add(&PASSWORD, place.clone(), format!("`{name}` is set to `{shown}`"));
         }
+        check_inside(&format!("`{name}`"), &value, &PASSWORD, place, found);
     }
+}
+
+/// Looks through the recipe's arguments and variables.
+pub(super) fn check_recipe(scene: &Scene<'_>, found: &mut Found) {
     if let Recipe::Image(image) = &scene.subject.document.value {
         for Argument { at, name, value } in arguments(image) {
             let place = scene.key(&at);
@@ -86,7 +88,7 @@ fn known(found: &Found, place: &Place) -> bool {
 
 fn check_password_file(scene: &Scene<'_>, key: &str, name: &str, value: &str, found: &mut Found) {
     let plain = name.strip_suffix("_FILE").filter(|plain| is_secret_name(plain));
-    let baked = value.parse().is_ok_and(|path| scene.subject.local.sources.contains_key(&path));
+    let baked = value.parse().is_ok_and(|path| scene.subject.local.has_file(&path));
     if plain.is_some() && baked {
         found.add(&PASSWORD_FILE, scene.key(key), format!("`{name}` names `{value}`, which is baked"));
     }

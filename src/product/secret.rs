@@ -1,11 +1,13 @@
 //! Credentials that are known by their looks: AWS keys, private keys, tokens. They are found in every text, comments
 //! included, since a secret in a comment is in the image too. No message repeats one.
 
+use std::path::Path;
+
 use base64::Engine as _;
 
 use super::rule::Rule;
 use super::rules::{AWS_KEY, KEYSTORE, PASSWORD, PASSWORD_FILE, PRIVATE_KEY, SECRET_ENV, TOKEN};
-use super::subject::{Found, Place, Scene};
+use super::subject::{Found, Place};
 
 /// The rules whose findings are secrets.
 pub(super) const RULES: [&Rule; 7] =
@@ -49,15 +51,14 @@ fn is_bearer(c: u8) -> bool {
     is_word_or_dash(c) || matches!(c, b'.' | b'~' | b'+' | b'/' | b'=')
 }
 
-/// Looks through the recipe's text and all of its files.
-pub(super) fn check(scene: &Scene<'_>, found: &mut Found) {
-    let recipe = scene.subject.file;
-    let files = scene.files.iter().map(|file| (file.source, file.text.as_str()));
-    for (file, text) in std::iter::once((recipe, scene.subject.text)).chain(files).filter(|(_, text)| may_hold(text)) {
-        for (i, line) in text.lines().enumerate() {
-            if let Some((rule, message)) = look(line) {
-                found.add(rule, Place { file: file.to_owned(), line: i + 1 }, message);
-            }
+/// Looks through a text.
+pub(super) fn check(file: &Path, text: &str, found: &mut Found) {
+    if !may_hold(text) {
+        return;
+    }
+    for (i, line) in text.lines().enumerate() {
+        if let Some((rule, message)) = look(line) {
+            found.add(rule, Place { file: file.to_owned(), line: i + 1 }, message);
         }
     }
 }

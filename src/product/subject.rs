@@ -7,6 +7,7 @@ use crate::finding::Finding;
 use crate::local::{Local, LocalError};
 use crate::lock::Lock;
 use crate::name::{ImagePath, RecipeName};
+use crate::parallel;
 use crate::recipe::Recipe;
 use crate::text::{Document, line_and_column};
 
@@ -39,20 +40,25 @@ pub(crate) struct Place {
 /// One of the recipe's own files, when it is a text.
 pub(crate) struct TextFile<'a> {
     pub(crate) path: &'a ImagePath,
-    pub(crate) source: &'a Path,
+    pub(crate) source: PathBuf,
     pub(crate) text: String,
 }
 
 impl TextFile<'_> {
     /// A line of it.
     pub(crate) fn place(&self, line: usize) -> Place {
-        Place { file: self.source.to_owned(), line }
+        Place { file: self.source.clone(), line }
     }
 
     /// Its lines, from 1, without those that are comments in every format that is checked here.
     pub(crate) fn live_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate().map(|(i, line)| (i + 1, line));
         lines.filter(|(_, line)| !line.trim_start().starts_with('#'))
+    }
+
+    /// What a README warns of is no mistake.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.has_extension(&["md", "rst", "adoc"])
     }
 
     /// Whether the name ends like this, whatever its case.
@@ -62,26 +68,44 @@ impl TextFile<'_> {
     }
 }
 
-/// A subject with the texts of its files, read once for all rules.
+/// A subject with the texts of those files that rules about a program look at together.
 pub(crate) struct Scene<'a> {
     pub(crate) subject: Subject<'a>,
     pub(crate) files: Vec<TextFile<'a>>,
 }
 
 impl<'a> Scene<'a> {
-    pub(crate) fn new(subject: &Subject<'a>) -> Result<Self, LocalError> {
-        let mut files = Vec::new();
-        for (path, source) in &subject.local.sources {
-            if let Some(text) = subject.local.text(subject.project, path)? {
-                files.push(TextFile { path, source, text });
-            }
-        }
+    /// Reads the files that are of interest. All others are looked at by [`Scene::each_text`]: a recipe may have more of
+    /// them than memory holds.
+    pub(crate) fn new(subject: &Subject<'a>, interest: impl Fn(&ImagePath) -> bool) -> Result<Self, LocalError> {
+        let paths = subject.local.files().map(|(path, _)| path).filter(|path| interest(path));
+        let files = paths.filter_map(|path| text(subject, path).transpose()).collect::<Result<_, _>>()?;
         Ok(Self { subject: *subject, files })
     }
 
-    /// The files that a machine reads: what a README warns of is no mistake.
+    /// Looks at each of the recipe's own files that is a text, and takes in what is found.
+    pub(crate) fn each_text(
+        &self,
+        found: &mut Found,
+        look: impl Fn(&TextFile<'_>, &mut Found) + Sync,
+    ) -> Result<(), LocalError> {
+        let paths: Vec<_> = self.subject.local.files().map(|(path, _)| path).collect();
+        let looked = parallel::map_light(&paths, |path| {
+            let mut found = Found::default();
+            if let Some(file) = text(&self.subject, path)? {
+                look(&file, &mut found);
+            }
+            Ok(found)
+        });
+        looked.into_iter().try_for_each(|of_file| {
+            found.0.extend(of_file?.0);
+            Ok(())
+        })
+    }
+
+    /// The files of interest that a machine reads.
     pub(crate) fn scripts(&self) -> impl Iterator<Item = &TextFile<'a>> {
-        self.files.iter().filter(|file| !file.has_extension(&["md", "rst", "adoc"]))
+        self.files.iter().filter(|file| !file.is_for_people())
     }
 
     /// Where a key of the recipe stands, or the nearest table around it.
@@ -92,10 +116,14 @@ impl<'a> Scene<'a> {
 
     /// The beginning of one of the recipe's own files, text or not.
     pub(crate) fn file(&self, path: &ImagePath) -> Place {
-        let folder = || self.subject.document.value.folder(self.subject.name);
-        let source = self.subject.local.sources.get(path).cloned();
-        Place { file: source.unwrap_or_else(|| PathBuf::from(format!("{}{path}", folder()))), line: 1 }
+        Place { file: self.subject.local.source(path), line: 1 }
     }
+}
+
+/// One of the recipe's own files, if it is a text.
+fn text<'a>(subject: &Subject<'a>, path: &'a ImagePath) -> Result<Option<TextFile<'a>>, LocalError> {
+    let text = subject.local.text(subject.project, path)?;
+    Ok(text.map(|text| TextFile { path, source: subject.local.source(path), text }))
 }
 
 /// What has been found so far.
@@ -130,5 +158,28 @@ impl Found {
         self.0.sort_by(order);
         self.0.dedup();
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::product::RULES;
+    use crate::product::fixture::Fixture;
+
+    #[test]
+    fn only_texts_of_interest_are_held() {
+        fn look(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
+            let scene = Scene::new(subject, |path| path.as_str() == "/etc/a.yml")?;
+            let held: Vec<_> = scene.files.iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
+            assert_eq!(held, [("/etc/a.yml", "a")]);
+            let mut found = Found::default();
+            scene.each_text(&mut found, |file, found| found.add(&RULES[0], file.place(7), file.text.as_str()))?;
+            Ok(found.finish())
+        }
+        let files = Fixture::host(look).file("/etc/a.yml", "a").file("/etc/b.txt", "b").file("/etc/c", "\0");
+        let found: Vec<_> = files.findings().into_iter().map(|found| (found.file, found.line, found.message)).collect();
+        let of = |file: &str, text: &str| (PathBuf::from(file), 7, text.to_owned());
+        assert_eq!(found, [of("ami/test/etc/a.yml", "a"), of("ami/test/etc/b.txt", "b")]);
     }
 }

@@ -163,7 +163,7 @@ impl BlobWriter<'_> {
         StoreError::changing("cannot write", self.file.get_ref().path())(error)
     }
 
-    /// Makes the blob visible, for good.
+    /// Makes the blob visible, once its bytes are on the disk.
     ///
     /// # Errors
     /// [`StoreError::Mismatch`] when the bytes are not those of `expected`; when they cannot be written to the

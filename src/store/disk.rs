@@ -1,4 +1,4 @@
-//! What the store asks of the file system, each act with the syncs that make it last.
+//! What the store asks of the file system, each act with the syncs that it needs.
 
 use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read};
@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 use super::error::StoreError;
-use crate::aside::sync_folder;
 use crate::digest::Hasher;
 
 /// Nothing that is in its place is ever changed there, so nobody, not even its owner, may open it for
@@ -43,21 +42,27 @@ pub(super) fn aside(folder: &Path) -> Result<NamedTempFile, StoreError> {
         .map_err(StoreError::changing("cannot write in", folder))
 }
 
-/// Puts a file that was written aside in its place, for good.
+/// Puts a file that was written aside in its place, its bytes on the disk before it has its name: what is there is
+/// whole.
+///
+/// The name is not waited for. Should the power fail in the next seconds, the file may be absent again, and whatever is
+/// absent is fetched or made anew; a disk that is waited for after each of a build's small files takes longer than the
+/// build.
 pub(super) fn publish(file: NamedTempFile, to: &Path, now: SystemTime) -> Result<(), StoreError> {
     mark(file.as_file(), now);
     file.as_file().sync_all().map_err(StoreError::changing("cannot write", file.path()))?;
-    file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error))?;
-    sync_place(to)
+    file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error)).map(drop)
 }
 
-/// Puts a file that was written aside in its place, whole for whoever reads it; after a power cut it may be gone or torn.
-pub(super) fn publish_lightly(file: NamedTempFile, to: &Path, now: SystemTime) -> Result<(), StoreError> {
+/// The same for a file in which damage shows by itself, so that its name may come first. Whoever syncs the file that
+/// comes back waits once for both: with a file's bytes its new name goes to the disk, on ext4 and XFS with all names
+/// that were given before.
+pub(super) fn publish_guarded(file: NamedTempFile, to: &Path, now: SystemTime) -> Result<File, StoreError> {
     mark(file.as_file(), now);
-    file.persist(to).map(drop).map_err(|error| StoreError::changing("cannot write", to)(error.error))
+    file.persist(to).map_err(|error| StoreError::changing("cannot write", to)(error.error))
 }
 
-/// As [`publish`], for an open file that stands elsewhere in the store under a name of its own.
+/// [`publish`] for an open file that stands elsewhere in the store under a name of its own.
 pub(super) fn move_to_place(file: &File, from: &Path, to: &Path, now: SystemTime) -> Result<(), StoreError> {
     mark(file, now);
     file.sync_all().map_err(StoreError::changing("cannot write", from))?;
@@ -66,12 +71,7 @@ pub(super) fn move_to_place(file: &File, from: &Path, to: &Path, now: SystemTime
     if let Ok(meta) = file.metadata() {
         let _ = file.set_permissions(Permissions::from_mode(meta.mode() & READ_ONLY));
     }
-    sync_place(to)
-}
-
-/// Makes a renamed file's name last, and its folder's, which may be new; where it is not, that costs nothing.
-fn sync_place(path: &Path) -> Result<(), StoreError> {
-    path.ancestors().skip(1).take(2).try_for_each(sync_folder).map_err(StoreError::changing("cannot write", path))
+    Ok(())
 }
 
 /// Notes that a file was used. That it cannot be noted is no failure: all that comes of it is that the file

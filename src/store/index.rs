@@ -3,12 +3,12 @@
 //! An entry is two lines of JSON. The first has the format and the digest of the second, so that an entry which
 //! a crash or a failing disk has damaged is noticed; it is as good as absent, since every result can be made again.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use tempfile::NamedTempFile;
 
 use super::disk;
 use super::error::StoreError;
@@ -60,19 +60,20 @@ impl Store {
     /// # Errors
     /// When the store may not be changed, its disk is full, or the result has no JSON form.
     pub fn keep<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<(), StoreError> {
-        disk::publish(self.written(key, result, refers)?, &self.index_path(key), self.now)
+        let file = self.enter(key, result, refers)?;
+        file.sync_all().map_err(StoreError::changing("cannot write", &self.index_path(key)))
     }
 
-    /// The same for what changes many times a second and is no great loss: it survives the process, and not always
-    /// the machine.
+    /// The same for what matters less, or only until the result that comes next is kept: the disk is not waited for, so
+    /// that a power cut in the next seconds may take it away.
     ///
     /// # Errors
-    /// As for [`Store::keep`].
-    pub fn keep_lightly<T: Serialize>(&self, key: &Digest, result: &T) -> Result<(), StoreError> {
-        disk::publish_lightly(self.written(key, result, &[])?, &self.index_path(key), self.now)
+    /// As [`Store::keep`].
+    pub fn keep_lightly<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<(), StoreError> {
+        self.enter(key, result, refers).map(drop)
     }
 
-    fn written<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<NamedTempFile, StoreError> {
+    fn enter<T: Serialize>(&self, key: &Digest, result: &T, refers: &[Digest]) -> Result<File, StoreError> {
         let mut refers = refers.to_vec();
         refers.sort_unstable();
         refers.dedup();
@@ -80,7 +81,7 @@ impl Store {
             write(&Body { key: *key, refers, result }).map_err(|source| StoreError::Result { key: *key, source })?;
         let mut file = disk::aside(&self.tmp())?;
         file.write_all(&entry).map_err(StoreError::changing("cannot write", file.path()))?;
-        Ok(file)
+        disk::publish_guarded(file, &self.index_path(key), self.now)
     }
 
     /// Drops what is kept under a key, because it does not hold any more. What is not here is dropped already.
@@ -139,7 +140,7 @@ mod tests {
         let (_root, store) = new();
         let key = Digest::of(b"key");
         store.keep(&key, &1, &[]).unwrap();
-        store.keep_lightly(&key, &2).unwrap();
+        store.keep_lightly(&key, &2, &[]).unwrap();
         assert_eq!(store.result::<u8>(&key).unwrap(), Some(2));
         store.forget(&key).unwrap();
         assert_eq!(store.result::<u8>(&key).unwrap(), None);
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(store.result::<Facts>(&key).unwrap(), None);
         store.keep(&key, &facts(), &[]).unwrap();
         assert_eq!(store.result::<Facts>(&key).unwrap(), Some(facts()));
-        store.keep(&key, &"other", &[]).unwrap();
+        store.keep_lightly(&key, &"other", &[]).unwrap();
         assert_eq!(store.result::<String>(&key).unwrap().unwrap(), "other");
         assert_eq!(store.result::<Facts>(&key).unwrap(), None, "what means something else is absent");
     }

@@ -71,7 +71,7 @@ impl Claims {
     fn make_parents(&mut self, path: &ImagePath) -> Result<Vec<usize>, Clash> {
         let mut missing = Vec::new();
         let mut at = path.parent();
-        while let Some(folder) = at.filter(|folder| *folder != ImagePath::root()) {
+        while let Some(folder) = at.filter(|folder| !folder.is_root()) {
             match self.tree.get(&folder).map(|entry| &entry.node) {
                 // Its own folders were made when it came.
                 Some(Node::Folder) => break,

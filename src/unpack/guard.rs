@@ -51,7 +51,7 @@ impl<'a> Guard<'a> {
             let message = "is set-user-id or set-group-id: who uses it becomes somebody else";
             return Err(refused(message, "where that is meant, say `set_id = true` under `[[archive]]`"));
         }
-        if path == ImagePath::root() {
+        if path.is_root() {
             let message = "is called like the root of the archive, and is no folder";
             return if shape == Shape::Folder { Ok(None) } else { Err(refused(message, MAKE_ANEW)) };
         }

@@ -23,7 +23,7 @@ use crate::tree::{Entry, Mode, Node, Owner, Tree};
 /// # Errors
 /// When two entries fall on one path; when a link leads out of `into`; when a pattern matches nothing, or nothing is
 /// left at all.
-pub fn place(rules: &Archive, tree: &Tree) -> Result<Tree, UnpackError> {
+pub fn place(rules: &Archive, tree: Tree) -> Result<Tree, UnpackError> {
     try_place(rules, tree).map_err(|error| UnpackError::of(&rules.name, error))
 }
 
@@ -35,17 +35,17 @@ pub fn place_file(rules: &Archive, digest: Digest, size: u64) -> Tree {
     [(rules.into.clone(), entry)].into_iter().collect()
 }
 
-fn try_place(rules: &Archive, tree: &Tree) -> io::Result<Tree> {
+fn try_place(rules: &Archive, tree: Tree) -> io::Result<Tree> {
     let (mut only, mut except) = (Patterns::new(&rules.only), Patterns::new(&rules.except));
     let mut claims = Claims::new(rules.owner);
     // Folders that come only if something in them does.
     let mut leading: BTreeMap<ImagePath, Mode> = BTreeMap::new();
-    for (path, entry) in tree.iter() {
-        let Some(rest) = stripped(path, rules.strip)? else { continue };
+    for (path, entry) in tree {
+        let Some(rest) = stripped(&path, rules.strip)? else { continue };
         let (wanted, unwanted) = (only.match_any(&rest), except.match_any(&rest));
         match entry.node {
             _ if unwanted => {}
-            _ if wanted || rules.only.is_empty() => claim(&mut claims, path, rest, entry, rules.owner)?,
+            _ if wanted || rules.only.is_empty() => claim(&mut claims, &path, rest, entry, rules.owner)?,
             Node::Folder => {
                 leading.entry(rest).or_insert(entry.mode);
             }
@@ -59,7 +59,7 @@ fn try_place(rules: &Archive, tree: &Tree) -> io::Result<Tree> {
     }
     only.check("only")?;
     except.check("except")?;
-    let placed = moved(&claims.into_tree(), rules)?;
+    let placed = moved(claims.into_tree(), rules)?;
     check_links(&placed, &rules.into)?;
     Ok(placed)
 }
@@ -74,11 +74,11 @@ fn stripped(path: &ImagePath, count: u16) -> io::Result<Option<ImagePath>> {
     rest.parse().map(Some).map_err(|error| about(inside(path))(refused(format!("{error}"), MAKE_ANEW)))
 }
 
-fn claim(claims: &mut Claims, from: &ImagePath, to: ImagePath, entry: &Entry, owner: Owner) -> io::Result<()> {
+fn claim(claims: &mut Claims, from: &ImagePath, to: ImagePath, entry: Entry, owner: Owner) -> io::Result<()> {
     let folder = entry.node == Node::Folder;
     let message = match claims.check(&to, folder) {
         Ok(_) => {
-            claims.put(to, Entry { owner, ..entry.clone() });
+            claims.put(to, Entry { owner, ..entry });
             return Ok(());
         }
         // Two folders with one name and one mode are as good as one.
@@ -100,22 +100,22 @@ fn claim(claims: &mut Claims, from: &ImagePath, to: ImagePath, entry: &Entry, ow
 }
 
 /// The tree below `into`, which is made where it is not the root.
-fn moved(tree: &Tree, rules: &Archive) -> io::Result<Tree> {
+fn moved(tree: Tree, rules: &Archive) -> io::Result<Tree> {
     if tree.is_empty() {
         let help = "see what is in it, and correct `strip`, `only` and `except`";
         return Err(refused("holds nothing that the recipe takes", help));
     }
     let into = rules.into.as_str().trim_end_matches('/');
     let mut placed = Tree::default();
-    if rules.into != ImagePath::root() {
+    if !rules.into.is_root() {
         let folder = Entry { mode: Mode::new(0o755), owner: rules.owner, node: Node::Folder };
         placed.insert(rules.into.clone(), folder);
     }
-    for (path, entry) in tree.iter() {
+    for (path, entry) in tree {
         let place: ImagePath = format!("{into}{path}").parse().map_err(|error: crate::name::NameError| {
-            about(inside(path))(refused(format!("cannot be below `into`: {}", error.why), "choose a shorter `into`"))
+            about(inside(&path))(refused(format!("cannot be below `into`: {}", error.why), "choose a shorter `into`"))
         })?;
-        placed.insert(place, entry.clone());
+        placed.insert(place, entry);
     }
     Ok(placed)
 }
@@ -208,7 +208,7 @@ mod tests {
 
     fn placed(lines: &str, members: &[Member]) -> Vec<String> {
         let rules = rules(lines);
-        let tree = place(&rules, &archive(members, &rules).tree).unwrap_or_else(|error| panic!("{error}"));
+        let tree = place(&rules, archive(members, &rules).tree).unwrap_or_else(|error| panic!("{error}"));
         let what = |node: &Node| match node {
             Node::Folder => "/".to_owned(),
             Node::Link(target) => format!(" -> {target}"),
@@ -219,7 +219,7 @@ mod tests {
 
     fn error(lines: &str, members: &[Member]) -> String {
         let rules = rules(lines);
-        let error = place(&rules, &archive(members, &rules).tree).unwrap_err();
+        let error = place(&rules, archive(members, &rules).tree).unwrap_err();
         assert!(!error.help().is_empty(), "{error}");
         error.to_string()
     }
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn set_id_has_to_be_asked_for() {
         let rules = rules("into = \"/\"\nset_id = true");
-        let tree = place(&rules, &archive(&[Member::file("su", "").mode(0o4755)], &rules).tree).unwrap();
+        let tree = place(&rules, archive(&[Member::file("su", "").mode(0o4755)], &rules).tree).unwrap();
         assert_eq!(tree.get(&"/su".parse().unwrap()).unwrap().mode, Mode::new(0o4755));
     }
 

@@ -111,6 +111,27 @@ fn an_input_that_changed_since_it_was_locked_is_refused_and_nothing_is_kept() {
 }
 
 #[test]
+fn a_file_of_the_project_is_used_as_it_was_locked_and_leaves_no_copy() {
+    let archive = |text: &str| gzipped(&tarball(&[("run", 0o755, text)]));
+    let more = "[[archive]]\nname = \"agent\"\npath = \"agent.tgz\"\ninto = \"/opt/agent\"\n\
+                [[archive]]\nname = \"one\"\npath = \"one.bin\"\ninto = \"/usr/bin/one\"\nunpack = false\n";
+    let kitchen =
+        Kitchen::new().recipe("app", &recipe("scratch", more)).file("agent.tgz", archive("run")).file("one.bin", "one");
+    kitchen.run(&["lock"]).success();
+    kitchen.build("app");
+    for locked in [archive("run"), b"one".to_vec()] {
+        let digest = elkbake::digest::Digest::of(&locked);
+        assert!(!kitchen.blob_path(&digest.to_string()).exists(), "the project has it already");
+    }
+    let changed = archive("nur");
+    assert_eq!(changed.len(), archive("run").len(), "what a plan cannot see");
+    kitchen.write("agent.tgz", changed);
+    // As on another machine: here the layer is made already.
+    std::fs::remove_dir_all(kitchen.store()).unwrap();
+    kitchen.run(&["build", "app"]).code(3).complains("run `elkbake lock`");
+}
+
+#[test]
 fn a_changed_jar_is_a_layer_of_its_own_above_what_brought_it() {
     let jar = |names: &[&str]| {
         let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));

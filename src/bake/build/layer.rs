@@ -1,6 +1,9 @@
 //! One layer: what goes into it, fitted onto what lies below, written once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::fault::BuildFault;
 use super::order::Bench;
@@ -28,11 +31,11 @@ pub(super) struct Made {
 
 /// What is to be put into a layer.
 #[derive(Default)]
-struct Batch {
-    tree: Tree,
+struct Batch<'a> {
+    tree: Cow<'a, Tree>,
     contents: Contents,
-    said: BTreeMap<ImagePath, Said>,
-    removed: BTreeSet<ImagePath>,
+    said: Cow<'a, BTreeMap<ImagePath, Said>>,
+    removed: Cow<'a, BTreeSet<ImagePath>>,
     plugin: Option<PluginFacts>,
 }
 
@@ -48,8 +51,10 @@ impl Bench<'_> {
         if let Some(made) = store.result::<Made>(&planned.input)? {
             return Ok(made);
         }
-        let batch = self.batch(&planned.what, platform, below)?;
-        let settled = settle(Wish { tree: &batch.tree, said: &batch.said, removed: &batch.removed }, below)?;
+        let Batch { tree, contents, said, removed, plugin } = self.batch(&planned.what, platform, below)?;
+        let settled = settle(Wish { tree: &tree, said: &said, removed: &removed }, below)?;
+        // From here on the settled one counts, and memory is for compressing.
+        drop(tree);
         let layer = if settled.tree.is_empty() && settled.removed.is_empty() {
             None
         } else {
@@ -59,17 +64,18 @@ impl Bench<'_> {
                 task.advance(bytes);
                 self.go_on()
             };
-            let (tree, removed, contents) = (&settled.tree, &settled.removed, &batch.contents);
-            let spec = Spec { tree, removed, contents, compression: self.order.image.compression };
+            let (tree, removed) = (&settled.tree, &settled.removed);
+            let spec = Spec { tree, removed, contents: &contents, compression: self.order.image.compression };
             Some(layer::write(&spec, store, &advance)?)
         };
         let refers: Vec<_> = layer.iter().flat_map(|layer| [layer.digest, layer.listing]).collect();
-        let made = Made { layer, plugin: batch.plugin };
-        store.keep(&planned.input, &made, &refers)?;
+        let made = Made { layer, plugin };
+        // The image is kept after all of its layers.
+        store.keep_lightly(&planned.input, &made, &refers)?;
         Ok(made)
     }
 
-    fn batch(&self, what: &LayerKind, platform: &Platform, below: &dyn Below) -> Result<Batch, BuildFault> {
+    fn batch(&self, what: &LayerKind, platform: &Platform, below: &dyn Below) -> Result<Batch<'_>, BuildFault> {
         let image = self.order.image;
         let lost = || BuildFault::Misfit(format!("the recipe has no {what}"));
         match what {
@@ -78,31 +84,30 @@ impl Bench<'_> {
             LayerKind::Jar(name) => {
                 let jar = image.jar.iter().find(|jar| jar.name == *name).ok_or_else(lost)?;
                 let (tree, contents) = jar::step(jar, below, Spool::new(self.world.store.scratch()?))?;
-                Ok(Batch { tree, contents, ..Batch::default() })
+                Ok(Batch { tree: Cow::Owned(tree), contents, ..Batch::default() })
             }
-            LayerKind::Remove => Ok(Batch { removed: image.remove.clone(), ..Batch::default() }),
+            LayerKind::Remove => Ok(Batch { removed: Cow::Borrowed(&image.remove), ..Batch::default() }),
             LayerKind::Files => Ok(self.files()),
             LayerKind::Archive(name) => {
                 let is_it = |a: &&Archive| a.name == *name && is_for(&a.platforms, platform);
                 let (tree, contents) = self.unpacked(image.archive.iter().find(is_it).ok_or_else(lost)?, platform)?;
-                Ok(Batch { tree, contents, ..Batch::default() })
+                Ok(Batch { tree: Cow::Owned(tree), contents, ..Batch::default() })
             }
             LayerKind::Plugin(name) => {
                 let installed = self.installed(name, platform, below)?;
-                let (tree, contents, plugin) = (installed.tree, installed.contents, Some(installed.facts));
+                let (tree, contents, plugin) = (Cow::Owned(installed.tree), installed.contents, Some(installed.facts));
                 Ok(Batch { tree, contents, plugin, ..Batch::default() })
             }
         }
     }
 
-    fn files(&self) -> Batch {
+    fn files(&self) -> Batch<'_> {
         let local = self.order.local;
+        let folder: Arc<Path> = self.world.project.join(&local.folder).into();
         let mut contents = Contents::default();
-        for (path, source) in &local.sources {
-            if let Some(crate::tree::Node::File { digest, .. }) = local.tree.get(path).map(|entry| &entry.node) {
-                contents.add_file(*digest, self.world.project.join(source));
-            }
+        for (path, digest) in local.files() {
+            contents.add_file_in(*digest, &folder, path);
         }
-        Batch { tree: local.tree.clone(), contents, said: local.said.clone(), ..Batch::default() }
+        Batch { tree: Cow::Borrowed(&local.tree), contents, said: Cow::Borrowed(&local.said), ..Batch::default() }
     }
 }

@@ -1,8 +1,8 @@
 //! The image so far: what it builds on, with the layers of its own that are made already.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
-use super::fault::BuildFault;
 use crate::bake::base::Base;
 use crate::bake::known;
 use crate::contents::Spool;
@@ -19,7 +19,13 @@ use crate::tree::{Entry, Node};
 pub(super) struct Overlay<'b> {
     base: &'b Base<'b>,
     store: &'b Store,
-    layers: Vec<(Layer, Listing)>,
+    layers: Vec<Upper>,
+}
+
+/// A layer on the base, and what it does, once somebody has asked: of the topmost one nobody does.
+struct Upper {
+    layer: Layer,
+    listing: OnceLock<Listing>,
 }
 
 impl<'b> Overlay<'b> {
@@ -28,11 +34,17 @@ impl<'b> Overlay<'b> {
     }
 
     /// Puts a layer on top.
-    pub(super) fn push(&mut self, layer: &Layer) -> Result<(), BuildFault> {
-        let lost = || BuildFault::Misfit(format!("the listing of layer {} is not in the store", layer.digest));
-        let listing = known::listing(&layer.listing, self.store)?.ok_or_else(lost)?;
-        self.layers.push((layer.clone(), listing));
-        Ok(())
+    pub(super) fn push(&mut self, layer: &Layer) {
+        self.layers.push(Upper { layer: layer.clone(), listing: OnceLock::new() });
+    }
+
+    fn listing<'u>(&self, upper: &'u Upper) -> Result<&'u Listing, BelowError> {
+        if let Some(listing) = upper.listing.get() {
+            return Ok(listing);
+        }
+        let lost = || format!("the listing of layer {} is not in the store", upper.layer.digest);
+        let listing = known::listing(&upper.layer.listing, self.store)?.ok_or_else(lost)?;
+        Ok(upper.listing.get_or_init(|| listing))
     }
 
     /// The bytes of a file of a layer, which is read once more for them: this is asked of a few small files only.
@@ -53,14 +65,19 @@ impl<'b> Overlay<'b> {
     }
 
     /// The topmost layer that has a say about a path, and what it says.
-    fn said(&self, path: &ImagePath) -> Option<(&Layer, Option<&Entry>)> {
-        self.layers.iter().rev().find_map(|(layer, listing)| Some((layer, listing.says(path)?)))
+    fn said(&self, path: &ImagePath) -> Result<Option<(&Layer, Option<&Entry>)>, BelowError> {
+        for upper in self.layers.iter().rev() {
+            if let Some(entry) = self.listing(upper)?.says(path) {
+                return Ok(Some((&upper.layer, entry)));
+            }
+        }
+        Ok(None)
     }
 }
 
 impl Below for Overlay<'_> {
     fn entry(&self, path: &ImagePath) -> Result<Option<Entry>, BelowError> {
-        match self.said(path) {
+        match self.said(path)? {
             Some((_, entry)) => Ok(entry.cloned()),
             None => self.base.entry(path),
         }
@@ -68,16 +85,16 @@ impl Below for Overlay<'_> {
 
     fn names(&self, folder: &ImagePath) -> Result<Vec<String>, BelowError> {
         let mut names: BTreeSet<String> = BTreeSet::new();
-        if self.said(folder).is_none_or(|(_, entry)| entry.is_some_and(|entry| entry.node == Node::Folder)) {
+        if self.said(folder)?.is_none_or(|(_, entry)| entry.is_some_and(|entry| entry.node == Node::Folder)) {
             names.extend(self.base.names(folder)?);
         }
-        for (_, listing) in &self.layers {
-            names.extend(listing.tree.names(folder).map(str::to_owned));
+        for upper in &self.layers {
+            names.extend(self.listing(upper)?.tree.names(folder).map(str::to_owned));
         }
         let mut there = Vec::new();
         for name in names {
             let Ok(path) = folder.join(&name) else { continue };
-            if self.said(&path).is_none_or(|(_, entry)| entry.is_some()) {
+            if self.said(&path)?.is_none_or(|(_, entry)| entry.is_some()) {
                 there.push(name);
             }
         }
@@ -85,7 +102,7 @@ impl Below for Overlay<'_> {
     }
 
     fn bytes(&self, path: &ImagePath, limit: u64) -> Result<Option<Vec<u8>>, BelowError> {
-        match self.said(path) {
+        match self.said(path)? {
             None => self.base.bytes(path, limit),
             Some((layer, Some(Entry { node: Node::File { digest, .. }, .. }))) => {
                 self.taken_out(layer, path, digest, limit)

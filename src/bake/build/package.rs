@@ -29,7 +29,7 @@ impl Bench<'_> {
         }
         let spool = self.world.store.scratch()?;
         let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::of(archive), &|_| self.go_on())?;
-        Ok((unpack::place(archive, &unpacked.tree)?, unpacked.contents))
+        Ok((unpack::place(archive, unpacked.tree)?, unpacked.contents))
     }
 
     /// A plugin, as its product's installer would leave it on what lies below.

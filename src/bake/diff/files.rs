@@ -132,7 +132,7 @@ fn flat(listings: &[Listing]) -> Result<BTreeMap<ImagePath, There>, StackError> 
     let mut files = BTreeMap::new();
     // The root is there in any image, whether a layer says so or not.
     stack.each(|path, there, _| {
-        if *path != ImagePath::root() {
+        if !path.is_root() {
             files.insert(path.clone(), there.clone());
         }
     });

@@ -13,7 +13,7 @@ use crate::image::oci::Descriptor;
 use crate::store::Store;
 
 /// Bytes on their way through memory.
-const BUFFER: usize = 128 << 10;
+pub(super) const BUFFER: usize = 128 << 10;
 
 /// Where blobs come from, and who is told of the bytes that pass.
 pub(super) struct Blobs<'b> {

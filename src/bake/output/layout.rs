@@ -4,19 +4,20 @@
 //! what the store says it is. One run at a time writes to a layout, so that none loses what another added.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::aside::{Aside, PREFIX};
-use super::blobs::Blobs;
+use super::blobs::{BUFFER, Blobs};
 use super::fault::OutputError;
 use super::image::blob_name;
 use crate::aside::{self, Turn};
 use crate::digest::{Digest, Verifying};
 use crate::image::oci::{Descriptor, LONGEST_MANIFEST, REF_NAME};
 use crate::name::Tag;
+use crate::parallel;
 
 /// The file that makes a folder a layout, and the only version of layouts that there is.
 const MARK: &str = "oci-layout";
@@ -43,9 +44,7 @@ pub(super) fn write(
     let Some(top) = parts.last() else { return Ok(()) };
     let layout = Layout::open(path, blobs)?;
     layout.check_tag(top, tag, tags)?;
-    for at in parts {
-        layout.put(at, blobs)?;
-    }
+    parallel::map(parts, |at| layout.put(at, blobs)).into_iter().collect::<Result<(), _>>()?;
     layout.name(top, tag.as_str())
 }
 
@@ -220,7 +219,8 @@ fn is_there(path: &Path, digest: &Digest, size: u64, blobs: &Blobs<'_>) -> Resul
     };
     blobs.check_interrupt()?;
     let file = File::open(path).map_err(OutputError::io("cannot read", path))?;
-    match io::copy(&mut Verifying::new(file, *digest, Some(size)), &mut io::sink()) {
+    let mut bytes = BufReader::with_capacity(BUFFER, Verifying::new(file, *digest, Some(size)));
+    match io::copy(&mut bytes, &mut io::sink()) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::InvalidData => Ok(false),
         Err(error) => Err(OutputError::io("cannot read", path)(error)),

@@ -29,7 +29,7 @@ fn kitchen(text: &str, files: &[&str]) -> Kitchen {
         let path: ImagePath = file.parse().unwrap();
         local.tree.insert(path.clone(), some(Node::File { digest: Digest::of(b"own"), size: 3 }));
         let mut above = path.parent();
-        while let Some(folder) = above.filter(|folder| *folder != ImagePath::root()) {
+        while let Some(folder) = above.filter(|folder| !folder.is_root()) {
             above = folder.parent();
             local.tree.insert(folder, some(Node::Folder));
         }

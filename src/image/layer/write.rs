@@ -36,10 +36,15 @@ pub(super) fn write_on(
         entries(steps(spec.tree, &listing), spec.contents, to)
     })
     .map_err(ended)??;
-    let (digest, size) = blob.commit(None)?;
-    let mut text = store.write()?;
-    listing.write_with(spec.tree, &mut text).map_err(ended)?;
-    let (listing, _) = text.commit(None)?;
+    // A disk takes as long for one as for both.
+    let ((digest, size), listing) = std::thread::scope(|scope| {
+        let layer = scope.spawn(|| blob.commit(None));
+        let mut text = store.write()?;
+        listing.write_with(spec.tree, &mut text).map_err(ended)?;
+        let (listing, _) = text.commit(None)?;
+        let failed = |_| ended(io::Error::other("the thread that waits for the disk has failed"));
+        Ok::<_, LayerError>((layer.join().map_err(failed)??, listing))
+    })?;
     let media_type = media_type(spec.compression).to_owned();
     Ok(Layer { digest, size, diff_id: plain.digest, unpacked: plain.size, media_type, listing })
 }
@@ -69,7 +74,7 @@ fn entries<'s>(
     for step in steps {
         match step {
             Step::Mark(folder, name) => {
-                let name = if folder == ImagePath::root() { name } else { format!("{}/{name}", relative(&folder)) };
+                let name = if folder.is_root() { name } else { format!("{}/{name}", relative(&folder)) };
                 let head = Head { name: &name, mode: Mode::new(0o644), owner: Owner::default(), kind: Kind::File(0) };
                 tar.add(&head).map_err(ended)?;
             }

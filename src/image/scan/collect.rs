@@ -72,7 +72,7 @@ impl<'a> Collector<'a> {
             self.unnamed += 1;
             return Ok(());
         };
-        if path == ImagePath::root() && head.kind != b'5' {
+        if path.is_root() && head.kind != b'5' {
             return Err(Refusal::of(&head.name, "it stands for the root and is no folder").into());
         }
         if path.file_name().starts_with(WHITEOUT) {
@@ -203,7 +203,7 @@ impl<'a> Collector<'a> {
             return Ok(());
         }
         match path.parent() {
-            Some(parent) if parent != ImagePath::root() => match self.entries.get(&parent).map(|entry| &entry.node) {
+            Some(parent) if !parent.is_root() => match self.entries.get(&parent).map(|entry| &entry.node) {
                 Some(Node::Folder | Node::Link(_)) => Ok(()),
                 Some(Node::File { .. }) => {
                     Err(Refusal::of(&head.name, &format!("{parent}, which it is in, is a file")))

@@ -114,7 +114,7 @@ fn links_of_the_image_are_followed_on_the_way_and_replaced_at_the_end() {
 
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["0644 0:0 /round/x = x"], "/round/x goes through the link /round, which leads to no folder"),
         (&["0644 0:0 /nowhere/x = x"], "/nowhere/x goes through the link /nowhere"),
         (&["0644 0:0 /sh/x = x"], "/sh/x goes through the link /sh, which leads to no folder"),
@@ -122,6 +122,8 @@ fn what_does_not_fit_is_refused_by_name() {
         (&["0644 0:0 /es/yml/x = x"], "/es/yml has to be a folder for /es/yml/x"),
         (&["0755 0:0 /es/yml/"], "/es/yml has to be a folder for /es/yml"),
         (&["0644 0:0 /bin/x = 1", "0644 0:0 /usr/bin/x = 2"], "/bin/x and /usr/bin/x are the same place"),
+        (&["0644 0:0 /bin/x = 1", "0644 0:0 /deep/x = 2"], "/bin/x and /deep/x are the same place"),
+        (&["0755 0:0 /bin/x/", "0644 0:0 /usr/bin/x = 2"], "/bin/x and /usr/bin/x are the same place"),
     ];
     for (lines, part) in cases {
         let error = settled(lines, &[], &[]).unwrap_err().to_string();

@@ -189,7 +189,7 @@ fn apply(model: &mut Model, listing: &Listing) -> bool {
     }
     for (path, entry) in listing.tree.iter() {
         let mut parent = path.parent();
-        while let Some(folder) = parent.filter(|folder| *folder != ImagePath::root()) {
+        while let Some(folder) = parent.filter(|folder| !folder.is_root()) {
             if model.get(&folder).is_some_and(Option::is_some) {
                 return false;
             }

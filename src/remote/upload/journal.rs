@@ -74,7 +74,7 @@ impl<'s> Journal<'s> {
             return self.forget();
         }
         let entry = Entry { location: location.to_string(), passed: mark.size(), state: mark.frozen() };
-        let _ = self.store.keep_lightly(&self.key, &entry);
+        let _ = self.store.keep_lightly(&self.key, &entry, &[]);
     }
 
     /// There is nothing to go on with.

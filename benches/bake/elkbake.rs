@@ -1,0 +1,90 @@
+//! Ours, as a whole process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::builder::{Ask, Builder};
+use crate::cost::{Cost, cost, run, shell};
+use crate::scene::Scene;
+
+/// `elkbake build` of one recipe.
+pub(crate) struct Elkbake {
+    recipe: &'static str,
+    /// Whether it also writes an OCI layout with all layers, those of the base too.
+    whole: bool,
+    store: PathBuf,
+    layout: PathBuf,
+    digest: Option<String>,
+}
+
+/// The program, knowing nothing of who started the bench.
+pub(crate) fn command(project: &Path, store: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_elkbake"));
+    command.env_clear().arg("--store").arg(store).arg("--project").arg(project);
+    command
+}
+
+impl Elkbake {
+    pub(crate) fn new(recipe: &'static str, whole: bool, folder: &Path) -> Self {
+        let folder = folder.join(format!("elkbake-{recipe}-{whole}"));
+        Self { recipe, whole, store: folder.join("store"), layout: folder.join("layout"), digest: None }
+    }
+}
+
+/// There is no `elkbake push` yet, so skopeo carries the image away.
+const SEND: &str = r#"
+    "$0" --store "$STORE" --project "$PROJECT" build "$RECIPE" --quiet --output "oci:$LAYOUT"
+    skopeo copy --quiet --dest-tls-verify=false "oci:$LAYOUT:$TAG" "docker://$SEND"
+"#;
+
+/// What a document says of the first of its kind.
+fn said(text: &str, all: &str, key: &str) -> Result<String, String> {
+    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    document[all][0][key].as_str().map(str::to_owned).ok_or_else(|| format!("{key} is missing in {text}"))
+}
+
+impl Elkbake {
+    fn send(&self, scene: &Scene, to: &str) -> Result<Cost, String> {
+        // What the image will be called; with another store, so that nothing is learnt for the build.
+        let elsewhere = self.store.with_extension("plan");
+        let planned = run(command(&scene.root, &elsewhere).args(["plan", self.recipe, "--quiet", "--json"]))?;
+        let mut command = shell(SEND);
+        command.arg(env!("CARGO_BIN_EXE_elkbake"));
+        command.env("STORE", &self.store).env("PROJECT", &scene.root).env("RECIPE", self.recipe);
+        command.env("LAYOUT", &self.layout).env("TAG", said(&planned, "plans", "tag")?).env("SEND", to);
+        Ok(cost(&mut command, &[])?.0)
+    }
+}
+
+impl Builder for Elkbake {
+    fn name(&self) -> String {
+        format!("elkbake, {}{}", self.recipe, if self.whole { ", whole" } else { "" })
+    }
+
+    fn build(&mut self, scene: &Scene, ask: Ask<'_>) -> Result<Cost, String> {
+        if let Ask::Send(_) = ask {
+            return self.send(scene, &ask.destination(self.recipe));
+        }
+        let fresh = self.store.with_extension("anew");
+        let mut command = command(&scene.root, if ask.is_anew() { &fresh } else { &self.store });
+        command.args(["build", self.recipe, "--quiet", "--json"]);
+        if self.whole {
+            command.arg("--output").arg(format!("oci:{}", self.layout.display()));
+        }
+        let (cost, text) = cost(&mut command, &[])?;
+        if ask.is_anew() {
+            fs::remove_dir_all(&fresh).map_err(|error| error.to_string())?;
+        }
+        self.digest = Some(said(&text, "builds", "digest")?);
+        Ok(cost)
+    }
+
+    fn digest(&self) -> Result<String, String> {
+        self.digest.clone().ok_or_else(|| "nothing was built".to_owned())
+    }
+
+    fn forget(&self) -> Result<(), String> {
+        run(Command::new("rm").arg("-rf").arg(&self.store).arg(&self.layout)).map(drop)
+    }
+}

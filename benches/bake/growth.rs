@@ -1,0 +1,167 @@
+//! How time and memory of a whole `elkbake build` grow: with new bytes, with new files, and with what was there before.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cost::{Cost, cost, run, shell};
+use crate::elkbake;
+use crate::random::Random;
+use crate::scene::write;
+
+/// What there is so much of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// MiB, in files of one each.
+    Bytes,
+    /// Files of 500 bytes.
+    Files,
+    /// Files in the layer below the one that is new.
+    Below,
+}
+
+/// How it comes to elkbake.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Folder,
+    Archive,
+}
+
+struct Grown {
+    what: What,
+    from: From,
+    units: usize,
+    cost: Cost,
+}
+
+const SERIES: [(What, From, &[usize]); 5] = [
+    (What::Bytes, From::Folder, &[1, 16, 256, 4096]),
+    // Unpacked it is on the disk three times.
+    (What::Bytes, From::Archive, &[1, 16, 256, 1024]),
+    (What::Files, From::Folder, &[100, 1_000, 10_000, 100_000]),
+    (What::Files, From::Archive, &[100, 1_000, 10_000, 100_000]),
+    (What::Below, From::Archive, &[100, 1_000, 10_000, 100_000]),
+];
+
+impl What {
+    const fn unit(self) -> &'static str {
+        match self {
+            Self::Bytes => "MiB",
+            Self::Files => "files",
+            Self::Below => "files below",
+        }
+    }
+}
+
+impl From {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Archive => "archive",
+        }
+    }
+}
+
+/// Runs and prints the measurement.
+pub(crate) fn growth(folder: &Path) -> Value {
+    let folder = folder.join("growth");
+    let mut rows = Vec::new();
+    for (what, from, sizes) in SERIES {
+        rows.extend(sizes.iter().map(|&units| Grown { what, from, units, cost: grown(what, from, units, &folder) }));
+    }
+    println!("\ntime and memory of the whole process (goals: under 100 MB; as much for each unit, however many)");
+    line(["of", "units", "us a unit", "to the last", "seconds", "processor", "peak MB"].map(str::to_owned));
+    for row in &rows {
+        let last = rows.iter().rfind(|other| (other.what, other.from) == (row.what, row.from)).expect("itself");
+        let micros = |row: &Grown| row.cost.processor / row.units as f64 * 1e6;
+        line([
+            row.from.text().to_owned(),
+            format!("{} {}", row.units, row.what.unit()),
+            format!("{:.0}", micros(row)),
+            format!("{:.2}", micros(row) / micros(last)),
+            format!("{:.3}", row.cost.wall),
+            format!("{:.2}", row.cost.processor),
+            format!("{:.0}", row.cost.peak),
+        ]);
+    }
+    let row = |row: &Grown| {
+        json!({
+            "from": row.from.text(), "units": row.units, "unit": row.what.unit(),
+            "seconds": row.cost.wall, "processor": row.cost.processor, "peak_mb": row.cost.peak,
+        })
+    };
+    json!(rows.iter().map(row).collect::<Vec<_>>())
+}
+
+fn line([of, units, rest @ ..]: [String; 7]) {
+    println!("{of:>10} {units:>20} {}", rest.map(|cell| format!("{cell:>12}")).concat());
+}
+
+/// The cost of one build in a project of its own: the median of some, where they are short.
+fn grown(what: What, from: From, units: usize, folder: &Path) -> Cost {
+    let (project, store) = (folder.join("project"), folder.join("store"));
+    let files = project.join("images/below");
+    if what == What::Bytes {
+        make_bytes(&files, units);
+    } else {
+        make_files(&files, units);
+    }
+    let recipe = |from: &str| format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{from}\"\n");
+    let mut below = recipe("scratch");
+    if from == From::Archive {
+        below += "[[archive]]\nname = \"all\"\npath = \"all.tar\"\ninto = \"/opt\"\n";
+        run(shell("cd \"$0\"; tar --hard-dereference -cf all.tar images; rm -r images").arg(&project)).expect("tar");
+    }
+    write(&project.join("recipes/below.toml"), below.as_bytes());
+    write(&project.join("recipes/top.toml"), recipe("recipe:below").as_bytes());
+    change(&project, 0);
+    run(elkbake::command(&project, &store).args(["lock", "--quiet"])).expect("locks");
+    let build = |name| {
+        let mut command = elkbake::command(&project, &store);
+        cost(command.args(["build", name, "--quiet"]), &[]).expect("builds").0
+    };
+    if what == What::Below {
+        build("top");
+    }
+    let runs = if what != What::Below && units >= 1_000 { 1 } else { 5 };
+    let mut costs: Vec<_> = (1..=runs)
+        .map(|run| {
+            if what == What::Below {
+                change(&project, run);
+            } else {
+                let _ = fs::remove_dir_all(&store);
+            }
+            self::run(&mut shell("sync")).expect("sync");
+            build(if what == What::Below { "top" } else { "below" })
+        })
+        .collect();
+    fs::remove_dir_all(folder).expect("a folder");
+    costs.sort_by(|a, b| a.processor.total_cmp(&b.processor));
+    costs[runs / 2]
+}
+
+fn change(project: &Path, version: usize) {
+    write(&project.join("images/top/etc/app.yml"), format!("version: {version}\n").as_bytes());
+}
+
+/// So many files of 1 MiB: of 64 different ones, the same over and over by hard links.
+fn make_bytes(folder: &Path, mib: usize) {
+    let mut random = Random::new(21);
+    for i in 0..mib {
+        let path = folder.join(format!("{}/{i}", i % 64));
+        if i < 64 {
+            let bytes = [random.noise(512 << 10), random.library(256 << 10), random.text(256 << 10)].concat();
+            write(&path, &bytes);
+        } else {
+            fs::hard_link(folder.join(format!("{0}/{0}", i % 64)), path).expect("a link");
+        }
+    }
+}
+
+fn make_files(folder: &Path, files: usize) {
+    let mut random = Random::new(22);
+    for i in 0..files {
+        write(&folder.join(format!("{}/{i}", i % 300)), &random.text(500));
+    }
+}
