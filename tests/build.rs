@@ -1,5 +1,6 @@
 //! `elkbake build`, as a user sees it: what is in the image, what is not done twice, and what is refused.
 
+mod abrupt;
 mod bases;
 mod layers;
 mod logstash;

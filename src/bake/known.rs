@@ -6,7 +6,7 @@ use crate::image::scan::Scanned;
 use crate::store::{Store, StoreError};
 
 /// The number of the rules by which a layer becomes a listing: other rules read all layers again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Longer listings than those of the largest layer that is read.
 const LONGEST_LISTING: u64 = 1 << 30;

@@ -60,6 +60,14 @@ pub enum SettleError {
         /// The link.
         link: ImagePath,
     },
+    /// A link that leads to something is replaced at the same time.
+    #[error("{path} goes through the link {link}, and that is to be something else: write the path without the link")]
+    Replaced {
+        /// What was to be put there.
+        path: ImagePath,
+        /// The link.
+        link: ImagePath,
+    },
     /// Two paths mean the same place.
     #[error("{one} and {other} are the same place in the image, {place}, and are not the same")]
     Twice {
@@ -83,7 +91,13 @@ pub enum SettleError {
 /// # Errors
 /// When it does not fit, or the image cannot be read.
 pub fn settle(wish: Wish<'_>, below: &dyn Below) -> Result<Settled, SettleError> {
-    let mut settler = Settler { below, said: wish.said, folders: BTreeMap::new(), settled: Settled::default() };
+    let mut settler = Settler {
+        below,
+        said: wish.said,
+        folders: BTreeMap::new(),
+        followed: BTreeMap::new(),
+        settled: Settled::default(),
+    };
     // Few paths lead elsewhere, and they alone can fall on others.
     let mut led: BTreeMap<ImagePath, Vec<ImagePath>> = BTreeMap::new();
     for path in wish.removed {
@@ -120,6 +134,8 @@ struct Settler<'a> {
     said: &'a BTreeMap<ImagePath, Said>,
     /// Where the folders that were asked for are in truth, and how they are written where anything in them is.
     folders: BTreeMap<ImagePath, ImagePath>,
+    /// Where the links are that were followed, and what for.
+    followed: BTreeMap<ImagePath, ImagePath>,
     settled: Settled,
 }
 
@@ -170,7 +186,7 @@ impl Settler<'_> {
         let mut there = self.there(&place)?;
         if let Some(Entry { node: Node::Link(target), .. }) = &there {
             let lost = || SettleError::Link { path: what.clone(), link: path.clone() };
-            place = self.follow(&place, target)?.ok_or_else(lost)?;
+            place = self.follow(&place, target, what)?.ok_or_else(lost)?;
             if place == ImagePath::root() {
                 self.folders.insert(path.clone(), place.clone());
                 return Ok(place);
@@ -201,7 +217,8 @@ impl Settler<'_> {
     }
 
     /// Where a link leads to, as a kernel follows it; `None` where that is nothing, or round.
-    fn follow(&self, link: &ImagePath, target: &str) -> Result<Option<ImagePath>, SettleError> {
+    fn follow(&mut self, link: &ImagePath, target: &str, what: &ImagePath) -> Result<Option<ImagePath>, SettleError> {
+        self.followed.entry(link.clone()).or_insert_with(|| what.clone());
         let mut at = link.parent().unwrap_or_else(ImagePath::root);
         let mut is_folder = true;
         let mut followed = 1;
@@ -223,6 +240,7 @@ impl Settler<'_> {
                 (at, is_folder) = (place, there.node == Node::Folder);
                 continue;
             };
+            self.followed.entry(place).or_insert_with(|| what.clone());
             followed += 1;
             if followed > MOST_LINKS {
                 return Ok(None);
@@ -244,6 +262,10 @@ impl Settler<'_> {
 
     /// Adds the folders that lead to what the layer holds.
     fn finish(mut self) -> Result<Settled, SettleError> {
+        let mut followed = self.followed.iter();
+        if let Some((link, path)) = followed.find(|(link, _)| self.settled.tree.get(link).is_some()) {
+            return Err(SettleError::Replaced { path: path.clone(), link: link.clone() });
+        }
         let all = self.settled.tree.iter().map(|(path, _)| path).chain(&self.settled.removed);
         let mut parents = BTreeSet::new();
         for path in all {

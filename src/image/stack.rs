@@ -3,7 +3,7 @@
 //! Done as engines unpack: a layer first takes away what it removes from those below, and then puts its own entries
 //! where their paths lead, through the links that are there by then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::listing::{Listing, Special};
 use crate::name::ImagePath;
@@ -92,17 +92,21 @@ impl Stack {
     pub fn add(&mut self, listing: &Listing) -> Result<(), StackError> {
         let layer = self.layers;
         self.layers += 1;
-        for folder in &listing.cleared {
-            if let Some(spot) = self.find_followed(folder)? {
-                self.spots[spot].names.clear();
-            }
-        }
+        self.drop_replaced_links(listing)?;
         for path in &listing.removed {
             let parent = path.parent().map_or(Ok(None), |parent| self.find_followed(&parent))?;
             if let Some(spot) = parent {
                 self.spots[spot].names.remove(path.file_name());
             }
         }
+        for folder in &listing.cleared {
+            if let Some(spot) = self.find_followed(folder)? {
+                self.spots[spot].names.clear();
+            }
+        }
+        // Before the layer's own entries: one of them may take the place of what is linked to.
+        let linked = listing.linked.iter().map(|(path, target)| Ok((path, self.linked(path, target)?)));
+        let linked = linked.collect::<Result<Vec<_>, StackError>>()?;
         self.last = None;
         self.spots.reserve(listing.tree.len());
         for (path, entry) in listing.tree.iter() {
@@ -111,19 +115,49 @@ impl Stack {
         for (path, special) in &listing.special {
             self.put(path, There::Special(*special), layer)?;
         }
-        self.last = None;
-        for (path, target) in &listing.linked {
-            let found = match self.find_followed(&target.parent().unwrap_or_else(ImagePath::root))? {
-                Some(folder) => self.spots[folder].names.get(target.file_name()).copied(),
-                None => None,
-            };
-            match found.map(|spot| &self.spots[spot]).filter(|spot| !spot.is_folder()) {
-                Some(Spot { there, layer, .. }) => self.put(path, there.clone(), *layer)?,
-                None => return Err(StackError::Linked { path: path.clone(), target: target.clone() }),
-            }
+        for (path, (there, layer)) in linked {
+            self.put(path, there, layer)?;
         }
         self.last = None;
         Ok(())
+    }
+
+    /// Drops the links in whose place the layer puts folders that it also removes something from: nothing of that is
+    /// meant for what the links led to.
+    fn drop_replaced_links(&mut self, listing: &Listing) -> Result<(), StackError> {
+        let folders: BTreeSet<_> =
+            listing.cleared.iter().cloned().chain(listing.removed.iter().filter_map(ImagePath::parent)).collect();
+        let mut replaced = BTreeSet::new();
+        for folder in folders {
+            let mut at = Some(folder);
+            while let Some(path) = at.filter(|path| !replaced.contains(path)) {
+                at = path.parent();
+                replaced.insert(path);
+            }
+        }
+        // Those that others are in come first.
+        for path in replaced {
+            let is_folder = listing.tree.get(&path).is_some_and(|entry| entry.node == Node::Folder);
+            let Some(parent) = path.parent().filter(|_| is_folder) else { continue };
+            let Some(spot) = self.find_followed(&parent)? else { continue };
+            let there = self.spots[spot].names.get(path.file_name()).map(|spot| &self.spots[*spot].there);
+            if matches!(there, Some(There::Entry(Entry { node: Node::Link(_), .. }))) {
+                self.spots[spot].names.remove(path.file_name());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a hard link to something in the layers below is one more name of, and the layer that has its bytes.
+    fn linked(&self, path: &ImagePath, target: &ImagePath) -> Result<(There, usize), StackError> {
+        let found = match self.find_followed(&target.parent().unwrap_or_else(ImagePath::root))? {
+            Some(folder) => self.spots[folder].names.get(target.file_name()).copied(),
+            None => None,
+        };
+        match found.map(|spot| &self.spots[spot]).filter(|spot| !spot.is_folder()) {
+            Some(Spot { there, layer, .. }) => Ok((there.clone(), *layer)),
+            None => Err(StackError::Linked { path: path.clone(), target: target.clone() }),
+        }
     }
 
     /// What lies at a path; links on the way or at the end are not followed.

@@ -24,7 +24,7 @@ fn refused(name: &str, archive: &[u8], entry: &str, why: &str) -> Ran {
     let before = kitchen.stored();
     let ran = kitchen.run(&["build", "app"]).code(3);
     let entry = if entry.is_empty() { String::new() } else { format!("{entry}: ") };
-    let ran = ran.complains(&format!("archive it: it: {entry}{why}")).complains("hint: ");
+    let ran = ran.complains(&format!("it: {entry}{why}")).complains("hint: ");
     assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.stderr);
     assert_eq!(kitchen.stored(), before, "{name} left something in the store: {}", ran.stderr);
     ran

@@ -3,7 +3,7 @@
 //! Unlike [`crate::image::stack`] it knows names that are no text and which names are hard links of each other, and it
 //! remembers for each thing which entry of which layer it came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::image::scan::Head;
 use crate::tree::{Mode, Owner};
@@ -75,6 +75,7 @@ impl Node {
 impl Graph {
     /// Puts a layer on top: first it takes away what it removes, then it puts its own entries, in their order.
     pub(super) fn put(&mut self, layer: usize, heads: Vec<Head>) -> Result<(), String> {
+        self.drop_replaced_links(&heads)?;
         for head in &heads {
             self.remove(head)?;
         }
@@ -124,6 +125,32 @@ impl Graph {
                 self.nodes[folder].names.insert(name.into(), new);
             }
         }
+    }
+
+    /// Drops the links in whose place the layer puts folders that it also removes something from: nothing of that is
+    /// meant for what the links led to.
+    fn drop_replaced_links(&mut self, heads: &[Head]) -> Result<(), String> {
+        let mut replaced = BTreeSet::new();
+        for head in heads {
+            let path = parts(&head.name)?;
+            let Some((_, folder)) = path.split_last().filter(|(last, _)| last.starts_with(WHITEOUT)) else { continue };
+            replaced.extend((1..=folder.len()).map(|len| folder[..len].to_vec()));
+        }
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        let folders = heads.iter().filter(|head| head.kind == b'5').map(|head| parts(&head.name));
+        let folders = folders.collect::<Result<BTreeSet<_>, _>>()?;
+        // Those that others are in come first.
+        for path in replaced.intersection(&folders) {
+            let Some((last, parent)) = path.split_last() else { continue };
+            let Some(parent) = self.walk(parent, false)? else { continue };
+            let there = self.nodes[parent].names.get(*last).copied();
+            if there.is_some_and(|there| self.nodes[there].head.kind == b'2') {
+                self.nodes[parent].names.remove(*last);
+            }
+        }
+        Ok(())
     }
 
     /// Takes away what an entry says is gone. What it stands in may itself not be there.

@@ -107,6 +107,14 @@ fn what_upper_layers_replace_and_remove_is_gone() {
 }
 
 #[test]
+fn a_folder_that_replaces_a_link_removes_nothing_behind_the_link() {
+    let below = layer(&[(b'5', "usr/", ""), (b'0', "usr/one", "1"), (b'0', "usr/two", "2"), (b'2', "bin", "usr")]);
+    let above =
+        layer(&[(b'5', "./bin/", ""), (b'0', "bin/.wh..wh..opq", ""), (b'0', "bin/.wh.one", ""), (b'0', "bin/x", "x")]);
+    assert_eq!(flat(&[below, above]), ["5 bin/", "5 usr/", "0 usr/one 1", "0 usr/two 2", "0 bin/x x"]);
+}
+
+#[test]
 fn hard_links_stay_whichever_of_their_names_is_left() {
     let below = layer(&[(b'0', "a", "text"), (b'1', "b", "a"), (b'1', "c", "./b"), (b'0', "d", "other")]);
     assert_eq!(flat(&[layer(&[(b'0', "a", "text"), (b'1', "b", "a")])]), ["0 a text", "1 b a"]);
@@ -229,6 +237,65 @@ proptest! {
             lines.sort();
             before.sort();
             prop_assert_eq!(lines, before);
+        }
+    }
+}
+
+/// What other code of ours, which knows nothing of this one, sees in layers: everything but the root, by path.
+fn viewed(layers: &[Layer]) -> Option<BTreeMap<String, String>> {
+    use crate::image::scan::{NOTHING, Scan, scan};
+    use crate::image::stack::{Stack, There};
+    let mut stack = Stack::default();
+    for layer in layers {
+        let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false };
+        let scanned = scan(&what, &layer.0[..], crate::contents::Spool::new(tempfile::tempfile().unwrap())).ok()?;
+        stack.add(&scanned.listing).ok()?;
+    }
+    let mut seen = BTreeMap::new();
+    stack.each(|path, there, _| {
+        let text = match there {
+            There::Entry(entry) => format!("{entry:?}"),
+            There::Special(special) => format!("{special:?}"),
+        };
+        seen.insert(path.to_string(), text);
+    });
+    seen.remove("/");
+    Some(seen)
+}
+
+/// Entries of one layer in the order of their names, as engines write them, but for second ones of one name, and those
+/// in something that the layer makes no folder, which none writes.
+fn plausible<'l>(lines: &'l [(usize, String, String)]) -> Vec<Line<'l>> {
+    const KINDS: [u8; 6] = [b'0', b'0', b'2', b'2', b'5', b'5'];
+    let mut seen = std::collections::BTreeSet::new();
+    let is_mark = |name: &str| name.contains(".wh.");
+    let kind = |(kind, name, _): &(usize, String, String)| if is_mark(name) { b'0' } else { KINDS[*kind] };
+    let others: Vec<_> =
+        lines.iter().filter(|line| kind(line) != b'5' && !is_mark(&line.1)).map(|(_, name, _)| name).collect();
+    let is_in_other = |name: &str| {
+        others.iter().any(|other| name.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let fits = |line: &&(usize, String, String)| !is_in_other(&line.1);
+    let line = |line: &'l (usize, String, String)| {
+        let text = if kind(line) == b'5' || is_mark(&line.1) { "" } else { &line.2 };
+        (kind(line), line.1.as_str(), text)
+    };
+    let mut lines: Vec<_> = lines.iter().filter(fits).filter(|line| seen.insert(&line.1)).map(line).collect();
+    lines.sort_by_key(|(_, name, _)| format!("/{name}").parse::<crate::name::ImagePath>().unwrap());
+    lines
+}
+
+const NAME: &str = "(\\.wh\\.)?[abc]|[abc]{1}(/[abc]){0,2}(/\\.wh\\.([abc]|\\.wh\\.\\.opq))?";
+const TARGET: &str = "[abc](/[abc]){0,1}|\\.\\./[abc]";
+
+proptest! {
+    #[test]
+    fn what_comes_out_is_what_is_seen_in_the_layers(
+        layers in proptest::collection::vec(proptest::collection::vec((0..6_usize, NAME, TARGET), 0..8), 1..4)
+    ) {
+        let layers: Vec<_> = layers.iter().map(|lines| layer(&plausible(lines))).collect();
+        if let (Ok(flat), Some(seen)) = (bytes(&layers), viewed(&layers)) {
+            prop_assert_eq!(viewed(&[Layer(flat)]).expect("what is flat can be read"), seen);
         }
     }
 }

@@ -188,10 +188,11 @@ impl<'a> Collector<'a> {
 
     /// What a later entry of one layer puts somewhere replaces what an earlier one put there, with all that is in it.
     fn forget(&mut self, path: &ImagePath, folder: bool) {
-        let was_folder = self.entries.remove(path).is_some_and(|entry| entry.node == Node::Folder);
+        self.entries.remove(path);
         self.listing.special.remove(path);
         self.listing.linked.remove(path);
-        if was_folder && !folder {
+        // A folder that no entry describes has something in it all the same.
+        if !folder {
             drop_within(&mut self.entries, path);
             drop_within(&mut self.listing.special, path);
             drop_within(&mut self.listing.linked, path);

@@ -145,6 +145,9 @@ fn a_later_entry_of_one_layer_replaces_an_earlier_one() {
     assert_eq!(text(&tarball.clone().end()), lines(&[("d\t0755\t1000:0\t/a", ""), ("f\t0644\t1000:0\t/a/b", "2")]));
     let replaced = tarball.entry(b'3', b"a/null", b"", 0, b"").hard("a/h", "below").file("a", "file");
     assert_eq!(text(&replaced.end()), lines(&[("f\t0644\t1000:0\t/a", "file")]));
+    // Also where the folder is only spoken of.
+    let implied = Tarball::new().file("a/b", "1").link("a", "c");
+    assert_eq!(text(&implied.end()), lines(&[("l\t0777\t1000:0\t/a\tc", "")]));
 }
 
 #[test]

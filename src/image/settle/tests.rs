@@ -114,9 +114,13 @@ fn links_of_the_image_are_followed_on_the_way_and_replaced_at_the_end() {
 
 #[test]
 fn what_does_not_fit_is_refused_by_name() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["0644 0:0 /round/x = x"], "/round/x goes through the link /round, which leads to no folder"),
         (&["0644 0:0 /nowhere/x = x"], "/nowhere/x goes through the link /nowhere"),
+        (
+            &["0755 0:0 /bin = x", "0755 0:0 /deep/x = x"],
+            "/deep/x goes through the link /bin, and that is to be something else",
+        ),
         (&["0644 0:0 /sh/x = x"], "/sh/x goes through the link /sh, which leads to no folder"),
         (&["0644 0:0 /usr = x"], "/usr is to be a file, and the image has a folder there"),
         (&["0644 0:0 /es/yml/x = x"], "/es/yml has to be a folder for /es/yml/x"),
@@ -141,4 +145,94 @@ fn removed_paths_have_to_be_there_and_make_room() {
     // A device, say, of which the image only tells the name.
     assert_eq!(settled(&[], &[], &["/undescribed"]).unwrap().removed, [path("/undescribed")].into());
     fits(&["0644 0:0 /usr = file"], &[], &["/usr"], &["0644 0:0 /usr = file"]);
+}
+
+mod anything {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::image::listing::Listing;
+    use crate::image::stack::{Stack, There};
+
+    type Lines = Vec<(u8, String, String)>;
+
+    fn lines() -> impl Strategy<Value = Lines> {
+        let target = "/?(\\.\\./)?[abc](/([abc]|\\.\\.)){0,2}";
+        proptest::collection::vec((0..4_u8, "[abc](/[abc]){0,2}", target), 0..8)
+    }
+
+    /// A tree in which nothing lies in what is no folder; of what a base has, every folder is described.
+    fn tree(lines: &Lines, owner: u32) -> Tree {
+        let mut tree = Tree::default();
+        let entry = |mode, node| Entry { mode: Mode::new(mode), owner: Owner { uid: owner, gid: 0 }, node };
+        for (kind, name, target) in lines {
+            let path = path(&format!("/{name}"));
+            let mut above: Vec<_> = std::iter::successors(path.parent(), ImagePath::parent).collect();
+            above.pop();
+            let is_other = |at: &ImagePath| tree.get(at).is_some_and(|there| there.node != Node::Folder);
+            if above.iter().any(is_other) || tree.get(&path).is_some() {
+                continue;
+            }
+            for folder in above {
+                if tree.get(&folder).is_none() {
+                    tree.insert(folder, entry(0o750, Node::Folder));
+                }
+            }
+            let node = match kind {
+                0 => Node::Folder,
+                1 => Node::Link(target.clone()),
+                _ => Node::File { digest: Digest::of(target.as_bytes()), size: target.len() as u64 },
+            };
+            tree.insert(path, entry(0o700, node));
+        }
+        tree
+    }
+
+    fn entries(stack: &Stack) -> BTreeMap<ImagePath, Entry> {
+        let mut all = BTreeMap::new();
+        stack.each(|path, there, _| {
+            if let There::Entry(entry) = there {
+                all.insert(path.clone(), entry.clone());
+            }
+        });
+        all.remove(&ImagePath::root());
+        all
+    }
+
+    proptest! {
+        /// As an engine sees it, everything wished for is where its path leads, and nothing else has changed.
+        #[test]
+        fn what_is_wished_for_is_there_and_all_else_stays(base in lines(), wish in lines()) {
+            let (base, wish) = (tree(&base, 1), tree(&wish, 2));
+            let nothing = BTreeSet::new();
+            let below = AtHand { tree: base.clone(), ..AtHand::default() };
+            let Ok(settled) = settle(Wish { tree: &wish, said: &BTreeMap::new(), removed: &nothing }, &below) else {
+                return Ok(());
+            };
+            let mut stack = Stack::default();
+            stack.add(&Listing { tree: base.clone(), ..Listing::default() }).unwrap();
+            let before = entries(&stack);
+            stack.add(&Listing { tree: settled.tree, ..Listing::default() }).unwrap();
+            let mut after = entries(&stack);
+            let mut places = BTreeSet::new();
+            for (path, entry) in wish.iter() {
+                let parent = stack.real(&path.parent().unwrap()).unwrap().expect("its folder is there");
+                let place = parent.join(path.file_name()).unwrap();
+                if entry.node == Node::Folder {
+                    let real = stack.real(path).unwrap().expect("it is there");
+                    prop_assert!(real == ImagePath::root() || after[&real].node == Node::Folder);
+                    if !before.contains_key(&real) {
+                        places.insert(real);
+                    }
+                } else {
+                    prop_assert_eq!(&after[&place], entry);
+                    places.insert(place);
+                }
+            }
+            let mut before = before;
+            before.retain(|path, _| !places.iter().any(|place| path.is_within(place)));
+            after.retain(|path, _| !places.iter().any(|place| path.is_within(place)));
+            prop_assert_eq!(after, before);
+        }
+    }
 }

@@ -105,6 +105,15 @@ fn a_folder_of_an_upper_layer_replaces_a_link() {
     assert_eq!(view(&stack), ["/bin folder 1", "/bin/tool tool 1", "/usr folder 0"]);
 }
 
+/// What the link led to is nothing to the folder that takes its place, whatever that removes.
+#[test]
+fn a_folder_that_replaces_a_link_removes_nothing_behind_the_link() {
+    let below = Tarball::new().folder("usr").file("usr/one", "old").file("usr/two", "old").link("bin", "usr");
+    let above = Tarball::new().folder("bin").file("bin/.wh..wh..opq", "").file("bin/.wh.one", "").file("bin/x", "new");
+    let expected = ["/bin folder 1", "/bin/x new 1", "/usr folder 0", "/usr/one old 0", "/usr/two old 0"];
+    assert_eq!(view(&stack([below, above]).unwrap()), expected);
+}
+
 #[test]
 fn hard_links_reach_into_the_layers_below() {
     let below =
@@ -115,6 +124,13 @@ fn hard_links_reach_into_the_layers_below() {
     let all =
         ["/lib -> usr 0", "/null c 0", "/three old 0", "/two old 0", "/usr folder 0", "/usr/one new 2", "/zero c 0"];
     assert_eq!(view(&stack), all);
+}
+
+#[test]
+fn a_hard_link_into_the_layers_below_is_to_what_was_there_before() {
+    let below = Tarball::new().file("a", "old");
+    let above = Tarball::new().hard("b", "a").file("a", "new");
+    assert_eq!(view(&stack([below, above]).unwrap()), ["/a new 1", "/b old 0"]);
 }
 
 #[test]
