@@ -9,6 +9,7 @@ mod check;
 mod choice;
 mod diff;
 mod failure;
+mod fold;
 mod global;
 mod inspect;
 mod lock;

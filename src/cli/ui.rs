@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::failure::{Exit, Failure, What};
+use super::fold::folded;
 use super::global::{Color, Global, LogFormat};
 use super::progress::Progress;
 use super::snippet;
@@ -19,6 +20,8 @@ pub(super) struct Ui {
     stdout_color: bool,
     stderr_color: bool,
     width: usize,
+    /// Where a person reads results, and in how many columns.
+    fold: Option<usize>,
     progress: Progress,
 }
 
@@ -48,6 +51,7 @@ impl Ui {
             stdout_color: color(surroundings.stdout_is_terminal),
             stderr_color: color(surroundings.stderr_is_terminal),
             width: surroundings.columns(),
+            fold: surroundings.stdout_is_terminal.then(|| surroundings.columns()),
             progress: Progress::new(bars, surroundings.columns()),
         }
     }
@@ -94,6 +98,11 @@ impl Ui {
     pub(super) fn failures(&self, failures: &[Failure], otherwise: Exit) -> Exit {
         failures.iter().for_each(|failure| self.failure(failure));
         failures.first().map_or(otherwise, |failure| failure.exit)
+    }
+
+    /// A long text behind a label: broken into lines on a terminal, and in one elsewhere.
+    pub(super) fn folded(&self, label: &str, text: &str) -> String {
+        self.fold.map_or_else(|| format!("{label}{text}"), |columns| folded(label, text, columns)) + "\n"
     }
 
     /// A line for those who want to know what is going on.
