@@ -38,13 +38,15 @@ pub(super) enum Paint {
 
 impl Ui {
     pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Self {
-        let no_color = surroundings.variable("NO_COLOR").is_some() || surroundings.variable("TERM") == Some("dumb");
+        let is_dumb = surroundings.variable("TERM") == Some("dumb");
+        let no_color = surroundings.variable("NO_COLOR").is_some() || is_dumb;
         let color = |is_terminal: bool| match global.color {
             Color::Auto => is_terminal && !no_color,
             Color::Always => true,
             Color::Never => false,
         };
-        let bars = surroundings.stderr_is_terminal && global.log_format == LogFormat::Text && !global.quiet;
+        let bars = surroundings.stderr_is_terminal && !is_dumb;
+        let bars = bars && global.log_format == LogFormat::Text && !global.quiet;
         Self {
             log: global.log_format,
             quiet: global.quiet,
