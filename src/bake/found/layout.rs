@@ -44,7 +44,7 @@ impl Layout {
                 let has = if tags.is_empty() { "none with a tag".to_owned() } else { tags.join(", ") };
                 let lacks = match (&self.tag, found) {
                     (Some(tag), _) => format!("it has no image `{tag}`"),
-                    (None, Some(_)) => "it has several images".to_owned(),
+                    (None, Some(_)) => format!("it has several images: say which, as in `{}:TAG`", self.shown),
                     (None, None) => return Err(self.wrong("it has no image")),
                 };
                 Err(self.wrong(format!("{lacks}; it has {has}")))
