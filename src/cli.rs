@@ -11,6 +11,7 @@ mod courier;
 mod diff;
 mod export;
 mod failure;
+mod fold;
 mod global;
 mod ground;
 mod inspect;

@@ -184,3 +184,19 @@ fn a_platform_that_the_recipe_has_not_is_told_before_anything_is_built() {
     ran.complains("recipe app makes no image for linux/arm64: its `platforms` are linux/amd64").complains("hint: ");
     kitchen.run(&["inspect", "app"]).code(3).complains("app is not built");
 }
+
+#[test]
+fn a_place_that_cannot_be_written_is_told_before_anything_is_built() {
+    let kitchen = on_rootfs("").file("full/of/things", "").file("a-file", "");
+    kitchen.run(&["lock"]).success();
+    for (place, why) in [
+        ("oci:full", "this folder is no OCI layout"),
+        ("oci:a-file", "there is a file where"),
+        ("rootfs:root.zip", "ends in .tar, .tar.gz"),
+        ("rootfs:none/root.tar", "none/root.tar: there is no such folder; make it"),
+        ("docker-archive:full", "no regular file"),
+    ] {
+        kitchen.run(&["build", "app", "--output", place]).code(3).complains(why);
+        kitchen.run(&["inspect", "app"]).code(3).complains("app is not built");
+    }
+}

@@ -43,6 +43,18 @@ pub struct Desk<'d> {
     pub host: &'d Platform,
 }
 
+/// Refuses a place that cannot take an image, as far as that shows before there is one.
+///
+/// # Errors
+/// When it is taken by something else, or its name promises something else.
+pub fn check(to: &Place, folder: &Path) -> Result<(), OutputError> {
+    match to.clone().below(folder) {
+        Place::Oci(path) => layout::exists(&path).map(drop),
+        Place::DockerArchive(path) => aside::check(&path),
+        Place::Rootfs(path) => rootfs::compression(&path).and_then(|_| aside::check(&path)),
+    }
+}
+
 /// Writes an image, all of whose blobs are in the store, to a place.
 ///
 /// # Errors

@@ -75,6 +75,7 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
         let message = format!("--output {place} takes one image, and {} recipes are to be built", recipes.len());
         return Err(Failure::usage(message).hint("name one recipe, or write to `oci:FOLDER`, which takes any number"));
     }
+    args.output.iter().try_for_each(|place| output::check(place, &surroundings.folder))?;
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let mut done = Vec::new();

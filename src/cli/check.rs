@@ -149,7 +149,8 @@ fn print_text(outcome: &Outcome, ui: &Ui) -> Result<(), Failure> {
         let label = ui.paint(paint, &format!("{}[{}]", finding.severity, finding.code));
         let place = ui.paint(Paint::Bold, &format!("{}:{}", finding.file.display(), finding.line));
         text += &format!("{label} {place}: {}\n", finding.message);
-        text += &format!("  why: {}\n  fix: {}\n", finding.why, finding.fix);
+        text += &ui.folded("  why: ", &finding.why);
+        text += &ui.folded("  fix: ", &finding.fix);
     }
     let counts = counts(outcome);
     let read = outcome.recipes.len() - outcome.broken.len();

@@ -308,3 +308,30 @@ fn exit_of(error: &PortError) -> Exit {
         PortError::Interrupted => Exit::Interrupted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_that_does_not_answer_is_not_the_remedy() {
+        let hint = |subject: &str| {
+            let unreachable = PortError::Unreachable { subject: subject.to_owned(), message: "gone".to_owned() };
+            Failure::from(Fault::Port(unreachable)).hint.unwrap()
+        };
+        assert!(hint("docker.elastic.co/a:1").contains("says what stands for a host"));
+        assert!(hint(&format!("docker.elastic.co/a:1 ({BY_MIRROR} b/a:1)")).contains("this mirror is asked"));
+    }
+
+    #[test]
+    fn what_an_error_is_about_is_said_once() {
+        let plugin = |subject: &str| {
+            let fault = Fault::Wrong { subject: subject.to_owned(), message: "no zip".to_owned() };
+            let input = crate::lock::Input::Plugin("icu".to_owned());
+            crate::bake::resolve::InputFault { input, fault }.to_string()
+        };
+        assert_eq!(plugin("plugin icu (https://a.example/icu.zip)"), "plugin icu (https://a.example/icu.zip): no zip");
+        assert_eq!(plugin("icu.zip"), "plugin icu: icu.zip: no zip");
+        assert_eq!(plugin("plugin icu2 (b)"), "plugin icu: plugin icu2 (b): no zip");
+    }
+}

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::failure::{Exit, Failure, What};
+use super::fold::folded;
 use super::global::{Color, Global, LogFormat};
 use super::progress::Progress;
 use super::snippet;
@@ -20,6 +21,8 @@ pub(super) struct Ui {
     stdout_color: bool,
     stderr_color: bool,
     width: usize,
+    /// Where a person reads results, and in how many columns.
+    fold: Option<usize>,
     progress: Progress,
 }
 
@@ -36,19 +39,22 @@ pub(super) enum Paint {
 
 impl Ui {
     pub(super) fn new(global: &Global, surroundings: &Surroundings) -> Self {
-        let no_color = surroundings.variable("NO_COLOR").is_some() || surroundings.variable("TERM") == Some("dumb");
+        let is_dumb = surroundings.variable("TERM") == Some("dumb");
+        let no_color = surroundings.variable("NO_COLOR").is_some() || is_dumb;
         let color = |is_terminal: bool| match global.color {
             Color::Auto => is_terminal && !no_color,
             Color::Always => true,
             Color::Never => false,
         };
-        let bars = surroundings.stderr_is_terminal && global.log_format == LogFormat::Text && !global.quiet;
+        let bars = surroundings.stderr_is_terminal && !is_dumb;
+        let bars = bars && global.log_format == LogFormat::Text && !global.quiet;
         Self {
             log: global.log_format,
             quiet: global.quiet,
             stdout_color: color(surroundings.stdout_is_terminal),
             stderr_color: color(surroundings.stderr_is_terminal),
             width: surroundings.columns(),
+            fold: surroundings.stdout_is_terminal.then(|| surroundings.columns()),
             progress: Progress::new(bars, surroundings.columns()),
         }
     }
@@ -97,6 +103,11 @@ impl Ui {
         let mut said = BTreeSet::new();
         failures.iter().filter(|failure| said.insert(failure.to_string())).for_each(|failure| self.failure(failure));
         failures.first().map_or(otherwise, |failure| failure.exit)
+    }
+
+    /// A long text behind a label: broken into lines on a terminal, and in one elsewhere.
+    pub(super) fn folded(&self, label: &str, text: &str) -> String {
+        self.fold.map_or_else(|| format!("{label}{text}"), |columns| folded(label, text, columns)) + "\n"
     }
 
     /// A line for those who want to know what is going on.

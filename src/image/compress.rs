@@ -4,7 +4,7 @@
 //! and end. Workers compress blocks, and one thread writes them in their order. The channels between them are bounded,
 //! so that memory does not grow with the stream, and whoever fails stops the others.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -72,20 +72,6 @@ pub fn compress<E>(
             Err(_) => Err(io::Error::other("the thread that writes compressed bytes has failed")),
         }
     })
-}
-
-/// Compresses all that a reader has.
-///
-/// # Errors
-/// The reader's own, that of `advance`, or that of `to`, as they are.
-pub fn compress_from(
-    how: Compression,
-    threads: usize,
-    from: &mut dyn Read,
-    to: &mut (dyn Write + Send),
-    advance: Advance<'_>,
-) -> io::Result<Plain> {
-    compress(how, threads, to, advance, |blocks| io::copy(from, blocks).map(drop))?
 }
 
 /// One block on its way to a worker.
@@ -204,6 +190,8 @@ fn write(how: Compression, ordered: &Receiver<Receiver<io::Result<Made>>>, to: &
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -248,6 +236,17 @@ mod tests {
         });
         assert_eq!(plain.unwrap().unwrap(), Plain { digest: Digest::of(bytes), size: bytes.len() as u64 });
         made
+    }
+
+    /// Compresses all that a reader has.
+    fn compress_from(
+        how: Compression,
+        threads: usize,
+        from: &mut dyn Read,
+        to: &mut (dyn Write + Send),
+        advance: Advance<'_>,
+    ) -> io::Result<Plain> {
+        compress(how, threads, to, advance, |blocks| io::copy(from, blocks).map(drop))?
     }
 
     proptest! {

@@ -82,7 +82,7 @@ fn followed(before: Entry, record: &Record) -> Entry {
 }
 
 /// A time that is after another. Machines' clocks differ, and seconds are coarse: what follows has to look so too, or
-/// [`super::merge`] would take the older one for current.
+/// [`super::merge()`] would take the older one for current.
 fn later(at: String, than: &str) -> String {
     if at.as_str() > than {
         return at;

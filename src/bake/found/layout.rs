@@ -62,7 +62,7 @@ impl Layout {
                 let lacks = match (&self.which, found) {
                     (Which::Tag(tag), _) => format!("it has no image `{tag}`"),
                     (Which::Digest(digest), _) => format!("it has no image {digest}"),
-                    (Which::Only, Some(_)) => "it has several images".to_owned(),
+                    (Which::Only, Some(_)) => format!("it has several images: say which, as in `{}:TAG`", self.shown),
                     (Which::Only, None) => return Err(self.wrong("it has no image")),
                 };
                 Err(self.wrong(format!("{lacks}; it has {has}")))

@@ -37,15 +37,7 @@ impl Aside {
 
     /// Begins a file beside its place. What is there already is replaced, if it is a file.
     pub(super) fn beside(to: &Path) -> Result<Self, OutputError> {
-        match fs::symlink_metadata(to) {
-            Ok(meta) if !meta.is_file() => {
-                return Err(OutputError::taken(to, "there is something that is no regular file; name another place"));
-            }
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(OutputError::io("cannot write", to)(error));
-            }
-            _ => {}
-        }
+        check(to)?;
         Self::begin(aside::folder_of(to), to)
     }
 
@@ -83,5 +75,19 @@ impl Write for Aside {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// Refuses a place that has no folder, or something in it that is no file.
+pub(super) fn check(to: &Path) -> Result<(), OutputError> {
+    match fs::symlink_metadata(to) {
+        Ok(meta) if !meta.is_file() => {
+            Err(OutputError::taken(to, "there is something that is no regular file; name another place"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !aside::folder_of(to).is_dir() => {
+            Err(OutputError::taken(to, "there is no such folder; make it, or name another place"))
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(OutputError::io("cannot write", to)(error)),
+        _ => Ok(()),
     }
 }

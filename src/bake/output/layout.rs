@@ -58,6 +58,16 @@ pub(super) fn tagged(path: &Path, tag: &Tag) -> Result<Option<Digest>, OutputErr
     Ok(entry.and_then(|entry| entry["digest"].as_str()?.parse().ok()))
 }
 
+/// Whether the folder is there already; what is there has to be a layout, or empty.
+pub(super) fn exists(path: &Path) -> Result<bool, OutputError> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => check(path).map(|_| true),
+        Ok(_) => Err(OutputError::taken(path, "there is a file where the OCI layout's folder is to be")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(OutputError::io("cannot read", path)(error)),
+    }
+}
+
 /// A layout that nobody else is writing to.
 struct Layout<'p> {
     path: &'p Path,
@@ -66,13 +76,8 @@ struct Layout<'p> {
 
 impl<'p> Layout<'p> {
     fn open(path: &'p Path, blobs: &Blobs<'_>) -> Result<Self, OutputError> {
-        match fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => drop(check(path)?),
-            Ok(_) => return Err(OutputError::taken(path, "there is a file where the OCI layout's folder is to be")),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(path).map_err(OutputError::io("cannot make", path))?;
-            }
-            Err(error) => return Err(OutputError::io("cannot read", path)(error)),
+        if !exists(path)? {
+            fs::create_dir_all(path).map_err(OutputError::io("cannot make", path))?;
         }
         let layout = Self { path, _locked: lock(path, blobs)? };
         layout.drop_leftovers()?;

@@ -41,7 +41,7 @@ pub(super) fn write(image: &Image<'_>, path: &Path, host: &Platform, blobs: &Blo
 }
 
 /// How a file of this name is compressed.
-fn compression(path: &Path) -> Result<Option<Compression>, OutputError> {
+pub(super) fn compression(path: &Path) -> Result<Option<Compression>, OutputError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
     match () {
