@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::compare::{Since, Twice};
+use crate::compare::{ALL, Since, Twice};
 use crate::cost::Cost;
 
 /// All runs of one builder after one kind of change.
@@ -37,7 +37,7 @@ impl Row {
 }
 
 pub(crate) fn print(rows: &[Row], twice: &[Twice], left_out: &[String]) {
-    for since in [Since::Nothing, Since::Config, Since::Plugin, Since::PluginSent, Since::Everything] {
+    for since in ALL {
         let rows: Vec<_> = rows.iter().filter(|row| row.since == since).collect();
         let Some(ours) = rows.iter().find(|row| row.by == OURS) else { continue };
         println!("\n{}; median of {} runs", since.text(), ours.costs.len());
