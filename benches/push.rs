@@ -49,7 +49,11 @@ fn main() {
     for run in 0..RUNS {
         let ours = ours(&store, &registry.at(&format!("ours-{run}")), digest);
         let theirs = curl(&registry, &format!("theirs-{run}"), &file, digest);
-        let skopeo = skopeo(&layout, &registry.at(&format!("skopeo-{run}")));
+        // In another registry each time: skopeo remembers where it has seen a blob, and would mount it.
+        let other = serve(&folder.path().join(format!("other-{run}")));
+        let skopeo = skopeo(&layout, &other.at("skopeo"));
+        drop(other);
+        std::fs::remove_dir_all(folder.path().join(format!("other-{run}"))).expect("a folder");
         println!("push 1 GiB: elkbake {ours:.2} s, curl -T {theirs:.2} s, skopeo {skopeo:.2} s");
         runs.push((ours, theirs, skopeo));
     }
@@ -189,6 +193,7 @@ impl Drop for Registry {
 }
 
 fn serve(folder: &Path) -> Registry {
+    std::fs::create_dir_all(folder).expect("a folder");
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
     let config: PathBuf = folder.join("config.yml");
     let text = format!(
