@@ -27,8 +27,11 @@ fn manifest(kibana: &str) -> String {
     .to_string()
 }
 
-/// A zip of files with modes, without an entry for any folder.
-fn zipped(files: &[(&str, u32, &str)]) -> Vec<u8> {
+/// A file's name, mode and text.
+type Line<'l> = (&'l str, u32, &'l str);
+
+/// A zip of files, without an entry for any folder.
+fn zipped(files: &[Line<'_>]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, mode, text) in files {
         writer.start_file(*name, zip::write::SimpleFileOptions::default().unix_permissions(*mode)).unwrap();
@@ -83,7 +86,7 @@ fn a_plugin_is_where_kibanas_own_installer_puts_it() {
 #[test]
 fn a_plugin_that_does_not_fit_is_refused_by_name_and_nothing_is_kept() {
     let (right, wrong) = (manifest("8.19.3"), manifest("8.19.2"));
-    let cases: [(&[(&str, u32, &str)], &str); 4] = [
+    let cases: [(&[Line<'_>], &str); 4] = [
         (&[("kibana/my-plugin/kibana.json", 0o644, &wrong)], "is for Kibana 8.19.2, and the image has 8.19.3"),
         (&[("my-plugin/kibana.json", 0o644, &right)], "the package holds no `kibana/FOLDER/kibana.json`"),
         (&[("kibana/my-plugin/kibana.jsonc", 0o644, "// {}")], "kibana/my-plugin/kibana.jsonc"),

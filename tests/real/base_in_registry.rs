@@ -45,6 +45,9 @@ stop_signal = "SIGINT"
 
 const PROGRAM: &str = "#!/bin/sh\necho \"$1, $2, $(id -u):$(id -g), $(pwd), ${OVEN-}, ${DOUGH-none}\"\n";
 
+/// A name for a base, what the recipe calls it, its platforms, and what puts it into the project.
+type Base<'b> = (&'b str, String, usize, &'b dyn Fn(&Path));
+
 /// Copies the parent into a registry in one of the two formats and as an index, and from there into files of all
 /// formats; bakes on each, and starts the result.
 #[test]
@@ -88,7 +91,7 @@ fn what_is_baked_on_a_base_is_started_as_it_says_wherever_the_base_lies() {
         run(skopeo.arg(format!("docker-archive:{}:elk/parent:1", to.display())));
     };
     let (archive, layout) = ("docker-archive:base".to_owned(), "oci:base".to_owned());
-    let bases: [(&str, String, usize, &dyn Fn(&Path)); 6] = [
+    let bases: [Base<'_>; 6] = [
         ("oci", address("oci"), 1, &from_registry),
         ("v2s2", address("v2s2"), 1, &from_registry),
         ("index", address("index"), 2, &from_registry),
