@@ -2,6 +2,7 @@
 
 mod abrupt;
 mod bases;
+mod kibana;
 mod layers;
 mod logstash;
 mod products;
