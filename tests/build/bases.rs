@@ -6,7 +6,7 @@ use elkbake::digest::Digest;
 use serde_json::json;
 
 use super::{recipe, rootfs};
-use crate::kitchen::baked::{gzipped, tarball};
+use crate::kitchen::baked::{bomb, gzipped, tarball};
 use crate::kitchen::project::Kitchen;
 use crate::kitchen::registry::{Fault, Registry};
 
@@ -135,6 +135,17 @@ fn a_root_file_system_with_a_missing_parent_is_refused_by_the_entry() {
     let kitchen = kitchen.file("images/app/etc/own", "own");
     let ran = kitchen.run(&["lock"]).code(3).complains("rootfs:a.tar");
     ran.complains("entry `etc/passwd`: the folder /etc, which it is in, does not stand before it");
+    assert_eq!(kitchen.stored().keys().map(PathBuf::as_path).collect::<Vec<_>>(), [Path::new("v1/lock")]);
+    assert!(!kitchen.has("recipes/app.lock"));
+}
+
+/// 1.1 GiB of zeros, which no root file system of its size unpacks to.
+#[test]
+fn a_root_file_system_that_swells_is_refused_by_the_entry() {
+    let kitchen = Kitchen::new().recipe("app", &recipe("rootfs:bomb.tar.gz", "")).file("bomb.tar.gz", bomb(&gzipped));
+    let kitchen = kitchen.file("images/app/etc/own", "own");
+    let ran = kitchen.run(&["lock"]).code(3).complains("rootfs:bomb.tar.gz");
+    ran.complains("entry `zeros`: with this, it unpacks to more than 100 times its own size, as bombs do");
     assert_eq!(kitchen.stored().keys().map(PathBuf::as_path).collect::<Vec<_>>(), [Path::new("v1/lock")]);
     assert!(!kitchen.has("recipes/app.lock"));
 }
