@@ -4,8 +4,10 @@ mod abrupt;
 mod bases;
 mod layers;
 mod logstash;
-mod products;
+pub(crate) mod products;
+mod refused;
 mod shipped;
+mod together;
 
 use serde_json::json;
 
