@@ -22,14 +22,17 @@ impl Bench<'_> {
     pub(super) fn unpacked(&self, archive: &Archive, platform: &Platform) -> Result<(Tree, Contents), BuildFault> {
         let locked = self.locked(&Input::Archive(archive.name.clone()), platform)?;
         let file = self.open(locked, archive.path.as_ref())?;
-        if !archive.unpack {
+        let (tree, contents) = if archive.unpack {
+            let spool = self.world.store.scratch()?;
+            let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::of(archive), &|_| self.go_on())?;
+            (unpack::place(archive, unpacked.tree)?, unpacked.contents)
+        } else {
             let mut contents = Contents::default();
             contents.add_part(locked.sha256, Arc::new(file), 0, locked.size);
-            return Ok((unpack::place_file(archive, locked.sha256, locked.size), contents));
-        }
-        let spool = self.world.store.scratch()?;
-        let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::of(archive), &|_| self.go_on())?;
-        Ok((unpack::place(archive, unpacked.tree)?, unpacked.contents))
+            (unpack::place_file(archive, locked.sha256, locked.size), contents)
+        };
+        product::brought(&tree, self.order.image.product)?;
+        Ok((tree, contents))
     }
 
     /// A plugin, as its product's installer would leave it on what lies below.
