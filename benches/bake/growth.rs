@@ -98,7 +98,7 @@ pub(crate) fn growth(folder: &Path) -> Value {
     for (what, from, _) in SERIES {
         let micros = |row: &Grown| row.cost.processor / row.units as f64;
         let of_series = || rows.iter().filter(|row| (row.what, row.from) == (what, from)).map(micros);
-        let (last, least) = (of_series().last().expect("rows"), of_series().fold(f64::INFINITY, f64::min));
+        let (last, least) = (of_series().next_back().expect("rows"), of_series().fold(f64::INFINITY, f64::min));
         let (unit, from, is_met) = (what.unit(), from.text(), last <= least * NOISE);
         println!("goal: no more for each of many {unit} of a {from} than of few: {}", word(is_met));
     }

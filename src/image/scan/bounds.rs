@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_layer_that_swells_is_refused_by_the_entry() {
-        let zeros = Tarball::new().file("small", "x").file("zeros", [0; 300_000]).end();
+        let zeros = Tarball::new().file("small", "x").file("zeros", vec![0; 300_000]).end();
         let noise = (0..10_000_u32).flat_map(|i| *Digest::of(&i.to_le_bytes()).as_bytes()).collect::<Vec<_>>();
         let noise = Tarball::new().file("noise", noise).end();
         let why = "entry `zeros`: with this, it unpacks to more than 10 times its own size, as bombs do";
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_was_unpacked_before_counts_as_it_was_packed() {
-        let (plain, packed) = (Tarball::new().file("zeros", [0; 300_000]).end(), PackedBytes::default());
+        let (plain, packed) = (Tarball::new().file("zeros", vec![0; 300_000]).end(), PackedBytes::default());
         let what = Scan {
             diff_id: None,
             wanted: NOTHING,
