@@ -34,17 +34,23 @@ pub(crate) enum Since {
 impl Since {
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Nothing => "nothing changed (goal: under 0.05 s)",
-            Self::Config => "one file of configuration changed (goal: under 0.1 s)",
-            Self::Plugin => {
-                "a plugin of 100 MiB, never seen (goal: docker takes 5 times longer, though it compresses nothing until it pushes)"
-            }
-            Self::PluginSent => {
-                "a plugin of 100 MiB, never seen, until a registry on loopback has the image (goal: docker takes 5 times longer)"
-            }
-            Self::NothingSent => "nothing changed since a registry on loopback got the image (goal: under 0.05 s)",
+            Self::Nothing => "nothing changed",
+            Self::Config => "one file of configuration changed",
+            Self::Plugin => "a plugin of 100 MiB, never seen (docker compresses it only when it pushes)",
+            Self::PluginSent => "a plugin of 100 MiB, never seen, until a registry on loopback has the image",
+            Self::NothingSent => "nothing changed since a registry on loopback got the image",
             Self::ConfigSent => "one file of configuration changed, until a registry on loopback has the image",
             Self::Everything => "a fresh machine, the base in a registry on loopback",
+        }
+    }
+
+    /// What elkbake is held to.
+    pub(crate) const fn goal(self) -> Option<Goal> {
+        match self {
+            Self::Nothing | Self::NothingSent => Some(Goal::Seconds(0.05)),
+            Self::Config => Some(Goal::Seconds(0.1)),
+            Self::Plugin | Self::PluginSent => Some(Goal::DockerLonger(5.0)),
+            Self::ConfigSent | Self::Everything => None,
         }
     }
 
@@ -55,6 +61,15 @@ impl Since {
             Self::Everything => 3,
         }
     }
+}
+
+/// What elkbake is held to.
+#[derive(Clone, Copy)]
+pub(crate) enum Goal {
+    /// It takes less than so many seconds.
+    Seconds(f64),
+    /// The quickest of docker's builds takes so many times longer.
+    DockerLonger(f64),
 }
 
 /// All of them, in the order they are measured in. A registry gets the whole image before it gets a change of it.

@@ -6,7 +6,7 @@ use elkbake::digest::Digest;
 use serde_json::json;
 
 use super::{recipe, rootfs};
-use crate::kitchen::baked::{gzipped, items, tarball, unpacked};
+use crate::kitchen::baked::{bomb, gzipped, items, tarball, unpacked};
 use crate::kitchen::project::Kitchen;
 use crate::kitchen::registry::{Fault, Registry};
 
@@ -211,6 +211,17 @@ fn a_layout_and_what_docker_saved_are_built_on_as_a_registrys_image_is() {
         kitchen.run(&["verify", "--rebuild", "app"]).success();
     }
     assert!(own.iter().all(|layer| *layer == own[0]), "{own:?}");
+}
+
+/// 1.1 GiB of zeros, which no root file system of its size unpacks to.
+#[test]
+fn a_root_file_system_that_swells_is_refused_by_the_entry() {
+    let kitchen = Kitchen::new().recipe("app", &recipe("rootfs:bomb.tar.gz", "")).file("bomb.tar.gz", bomb(&gzipped));
+    let kitchen = kitchen.file("images/app/etc/own", "own");
+    let ran = kitchen.run(&["lock"]).code(3).complains("rootfs:bomb.tar.gz");
+    ran.complains("entry `zeros`: with this, it unpacks to more than 100 times its own size, as bombs do");
+    assert_eq!(kitchen.stored().keys().map(PathBuf::as_path).collect::<Vec<_>>(), [Path::new("v1/lock")]);
+    assert!(!kitchen.has("recipes/app.lock"));
 }
 
 #[test]

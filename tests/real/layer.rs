@@ -11,7 +11,7 @@ use elkbake::contents::{Contents, Spool};
 use elkbake::digest::Digest;
 use elkbake::image::flatten::{Packed, flatten};
 use elkbake::image::layer::{Spec, write};
-use elkbake::image::scan::{NOTHING, Scan, scan};
+use elkbake::image::scan::{Bounds, NOTHING, Scan, scan};
 use elkbake::image::tar::{Head, Kind, MTIME, TarWriter};
 use elkbake::recipe::Compression;
 use elkbake::store::Store;
@@ -188,7 +188,7 @@ fn a_file_of_more_than_8_gib_has_its_size_for_others_and_for_us() {
     writer.finish().unwrap().0.seek(SeekFrom::End(0)).unwrap();
     others_see_the_big_one(&path, &tar, &python, ["big", "after"]);
 
-    let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: true };
+    let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: true, bounds: Bounds::OWN, packed: None };
     let spool = Spool::new(tempfile::tempfile().unwrap());
     let scanned = scan(&what, File::open(&path).unwrap(), spool).unwrap();
     assert_eq!(scanned.unpacked, std::fs::metadata(&path).unwrap().len());

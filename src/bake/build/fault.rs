@@ -7,7 +7,7 @@ use crate::image::layer::LayerError;
 use crate::image::oci::OciError;
 use crate::image::settle::SettleError;
 use crate::name::RecipeName;
-use crate::product::InstallError;
+use crate::product::{InstallError, Misplaced};
 use crate::store::StoreError;
 use crate::unpack::UnpackError;
 
@@ -42,6 +42,9 @@ pub enum BuildFault {
     /// An archive was refused.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
+    /// An archive holds what must not be in the image.
+    #[error(transparent)]
+    Misplaced(#[from] Misplaced),
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -74,6 +77,7 @@ impl BuildFault {
                 Some("run `elkbake lock`".to_owned())
             }
             Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
+            Self::Misplaced(misplaced) => Some(misplaced.help()),
             Self::Unpack(error) => Some(error.help().to_owned()),
             Self::Jar(error) => error.help(),
             Self::Run(_) => Some(
