@@ -215,3 +215,22 @@ fn hosts_are_left_out_unless_they_are_named() {
     let ran = kitchen.run(&["push", "--target", "reg"]);
     assert!(ran.stdout.contains("app") && !ran.stdout.contains("host "), "{}\n{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn the_record_names_a_new_place_that_has_the_image_already() {
+    let (old, new) = (Registry::start(), Registry::start());
+    let kitchen = project(&old);
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let before = current(&kitchen, "app");
+    let whole = kitchen.read("elkbake.toml")
+        + &targets(&new).replace("target.reg", "target.new").replace("reg.json", "new.json");
+    kitchen.write("elkbake.toml", whole);
+    kitchen.run(&["promote", "--from", "reg", "--to", "new"]).success();
+    kitchen.write("elkbake.toml", targets(&new));
+    new.forget();
+    kitchen.run(&["push", "--target", "reg"]).success().says("was there");
+    assert!(writes(&new).is_empty());
+    let after = current(&kitchen, "app");
+    assert_eq!(after["reference"], before["reference"].as_str().unwrap().replace(&old.host(), &new.host()));
+    assert_eq!(after["pushed_at"], before["pushed_at"]);
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::announce::announce;
 use super::courier::Courier;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
@@ -21,7 +22,6 @@ use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::port::PortError;
 use crate::parallel;
-use crate::record::Manifest;
 
 use delivery::Delivery;
 use parcel::Parcel;
@@ -89,12 +89,17 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
     }
     let settled = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| delivery.settled(&courier));
     let mut report = Report::default();
-    for (route, manifest) in routes.iter().zip(&manifests) {
+    for route in &routes {
         let mine = deliveries.iter().zip(&settled).filter(|(delivery, _)| delivery.is_to(&route.name));
         let open: Vec<_> = mine.filter(|(_, settled)| settled.is_none()).map(|(delivery, _)| delivery).collect();
-        failures.extend(deliver(&courier, route, manifest.as_ref(), &open, !args.no_provision, &mut report));
+        failures.extend(deliver(&courier, route, &open, !args.no_provision, &mut report));
     }
-    settled.into_iter().flatten().for_each(|row| failures.extend(report.add(row)));
+    for row in settled.into_iter().flatten() {
+        failures.extend(row.map_or_else(|failure| vec![failure], |row| report.add(row)));
+    }
+    for route in &routes {
+        failures.extend(announce(&courier, route, &report.written_of(&route.name)));
+    }
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
@@ -110,7 +115,6 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
 fn deliver(
     courier: &Courier<'_>,
     route: &Route<'_>,
-    manifest: Option<&Manifest>,
     open: &[&Delivery<'_>],
     provision: bool,
     report: &mut Report,
@@ -119,7 +123,7 @@ fn deliver(
         return Vec::new();
     }
     let coming: Vec<_> = open.iter().map(|delivery| delivery.coming()).collect();
-    let blocked = match prepare(courier, route, manifest, &coming, provision) {
+    let blocked = match prepare(courier, route, &coming, provision) {
         Ok(blocked) => blocked,
         Err(failure) => return vec![failure],
     };
@@ -130,6 +134,5 @@ fn deliver(
             Err(failure) => failures.push(failure),
         }
     }
-    failures.extend(courier.announce(route, &report.records_of(&route.name)).err());
     failures
 }

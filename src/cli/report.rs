@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::courier::Visit;
+use super::courier::{Visit, Written};
 use super::failure::Failure;
 use super::route::{Route, Stop};
 use super::size::bytes;
@@ -10,7 +10,6 @@ use super::ui::{Paint, Ui};
 use crate::bake::push::Shipped;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Tag};
-use crate::record::Record;
 
 /// Collects what came of all of them.
 #[derive(Default)]
@@ -25,7 +24,7 @@ pub(super) struct Row {
     digest: String,
     key: String,
     name: RecipeName,
-    record: Option<Record>,
+    written: Option<Written>,
     stops: Vec<(String, Option<String>, Visit)>,
     failures: Vec<Failure>,
 }
@@ -35,7 +34,7 @@ impl Row {
         recipe: &RecipeName,
         route: &Route<'_>,
         (tag, digest, key): (&Tag, Digest, Digest),
-        record: Option<&Record>,
+        written: Option<Written>,
         stops: &[Stop],
         visits: Vec<Result<Visit, Failure>>,
     ) -> Self {
@@ -52,17 +51,10 @@ impl Row {
             digest: digest.to_string(),
             key: key.to_string(),
             name: recipe.clone(),
-            record: record.cloned(),
+            written,
             stops: visited,
             failures,
         }
-    }
-}
-
-impl Row {
-    /// Whether nothing was to be done.
-    fn was_there(&self) -> bool {
-        self.stops.iter().all(|(_, _, visit)| *visit == Visit::nothing())
     }
 }
 
@@ -76,10 +68,10 @@ impl Report {
         failures
     }
 
-    /// What is recorded of a target now, of what was changed.
-    pub(super) fn records_of(&self, target: &str) -> Vec<(RecipeName, Record)> {
-        let rows = self.rows.iter().filter(|row| row.target == target && !row.was_there());
-        rows.filter_map(|row| Some((row.name.clone(), row.record.clone()?))).collect()
+    /// What is recorded of a target now, of what went there or was there.
+    pub(super) fn written_of(&self, target: &str) -> Vec<(&RecipeName, &Written)> {
+        let rows = self.rows.iter().filter(|row| row.target == target);
+        rows.filter_map(|row| Some((&row.name, row.written.as_ref()?))).collect()
     }
 
     pub(super) fn text(&self, ui: &Ui) -> String {
@@ -103,7 +95,7 @@ impl Report {
                 "tag": row.tag,
                 "digest": row.digest,
                 "key": row.key,
-                "reference": row.record.as_ref().and_then(Record::image),
+                "reference": row.written.as_ref().and_then(|written| written.record.image()),
                 "repositories": stops,
             })
         };

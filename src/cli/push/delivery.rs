@@ -6,12 +6,12 @@ use super::parcel::{Packed, Parcel};
 use crate::bake::event::Event;
 use crate::bake::push::PushError;
 use crate::bake::recorded::Published;
-use crate::cli::courier::{Blocked, Courier, Visit};
+use crate::cli::courier::{Blocked, Courier, Visit, Written};
 use crate::cli::diff;
 use crate::cli::failure::Failure;
 use crate::cli::ground::Coming;
 use crate::cli::report::Row;
-use crate::cli::route::{Route, Stop};
+use crate::cli::route::{Route, Stop, placed};
 use crate::cli::subject::Opener;
 use crate::cli::workspace::Workspace;
 use crate::digest::Digest;
@@ -24,6 +24,8 @@ pub(super) struct Delivery<'d> {
     stops: Vec<Stop>,
     /// What is recorded of the same recipe, lock and files.
     recorded: Option<Record>,
+    /// Whether an earlier push of the recipe did not reach all regions.
+    is_unfinished: bool,
 }
 
 impl<'d> Delivery<'d> {
@@ -34,25 +36,38 @@ impl<'d> Delivery<'d> {
         manifest: Option<&Manifest>,
         workspace: &Workspace,
     ) -> Result<Self, Failure> {
+        let is_unfinished = manifest.is_some_and(|manifest| manifest.unfinished.contains_key(&parcel.name));
         let current = manifest.and_then(|manifest| manifest.recipes.get(&parcel.name)).map(|entry| &entry.current);
         let recorded = current.filter(|record| record.key == parcel.key()).cloned();
         let stops = route.stops(&workspace.root, &parcel.repository)?;
-        Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded })
+        Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded, is_unfinished })
     }
 
     /// What there is to say where nothing is to be done. What is recorded and there needs nobody who has its bytes: a
     /// fresh machine builds nothing.
-    pub(super) fn settled(&self, courier: &Courier<'_>) -> Option<Row> {
+    pub(super) fn settled(&self, courier: &Courier<'_>) -> Option<Result<Row, Failure>> {
         let record = self.recorded.as_ref()?;
         let digest = record.digest?;
-        let visits = || self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
-        courier.all_hold(&self.stops, self.parcel.tag(), digest).then(|| self.row(digest, Some(record), visits()))
+        courier.all_hold(&self.stops, self.parcel.tag(), digest).then(|| self.settle(courier, record, digest))
+    }
+
+    /// Sees to it that what is recorded says where the image is: places may be new in `elkbake.toml` and have it all the
+    /// same, and what was left unfinished may not be wanted any more.
+    fn settle(&self, courier: &Courier<'_>, record: &Record, digest: Digest) -> Result<Row, Failure> {
+        let visits: Vec<_> = self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
+        let placed = placed(record, &self.stops);
+        let written = if placed != *record || self.is_unfinished {
+            self.write_down(courier, digest, &visits, || Ok(placed))?
+        } else {
+            None
+        };
+        Ok(self.row(digest, written.or_else(|| Some(Written::before(record))), visits))
     }
 
     /// What is to come to the target.
     pub(super) fn coming(&self) -> Coming<'_> {
         let parcel = &self.parcel;
-        Coming { recipe: &parcel.name, repository: &parcel.repository, tag: parcel.tag() }
+        Coming { repository: &parcel.repository, tag: parcel.tag() }
     }
 
     /// Whether it goes to a target.
@@ -71,13 +86,13 @@ impl<'d> Delivery<'d> {
         };
         let visits =
             courier.visit_all(&self.stops, &packed.cargo, blocked, &bring, &|error| self.explained(error, courier));
-        let record = self.record(courier, packed, digest, &visits)?;
-        Ok(self.row(digest, record.as_ref(), visits))
+        let written = self.write_down(courier, digest, &visits, || self.record(courier, packed))?;
+        Ok(self.row(digest, written, visits))
     }
 
-    fn row(&self, digest: Digest, record: Option<&Record>, visits: Vec<Result<Visit, Failure>>) -> Row {
+    fn row(&self, digest: Digest, written: Option<Written>, visits: Vec<Result<Visit, Failure>>) -> Row {
         let parcel = &self.parcel;
-        Row::new(&parcel.name, self.route, (parcel.tag(), digest, parcel.key()), record, &self.stops, visits)
+        Row::new(&parcel.name, self.route, (parcel.tag(), digest, parcel.key()), written, &self.stops, visits)
     }
 
     /// An error, with what differs where a tag is another image's.
@@ -95,23 +110,24 @@ impl<'d> Delivery<'d> {
     }
 
     /// Records what is proven to be there.
-    fn record(
+    fn write_down(
         &self,
         courier: &Courier<'_>,
-        packed: &Packed,
         digest: Digest,
         visits: &[Result<Visit, Failure>],
-    ) -> Result<Option<Record>, Failure> {
-        let parcel = &self.parcel;
+        record: impl FnOnce() -> Result<Record, Failure>,
+    ) -> Result<Option<Written>, Failure> {
         let visits: Vec<_> = self.stops.iter().zip(visits).collect();
-        courier.write_down(self.route, &parcel.name, (parcel.tag(), digest), &visits, || {
-            let places: Vec<_> = self.stops.iter().filter_map(Stop::in_region).collect();
-            let published = match &self.stops[..] {
-                [Stop::Folder { said, .. }] => Published::Layout(said),
-                [Stop::Repository { region: None, into, .. }] => Published::Repository(into),
-                _ => Published::Regions(&places),
-            };
-            parcel.record(courier, packed, published)
-        })
+        courier.write_down(self.route, &self.parcel.name, (self.parcel.tag(), digest), &visits, record)
+    }
+
+    fn record(&self, courier: &Courier<'_>, packed: &Packed) -> Result<Record, Failure> {
+        let places: Vec<_> = self.stops.iter().filter_map(Stop::in_region).collect();
+        let published = match &self.stops[..] {
+            [Stop::Folder { said, .. }] => Published::Layout(said),
+            [Stop::Repository { region: None, into, .. }] => Published::Repository(into),
+            _ => Published::Regions(&places),
+        };
+        self.parcel.record(courier, packed, published)
     }
 }
