@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 mod ecr;
 mod folder;
+mod fresh;
 mod killed;
 mod promote;
 mod standing;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::parcel::{Packed, Parcel};
+use super::parcel::Parcel;
 use crate::bake::event::Event;
 use crate::bake::push::PushError;
 use crate::bake::recorded::Published;
@@ -15,7 +15,9 @@ use crate::cli::route::{Route, Stop, placed};
 use crate::cli::subject::Opener;
 use crate::cli::workspace::Workspace;
 use crate::digest::Digest;
-use crate::record::{Manifest, Record};
+use crate::name::Reference;
+use crate::recipe::Region;
+use crate::record::{Manifest, Record, RecordedFile};
 
 /// An image for one target.
 pub(super) struct Delivery<'d> {
@@ -24,6 +26,8 @@ pub(super) struct Delivery<'d> {
     stops: Vec<Stop>,
     /// What is recorded of the same recipe, lock and files.
     recorded: Option<Record>,
+    /// What earlier records of the recipe say of plugins.
+    known: Vec<RecordedFile>,
     /// Whether an earlier push of the recipe did not reach all regions.
     is_unfinished: bool,
 }
@@ -37,16 +41,18 @@ impl<'d> Delivery<'d> {
         workspace: &Workspace,
     ) -> Result<Self, Failure> {
         let is_unfinished = manifest.is_some_and(|manifest| manifest.unfinished.contains_key(&parcel.name));
-        let current = manifest.and_then(|manifest| manifest.recipes.get(&parcel.name)).map(|entry| &entry.current);
-        let recorded = current.filter(|record| record.key == parcel.key()).cloned();
+        let entry = manifest.and_then(|manifest| manifest.recipes.get(&parcel.name));
+        let recorded = entry.map(|entry| &entry.current).filter(|record| record.key == parcel.key()).cloned();
+        let records = entry.into_iter().flat_map(|entry| std::iter::once(&entry.current).chain(&entry.history));
+        let known = records.flat_map(|record| record.plugins.clone()).collect();
         let stops = route.stops(&workspace.root, &parcel.repository)?;
-        Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded, is_unfinished })
+        Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded, known, is_unfinished })
     }
 
     /// What there is to say where nothing is to be done. What is recorded and there needs nobody who has its bytes: a
     /// fresh machine builds nothing.
     pub(super) fn settled(&self, courier: &Courier<'_>) -> Option<Result<Row, Failure>> {
-        let record = self.recorded.as_ref()?;
+        let Some(record) = &self.recorded else { return self.found(courier) };
         let digest = record.digest?;
         courier.all_hold(&self.stops, self.parcel.tag(), digest).then(|| self.settle(courier, record, digest))
     }
@@ -54,7 +60,7 @@ impl<'d> Delivery<'d> {
     /// Sees to it that what is recorded says where the image is: places may be new in `elkbake.toml` and have it all the
     /// same, and what was left unfinished may not be wanted any more.
     fn settle(&self, courier: &Courier<'_>, record: &Record, digest: Digest) -> Result<Row, Failure> {
-        let visits: Vec<_> = self.stops.iter().map(|_| Ok(Visit::nothing())).collect();
+        let visits = self.no_visits();
         let placed = placed(record, &self.stops);
         let written = if placed != *record || self.is_unfinished {
             self.write_down(courier, digest, &visits, || Ok(placed))?
@@ -62,6 +68,25 @@ impl<'d> Delivery<'d> {
             None
         };
         Ok(self.row(digest, written.or_else(|| Some(Written::before(record))), visits))
+    }
+
+    /// The same where nothing is recorded: the registry is what fresh machines share. What has the tag there has to say
+    /// of itself that it is of this key.
+    fn found(&self, courier: &Courier<'_>) -> Option<Result<Row, Failure>> {
+        let [first @ Stop::Repository { into, .. }, others @ ..] = &self.stops[..] else { return None };
+        let tag = self.parcel.tag();
+        let digest = courier.holds(first, tag)?;
+        if !courier.all_hold(others, tag, digest) {
+            return None;
+        }
+        let record = self.parcel.found(courier, &into.at(digest), &self.known, self.published(&self.places()))?;
+        let visits = self.no_visits();
+        let written = self.write_down(courier, digest, &visits, || Ok(record));
+        Some(written.map(|written| self.row(digest, written, visits)))
+    }
+
+    fn no_visits(&self) -> Vec<Result<Visit, Failure>> {
+        self.stops.iter().map(|_| Ok(Visit::nothing())).collect()
     }
 
     /// What is to come to the target.
@@ -86,7 +111,8 @@ impl<'d> Delivery<'d> {
         };
         let visits =
             courier.visit_all(&self.stops, &packed.cargo, blocked, &bring, &|error| self.explained(error, courier));
-        let written = self.write_down(courier, digest, &visits, || self.record(courier, packed))?;
+        let record = || parcel.record(courier, packed, self.published(&self.places()));
+        let written = self.write_down(courier, digest, &visits, record)?;
         Ok(self.row(digest, written, visits))
     }
 
@@ -121,13 +147,15 @@ impl<'d> Delivery<'d> {
         courier.write_down(self.route, &self.parcel.name, (self.parcel.tag(), digest), &visits, record)
     }
 
-    fn record(&self, courier: &Courier<'_>, packed: &Packed) -> Result<Record, Failure> {
-        let places: Vec<_> = self.stops.iter().filter_map(Stop::in_region).collect();
-        let published = match &self.stops[..] {
+    fn places(&self) -> Vec<(Region, Reference)> {
+        self.stops.iter().filter_map(Stop::in_region).collect()
+    }
+
+    fn published<'p>(&'p self, places: &'p [(Region, Reference)]) -> Published<'p> {
+        match &self.stops[..] {
             [Stop::Folder { said, .. }] => Published::Layout(said),
             [Stop::Repository { region: None, into, .. }] => Published::Repository(into),
-            _ => Published::Regions(&places),
-        };
-        self.parcel.record(courier, packed, published)
+            _ => Published::Regions(places),
+        }
     }
 }

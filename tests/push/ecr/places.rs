@@ -1,5 +1,6 @@
 //! Records say where images are, whatever became of `elkbake.toml` and of earlier pushes.
 
+use super::super::fresh::{has_no_layer, make_fresh, timeless};
 use super::{BOTH, project, records};
 use crate::kitchen::ecr::Ecr;
 use crate::kitchen::project::Kitchen;
@@ -47,4 +48,20 @@ fn a_new_region_that_has_the_image_already_gets_into_the_record() {
     let current = records(&kitchen)["recipes"]["app"]["current"].clone();
     assert_eq!(current["regions"].as_object().unwrap().len(), 2);
     kitchen.run(&["export", "--format", "terraform", "--target", "prod", "--region", "us-east-1"]).success();
+}
+
+#[test]
+fn a_fresh_machine_records_what_all_regions_have() {
+    let ecr = Ecr::start(&BOTH);
+    let kitchen = project(&ecr, &BOTH, "");
+    let current = || timeless(records(&kitchen)["recipes"]["app"]["current"].clone());
+    kitchen.run(&["push", "--target", "prod"]).success();
+    let before = current();
+    make_fresh(&kitchen, "prod.json");
+    ecr.forget();
+    kitchen.run(&["push", "--target", "prod"]).success().says("was there");
+    assert_eq!(current(), before);
+    assert!(has_no_layer(&kitchen));
+    let calls: Vec<_> = ecr.calls().into_iter().map(|call| call.action).collect();
+    assert!(calls.iter().all(|action| action == "GetAuthorizationToken"), "{calls:?}");
 }
