@@ -16,6 +16,7 @@ use crate::bake::port::{PortError, Publish as _, Registry as _};
 use crate::bake::push::{self, Cargo, Look, PushError, Shipped};
 use crate::bake::replicated::{self, Patience};
 use crate::digest::Digest;
+use crate::image::oci::Descriptor;
 use crate::moment::Moment;
 use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::parallel;
@@ -44,10 +45,26 @@ pub(super) struct Courier<'c> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Visit {
     Done(Shipped),
-    /// So many blobs, with so many bytes.
-    Would(usize, u64),
+    /// What would be sent, and what the registry might take from another repository of its own instead.
+    Would {
+        send: Load,
+        mount: Load,
+    },
     /// ECR has brought it there, or would.
     Brought,
+}
+
+/// Blobs, without manifests of a few KB.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Load {
+    pub(super) blobs: usize,
+    pub(super) bytes: u64,
+}
+
+impl Load {
+    fn of(blobs: &[&Descriptor]) -> Self {
+        Self { blobs: blobs.len(), bytes: blobs.iter().map(|at| at.size).sum() }
+    }
 }
 
 /// A record as it is in the manifest now.
@@ -160,7 +177,7 @@ impl<'c> Courier<'c> {
         let look = look.map_err(explain)?;
         match &look {
             Look::There => return Ok(Visit::nothing()),
-            Look::Lacks(blobs) if self.dry_run => return Ok(Visit::Would(blobs.len(), look.bytes())),
+            Look::Lacks(blobs) if self.dry_run => return Ok(would(blobs, cargo, stop)),
             Look::Lacks(_) => bring(stop)?,
         }
         let shipped = match stop {
@@ -250,6 +267,15 @@ impl<'c> Courier<'c> {
             }
         }
     }
+}
+
+fn would(blobs: &[Descriptor], cargo: &Cargo, stop: &Stop) -> Visit {
+    let is_near = |at: &&Descriptor| match stop {
+        Stop::Folder { .. } => false,
+        Stop::Repository { into, .. } => cargo.may_mount(at, into),
+    };
+    let (mount, send): (Vec<_>, Vec<_>) = blobs.iter().partition(is_near);
+    Visit::Would { send: Load::of(&send), mount: Load::of(&mount) }
 }
 
 /// What did not get into the first region is brought to no other.

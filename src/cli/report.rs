@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::courier::{Visit, Written};
+use super::courier::{Load, Visit, Written};
 use super::failure::Failure;
 use super::route::{Route, Stop};
 use super::size::bytes;
@@ -58,6 +58,13 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Whether it got, or would get, everywhere.
+    pub(super) fn is_whole(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
 impl Report {
     /// Takes what came of an image, and gives back what failed of it.
     pub(super) fn add(&mut self, mut row: Row) -> Vec<Failure> {
@@ -106,7 +113,12 @@ impl Report {
 fn stop_json((place, region, visit): &(String, Option<String>, Visit)) -> Value {
     let mut json = match visit {
         Visit::Done(shipped) => json!(shipped),
-        Visit::Would(blobs, bytes) => json!({ "would_send": blobs, "would_bytes": bytes }),
+        Visit::Would { send, mount } => json!({
+            "would_send": send.blobs,
+            "would_bytes": send.bytes,
+            "may_mount": mount.blobs,
+            "may_mount_bytes": mount.bytes,
+        }),
         Visit::Brought => json!({ "replicated": true }),
     };
     json["repository"] = place.as_str().into();
@@ -119,7 +131,11 @@ fn stop_json((place, region, visit): &(String, Option<String>, Visit)) -> Value 
 fn said(visit: &Visit) -> String {
     let blobs = |count: usize| if count == 1 { "1 blob".to_owned() } else { format!("{count} blobs") };
     let shipped = match visit {
-        Visit::Would(count, size) => return format!("would send {}, {}", blobs(*count), bytes(*size)),
+        Visit::Would { send, mount } => {
+            let loaded = |load: &Load| format!("{}, {}", blobs(load.blobs), bytes(load.bytes));
+            let send = format!("would send {}", loaded(send));
+            return if mount.blobs == 0 { send } else { format!("{send}; {} may be mounted", loaded(mount)) };
+        }
         Visit::Brought => return "replicated by the registry".to_owned(),
         Visit::Done(Shipped { was_there: true, .. }) => return "was there".to_owned(),
         Visit::Done(shipped) => shipped,

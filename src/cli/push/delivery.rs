@@ -1,10 +1,12 @@
 //! One image to one target, and the record of it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::parcel::Parcel;
+use super::parcel::{Packed, Parcel};
 use crate::bake::event::Event;
-use crate::bake::push::PushError;
+use crate::bake::push::{Cargo, PushError};
 use crate::bake::recorded::Published;
 use crate::cli::courier::{Blocked, Courier, Visit, Written};
 use crate::cli::diff;
@@ -15,9 +17,12 @@ use crate::cli::route::{Route, Stop, placed};
 use crate::cli::subject::Opener;
 use crate::cli::workspace::Workspace;
 use crate::digest::Digest;
-use crate::name::Reference;
+use crate::name::{RecipeName, Reference};
 use crate::recipe::Region;
 use crate::record::{Manifest, Record, RecordedFile};
+
+/// What is at a target already, or has come there by now.
+pub(super) type There<'d> = BTreeMap<&'d RecipeName, &'d Delivery<'d>>;
 
 /// An image for one target.
 pub(super) struct Delivery<'d> {
@@ -95,25 +100,51 @@ impl<'d> Delivery<'d> {
         Coming { repository: &parcel.repository, tag: parcel.tag() }
     }
 
+    pub(super) fn recipe(&self) -> &RecipeName {
+        &self.parcel.name
+    }
+
+    /// Whether its recipe builds on another's, at whatever remove.
+    pub(super) fn builds_on(&self, other: &Delivery<'_>) -> bool {
+        self.parcel.ancestors().any(|name| *name == other.parcel.name)
+    }
+
     /// Whether it goes to a target.
     pub(super) fn is_to(&self, target: &str) -> bool {
         self.route.name == target
     }
 
-    pub(super) fn deliver(&self, courier: &Courier<'_>, blocked: &Blocked) -> Result<Row, Failure> {
+    pub(super) fn deliver(&self, courier: &Courier<'_>, blocked: &Blocked, there: &There<'_>) -> Result<Row, Failure> {
         let parcel = &self.parcel;
         let packed = parcel.packed(courier.planner)?;
+        let cargo = self.cargo(packed, courier, there)?;
         let nothing = || Failure::input(format!("{} makes nothing", parcel.name));
         let digest = packed.cargo.digest().ok_or_else(nothing)?;
         let bring = |stop: &Stop| match stop {
             Stop::Repository { .. } if !parcel.is_on_files() => Ok(()),
             _ => parcel.fetch_base(courier.planner, &packed.built),
         };
-        let visits =
-            courier.visit_all(&self.stops, &packed.cargo, blocked, &bring, &|error| self.explained(error, courier));
+        let visits = courier.visit_all(&self.stops, &cargo, blocked, &bring, &|error| self.explained(error, courier));
         let record = || parcel.record(courier, packed, self.published(&self.places()));
         let written = self.write_down(courier, digest, &visits, record)?;
         Ok(self.row(digest, written, visits))
+    }
+
+    /// The cargo, which takes what it shares with an image of the same target from there.
+    fn cargo<'p>(
+        &self,
+        packed: &'p Packed,
+        courier: &Courier<'_>,
+        there: &There<'_>,
+    ) -> Result<Cow<'p, Cargo>, Failure> {
+        let near = self.parcel.ancestors().find_map(|name| there.get(name));
+        let Some((near, Stop::Repository { into, .. })) = near.and_then(|near| Some((near, near.stops.first()?)))
+        else {
+            return Ok(Cow::Borrowed(&packed.cargo));
+        };
+        // It was built before what builds on it.
+        let theirs = near.parcel.packed(courier.planner)?;
+        Ok(Cow::Owned(packed.cargo.clone().beside(&theirs.cargo, &into.repository)))
     }
 
     fn row(&self, digest: Digest, written: Option<Written>, visits: Vec<Result<Visit, Failure>>) -> Row {

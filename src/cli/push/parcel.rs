@@ -50,6 +50,11 @@ impl Parcel {
         &self.line[self.line.len() - 1]
     }
 
+    /// The recipes that it builds on, the nearest first.
+    pub(in crate::cli) fn ancestors(&self) -> impl Iterator<Item = &RecipeName> {
+        self.line.iter().rev().skip(1).map(|planned| planned.plan.name())
+    }
+
     pub(in crate::cli) fn key(&self) -> Digest {
         self.planned().plan.key()
     }
