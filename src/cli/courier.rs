@@ -128,10 +128,10 @@ impl<'c> Courier<'c> {
         let both: Vec<_> = stops.iter().zip(visits).collect();
         parallel::bounded(&both, SIDE_BY_SIDE, |(stop, visit)| match (visit, &source) {
             (Ok(Visit::Brought), Err(why)) => Err(unreplicated(stop, first, why)),
-            (Ok(Visit::Brought), Ok(source)) => match self.wait(stop, cargo, *source == Visit::nothing())? {
-                true => Ok(Visit::Brought),
-                false => self.visit(stop, cargo, bring, explain),
-            },
+            (Ok(Visit::Brought), Ok(source)) => {
+                let is_brought = self.wait(stop, cargo, *source == Visit::nothing())?;
+                if is_brought { Ok(Visit::Brought) } else { self.visit(stop, cargo, bring, explain) }
+            }
             _ => visit.clone(),
         })
     }
