@@ -23,6 +23,14 @@ pub struct Patience {
     pub all: Duration,
 }
 
+impl Patience {
+    /// For what may be on its way, and may as well never come: about as long as most of what comes takes.
+    #[must_use]
+    pub fn brief() -> Self {
+        Self { all: Duration::from_secs(5), ..Self::default() }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self {

@@ -1,5 +1,10 @@
 //! Targets in ECR, by the program as people call it.
 
+mod announced;
+mod kept;
+mod places;
+mod replicated;
+
 use serde_json::Value;
 
 use crate::build::recipe;
