@@ -51,6 +51,8 @@ pub enum Fault {
     Endless,
     /// The connection ends without an answer.
     HangUp,
+    /// It is done, and the answer never comes.
+    Silent,
     /// Headers come, a body never does.
     Stall,
     /// A `Range` is not heeded: all of it comes with 200.
@@ -138,6 +140,8 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: Vec<Planned>,
     requests: Vec<Request>,
+    /// Requests of uploads that are worked on.
+    coming: usize,
     guard: Guard,
     tokens: guard::Tokens,
     #[cfg(feature = "aws")]
@@ -267,6 +271,17 @@ impl Registry {
     /// Uploads that are open.
     pub fn uploads(&self) -> usize {
         self.state().uploads.len()
+    }
+
+    /// How many bytes the largest upload has that is open, once no more come: a process that was killed may have left
+    /// some in its sockets.
+    pub fn uploaded(&self) -> u64 {
+        let mut quiet = 0;
+        while quiet < 3 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            quiet = if self.state().coming == 0 { quiet + 1 } else { 0 };
+        }
+        self.state().uploads.furthest() as u64
     }
 
     /// Forgets all uploads.

@@ -21,6 +21,22 @@ pub struct Server {
     pub address: SocketAddr,
 }
 
+/// Counts a request as long as it is worked on.
+struct Coming<'s>(&'s Server);
+
+impl<'s> Coming<'s> {
+    fn new(server: &'s Server) -> Self {
+        server.state.lock().expect("no panic in the server").coming += 1;
+        Self(server)
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().expect("no panic in the server").coming -= 1;
+    }
+}
+
 /// How a body goes out.
 enum Framing {
     Length(u64),
@@ -36,6 +52,7 @@ impl Server {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
+            let _counted = request.path().contains("/blobs/uploads/").then(|| Coming::new(self));
             let fault = self.planned(&request);
             let Ok(Some((request, fault, goes_on))) = self.receive(request, length, fault, &mut stream) else { return };
             if !matches!(self.respond(request, fault.as_ref(), stream.get_mut()), Ok(true)) || !goes_on {
@@ -82,7 +99,7 @@ impl Server {
         request.sent = match fault {
             _ if is_head => 0,
             Some(Fault::Cut(after)) => right.body.len().min(*after) as u64,
-            Some(Fault::Stall | Fault::HangUp | Fault::Endless) => 0,
+            Some(Fault::Stall | Fault::HangUp | Fault::Silent | Fault::Endless) => 0,
             _ => right.body.len() as u64,
         };
         let number = state.requests.len();
@@ -112,6 +129,10 @@ impl Server {
         }
         let (framing, cut) = spoil(&mut answer, fault);
         if matches!(fault, Some(Fault::HangUp)) {
+            return Ok((0, false));
+        }
+        if matches!(fault, Some(Fault::Silent)) {
+            self.stall();
             return Ok((0, false));
         }
         to.write_all(head(&answer, &framing).as_bytes())?;
@@ -202,6 +223,7 @@ fn spoil(answer: &mut Answer, fault: Option<&Fault>) -> (Framing, usize) {
             | Fault::NotTaken
             | Fault::Endless
             | Fault::HangUp
+            | Fault::Silent
             | Fault::Stall
             | Fault::NoRanges
             | Fault::OtherRange,

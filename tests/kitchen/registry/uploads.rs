@@ -19,6 +19,10 @@ impl Uploads {
         self.open.len()
     }
 
+    pub fn furthest(&self) -> usize {
+        self.open.values().map(Vec::len).max().unwrap_or(0)
+    }
+
     pub fn clear(&mut self) {
         self.open.clear();
     }
