@@ -15,7 +15,7 @@ use crate::bake::output;
 use crate::bake::parameters;
 use crate::bake::port::{Publish as _, Registry as _};
 use crate::bake::push::{self, Cargo, Look, PushError, Shipped};
-use crate::bake::replicated::{self, Patience};
+use crate::bake::replicated::{self, Awaited, Patience};
 use crate::digest::Digest;
 use crate::moment::Moment;
 use crate::name::{Platform, RecipeName, Reference, Tag};
@@ -111,8 +111,9 @@ impl<'c> Courier<'c> {
         let world = self.planner.world;
         let tell = |event: Event<'_>| self.planner.ui.event(event);
         let at = Reference { tag: Some(cargo.tag().clone()), ..into.clone() };
+        let awaited = Awaited { digest, may_move: cargo.may_move() };
         let waited =
-            replicated::wait(world.open()?.wire(), &[at], digest, Patience::default(), &world.interrupt, &tell);
+            replicated::wait(world.open()?.wire(), &[at], awaited, Patience::default(), &world.interrupt, &tell);
         Ok(waited.into_iter().collect::<Result<(), _>>()?)
     }
 
