@@ -35,6 +35,7 @@ mod snippet;
 mod store;
 mod subject;
 mod surroundings;
+mod taken;
 mod ui;
 mod verify;
 mod workspace;
