@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ecr::config::retry::RetryConfig;
 
 use crate::bake::event::{Event, Listener};
-use crate::bake::port::{EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
+use crate::bake::port::{Closeness, EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
 use crate::digest::Digest;
 use crate::name::{Reference, Registry, Repository};
 use crate::parallel;
@@ -63,7 +63,7 @@ impl EcrControl for Wire {
         &self,
         registry: &Registry,
         names: &[Repository],
-        with_tags: bool,
+        closeness: Closeness,
         tell: Listener<'_>,
     ) -> Result<BTreeMap<Repository, RepositoryState>, PortError> {
         let site = site::site(&self.config.ecr, registry)?;
@@ -85,7 +85,7 @@ impl EcrControl for Wire {
         let states = parallel::bounded(&known, AT_ONCE, |known| {
             let name = known.repository_name().unwrap_or_default();
             let subject = format!("{name} in {}", site.region);
-            let state = self.at(&site, &subject, tell, async |control| control.state(known, with_tags).await)?;
+            let state = self.at(&site, &subject, tell, async |control| control.state(known, closeness).await)?;
             let wrong = |error: crate::name::NameError| PortError::Cloud { subject, message: error.to_string() };
             Ok((name.parse().map_err(wrong)?, state))
         });
@@ -153,7 +153,10 @@ impl Wire {
         match asked {
             Err(PortError::Unreachable { message, .. }) => {
                 tell(Event::Note(&format!("{subject}: {message}; asks the registry itself instead")));
-                self.access.knows_no_layers(&site.registry);
+                // Under its own name it is ECR, which knows layers and has trouble just now.
+                if site.endpoint.is_some() {
+                    self.access.knows_no_layers(&site.registry);
+                }
                 Ok(None)
             }
             asked => asked.map(Some),

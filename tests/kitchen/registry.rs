@@ -53,6 +53,10 @@ pub enum Fault {
     HangUp,
     /// It is done, and the answer never comes.
     Silent,
+    /// It is done only when the test says `release`.
+    Hold,
+    /// Meanwhile somebody else puts an image of theirs under this tag of the same repository.
+    Taken(String),
     /// Headers come, a body never does.
     Stall,
     /// A `Range` is not heeded: all of it comes with 200.
@@ -140,8 +144,11 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: Vec<Planned>,
     requests: Vec<Request>,
-    /// Requests of uploads that are worked on.
+    /// Requests of uploads that are worked on, and how many there ever were at one time.
     coming: usize,
+    most_coming: usize,
+    /// What is held goes on.
+    is_released: bool,
     guard: Guard,
     tokens: guard::Tokens,
     #[cfg(feature = "aws")]
@@ -282,6 +289,21 @@ impl Registry {
             quiet = if self.state().coming == 0 { quiet + 1 } else { 0 };
         }
         self.state().uploads.furthest() as u64
+    }
+
+    /// Whether bytes of an upload are coming just now.
+    pub fn is_taking(&self) -> bool {
+        self.state().coming > 0
+    }
+
+    /// How many uploads ever came at one time.
+    pub fn most_at_once(&self) -> usize {
+        self.state().most_coming
+    }
+
+    /// Lets go of all that is held.
+    pub fn release(&self) {
+        self.state().is_released = true;
     }
 
     /// Forgets all uploads.

@@ -9,11 +9,7 @@ use crate::bake::event::Listener;
 use crate::bake::port::PortError;
 use crate::remote::aws::words::refusal;
 use crate::remote::config::Timing;
-use crate::remote::retry::{Failure, Tries};
-
-/// So many throttled tries in a row, with half a minute between the last ones, span some four minutes: as long as that
-/// no quota of ECR's is used up by one who waits.
-const THROTTLED_TRIES: u32 = 14;
+use crate::remote::retry::{Failure, THROTTLED_TRIES, Tries};
 
 /// What is called.
 #[derive(Clone, Copy)]

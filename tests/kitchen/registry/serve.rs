@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::answer::{Answer, answer, part};
-use super::{Fault, Request, State};
+use super::{Fault, Request, State, write};
 
 /// A connection, with or without TLS.
 pub trait Duplex: Read + Write {}
@@ -26,7 +26,10 @@ struct Coming<'s>(&'s Server);
 
 impl<'s> Coming<'s> {
     fn new(server: &'s Server) -> Self {
-        server.state.lock().expect("no panic in the server").coming += 1;
+        let mut state = server.state.lock().expect("no panic in the server");
+        state.coming += 1;
+        state.most_coming = state.most_coming.max(state.coming);
+        drop(state);
         Self(server)
     }
 }
@@ -52,7 +55,7 @@ impl Server {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
-            let _counted = request.path().contains("/blobs/uploads/").then(|| Coming::new(self));
+            let _counted = (length > 0 && request.path().contains("/blobs/uploads/")).then(|| Coming::new(self));
             let fault = self.planned(&request);
             let Ok(Some((request, fault, goes_on))) = self.receive(request, length, fault, &mut stream) else { return };
             if !matches!(self.respond(request, fault.as_ref(), stream.get_mut()), Ok(true)) || !goes_on {
@@ -73,12 +76,16 @@ impl Server {
 
     /// Sends an answer; tells whether the connection goes on.
     fn respond(&self, mut request: Request, fault: Option<&Fault>, to: &mut dyn Write) -> io::Result<bool> {
+        while matches!(fault, Some(Fault::Hold)) && !self.goes_on() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let target = local(&request.target);
         let whole = std::mem::replace(&mut request.target, target);
         let mut state = self.state.lock().expect("no panic in the server");
         match fault {
             Some(Fault::Vanish) => state.uploads.clear(),
             Some(Fault::Expire) => state.tokens.expire(),
+            Some(Fault::Taken(tag)) => write::take(&mut state, &request, tag),
             Some(Fault::NotTaken) => request.headers.extend([("kitchen-not-taken".to_owned(), String::new())]),
             _ => {}
         }
@@ -180,6 +187,11 @@ impl Server {
         Ok((sent, false))
     }
 
+    /// Whether what is held goes on.
+    fn goes_on(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.state.lock().expect("no panic in the server").is_released
+    }
+
     pub fn stall(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
@@ -224,6 +236,8 @@ fn spoil(answer: &mut Answer, fault: Option<&Fault>) -> (Framing, usize) {
             | Fault::Endless
             | Fault::HangUp
             | Fault::Silent
+            | Fault::Hold
+            | Fault::Taken(_)
             | Fault::Stall
             | Fault::NoRanges
             | Fault::OtherRange,
