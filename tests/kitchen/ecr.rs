@@ -43,6 +43,8 @@ pub enum Trouble {
     Cut(usize),
     /// It is done, and the answer says something else of one thing.
     Says(&'static str, Value),
+    /// The signature is too old or too new for a clock that is so many minutes ahead of ours.
+    Clock(i64),
     /// None at all: the call before the next trouble.
     Nothing,
 }

@@ -8,6 +8,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use crate::bake::event::Listener;
 use crate::bake::port::PortError;
 use crate::remote::aws::words::refusal;
+use crate::remote::clock::Clock;
 use crate::remote::config::Timing;
 use crate::remote::retry::{Failure, THROTTLED_TRIES, Tries};
 
@@ -19,6 +20,7 @@ pub(in crate::remote) struct Call<'c> {
     /// The permission that it takes: `ecr:CreateRepository`.
     pub(in crate::remote) action: &'static str,
     pub(in crate::remote) timing: Timing,
+    pub(in crate::remote) clock: Clock,
     pub(in crate::remote) tell: Listener<'c>,
 }
 
@@ -100,7 +102,7 @@ impl Call<'_> {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        refusal(self.subject, self.action, error)
+        refusal(self.subject, self.action, error, self.clock)
     }
 
     fn why<E>(&self, error: &SdkError<E>, code: &str) -> String

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -44,6 +45,7 @@ pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
                 send(to, 400, "text/xml", &identity::error(code, "as planned"))?;
             }
             Some(Trouble::Error(code)) => refuse(to, &no(code, "as planned"))?,
+            Some(Trouble::Clock(minutes)) => skewed(to, &call, minutes)?,
             Some(Trouble::Says(field, value)) => match answer(api, &call) {
                 Ok(mut json) => {
                     json[field] = value;
@@ -142,6 +144,21 @@ fn refuse(to: &mut TcpStream, no: &No) -> io::Result<()> {
         body.as_object_mut().into_iter().for_each(|body| body.extend(more.clone()));
     }
     send(to, 400, "application/x-amz-json-1.1", &body.to_string())
+}
+
+/// What AWS answers to a signature that another clock has dated.
+#[expect(clippy::disallowed_methods, reason = "a server with a clock of its own")]
+fn skewed(to: &mut TcpStream, call: &Call, minutes: i64) -> io::Result<()> {
+    let by = Duration::from_mins(minutes.unsigned_abs());
+    let now = std::time::SystemTime::now();
+    let date = httpdate::fmt_http_date(if minutes < 0 { now - by } else { now + by });
+    let (status, kind, body) = if call.is_form {
+        (403, "text/xml", identity::error("SignatureDoesNotMatch", "Signature expired"))
+    } else {
+        let no = json!({ "__type": "InvalidSignatureException", "message": "Signature expired" });
+        (400, "application/x-amz-json-1.1", no.to_string())
+    };
+    send(to, status, &format!("{kind}\r\nDate: {date}"), &body)
 }
 
 fn send(to: &mut TcpStream, status: u16, kind: &str, body: &str) -> io::Result<()> {
