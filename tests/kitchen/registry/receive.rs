@@ -54,7 +54,7 @@ impl Server {
             if !is_cut {
                 self.stall();
             }
-            return read.map(|_| None);
+            return read.map(|()| None);
         }
         Ok(Some((request, fault, goes_on)))
     }
