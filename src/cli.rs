@@ -36,6 +36,7 @@ mod snippet;
 mod store;
 mod subject;
 mod surroundings;
+mod taken;
 mod ui;
 mod verify;
 mod workspace;

@@ -5,7 +5,8 @@
 mod ecr;
 mod folder;
 mod fresh;
-mod killed;
+mod full;
+pub(crate) mod killed;
 mod promote;
 mod standing;
 
@@ -104,6 +105,26 @@ fn a_changed_file_sends_its_layer_and_documents_only() {
 }
 
 #[test]
+fn records_stay_in_order_though_the_clock_goes_back() {
+    let registry = Registry::start();
+    let kitchen = project(&registry);
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let before = current(&kitchen, "app");
+    let future = "2199-01-01T00:00:00Z";
+    let text = kitchen.read("reg.json").replace(before["pushed_at"].as_str().unwrap(), future);
+    kitchen.write("reg.json", text);
+    kitchen.write("images/app/etc/app.conf", "a = 2\n");
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let manifest: Value = serde_json::from_str(&kitchen.read("reg.json")).unwrap();
+    let (now, history) = (current(&kitchen, "app"), &manifest["recipes"]["app"]["history"]);
+    assert_ne!(now["digest"], before["digest"]);
+    // A second later than what was before.
+    assert_eq!((&now["pushed_at"], &history[0]["pushed_at"]), (&"2199-01-01T00:00:01Z".into(), &future.into()));
+    assert_eq!(history[0]["digest"], before["digest"]);
+    kitchen.run(&["verify", "--target", "reg", "--history"]).success();
+}
+
+#[test]
 fn a_push_that_died_before_its_record_is_recorded_by_the_next() {
     let registry = Registry::start();
     for immutable in [Immutable::No, Immutable::Twice] {
@@ -195,6 +216,23 @@ fn a_registry_that_lies_about_a_digest_is_not_believed() {
     );
     kitchen.run(&["push", "--target", "reg"]).code(4).complains(&lie);
     assert!(!kitchen.has("reg.json"));
+}
+
+#[test]
+fn a_tag_that_somebody_takes_while_blobs_are_sent_is_theirs() {
+    for immutable in [Immutable::No, Immutable::Moved, Immutable::Twice] {
+        let registry = Registry::start();
+        registry.rules(|rules| rules.immutable = immutable);
+        let kitchen = project(&registry);
+        let tag = kitchen.build("app")["tag"].as_str().unwrap().to_owned();
+        registry.fault("POST /v2/team/app/blobs/uploads/*", 1, Fault::Taken(tag.clone()));
+        let ran = kitchen.run(&["push", "--target", "reg"]).code(7);
+        let (_, theirs) = registry.named("team/app", &tag).unwrap();
+        ran.complains("a tag is never moved").complains(&elkbake::digest::Digest::of(&theirs).to_string());
+        assert!(!kitchen.has("reg.json"), "nothing is recorded");
+        let tagged = format!("PUT /v2/team/app/manifests/{tag}");
+        assert!(!writes(&registry).contains(&tagged), "it is seen before it is tried");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::bake::ledger::Ledger;
 use crate::bake::output;
 use crate::bake::port::{PortError, Publish as _, Registry as _};
 use crate::bake::push::{self, Cargo, Look, PushError, Shipped};
-use crate::bake::replicated::{self, Patience};
+use crate::bake::replicated::{self, Awaited, Patience};
 use crate::digest::Digest;
 use crate::image::oci::Descriptor;
 use crate::moment::Moment;
@@ -143,8 +143,9 @@ impl<'c> Courier<'c> {
         let world = self.planner.world;
         let tell = |event: Event<'_>| self.planner.ui.event(event);
         let at = Reference { tag: Some(cargo.tag().clone()), ..into.clone() };
+        let awaited = Awaited { digest, may_move: cargo.may_move() };
         let patience = if was_there { Patience::brief() } else { Patience::default() };
-        let waited = replicated::wait(world.open()?.wire(), &[at], digest, patience, &world.interrupt, &tell);
+        let waited = replicated::wait(world.open()?.wire(), &[at], awaited, patience, &world.interrupt, &tell);
         match waited.into_iter().collect::<Result<(), _>>() {
             Err(PortError::Unreachable { .. }) if was_there => {
                 let place = stop.name();

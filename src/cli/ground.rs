@@ -37,10 +37,12 @@ pub(super) fn prepare(
     let tell = |event: Event<'_>| ui.event(event);
     let port = courier.planner.world.open()?.wire();
     let mut blocked = Blocked::new();
-    for (order, found) in orders.iter().zip(provision::survey(port, &orders, &tell)) {
+    let look = if provision { provision::survey } else { provision::glance };
+    for (order, found) in orders.iter().zip(look(port, &orders, &tell)) {
         let done = found.and_then(|found| {
             found.warnings(order.region).iter().for_each(|warning| ui.warn(warning));
             if !provision {
+                found.drift(order.region).iter().for_each(|line| ui.note(line));
                 return provision::refuse_missing(order, &found);
             }
             found.lines(order.region).iter().for_each(|line| ui.note(line));

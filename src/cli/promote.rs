@@ -12,6 +12,7 @@ use super::planner::Planner;
 use super::report::{Report, Row};
 use super::route::{Route, Stop, placed, route};
 use super::surroundings::Surroundings;
+use super::taken;
 use super::ui::Ui;
 use super::workspace::Workspace;
 use super::world::World;
@@ -145,7 +146,10 @@ impl Copy<'_> {
             Stop::Folder { .. } => courier.fetch(&cargo),
             Stop::Repository { .. } => Ok(()),
         };
-        let visits = courier.visit_all(&stops, &cargo, blocked, &bring, &Failure::from);
+        let ours = record.image().unwrap_or_default();
+        let remedy = "of two images under one tag, only one can be published there";
+        let explain = |error| taken::explained(error, courier.planner, name, &ours, remedy);
+        let visits = courier.visit_all(&stops, &cargo, blocked, &bring, &explain);
         let pairs: Vec<(&Stop, &Result<Visit, Failure>)> = stops.iter().zip(&visits).collect();
         let moved = || Ok(Record { pushed_at: courier.now.to_string(), ..placed(record, &stops) });
         let written = courier.write_down(self.to, name, (cargo.tag(), digest), &pairs, moved)?;

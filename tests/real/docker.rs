@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::onto_debian::{bakery, debian_with_attributes, expected, tag, unpack};
+use super::onto_debian::{bakery, debian_with_attributes, expected, unpack};
 use super::seen::{assert_same, seen};
 use super::{program, run};
+use crate::kitchen::project::Kitchen;
 
 /// Docker puts these into every container, whatever the image holds there.
 const DOCKERS_OWN: [&str; 8] =
@@ -89,6 +90,16 @@ fn as_docker_tells(mut seen: BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, Str
     seen
 }
 
+/// Pushes the house to a registry; tells what it is called there, by tag and by digest.
+fn pushed(kitchen: &Kitchen, port: u16) -> [String; 2] {
+    let target = format!("[target.reg]\nregistry = \"127.0.0.1:{port}/elk\"\nmanifest = \"reg.json\"\n");
+    kitchen.write("elkbake.toml", target);
+    let push = kitchen.run(&["push", "house", "--target", "reg", "--json"]).success().json()["pushes"][0].clone();
+    let by_digest = push["reference"].as_str().unwrap().to_owned();
+    let tag = push["tag"].as_str().unwrap();
+    [format!("127.0.0.1:{port}/elk/house:{tag}"), by_digest]
+}
+
 /// An image goes to Docker as an archive and by a registry, with layers of both kinds; what comes out is what tar and
 /// plain calls of the file system make of the same recipe, and it runs.
 #[test]
@@ -115,17 +126,19 @@ fn what_is_baked_is_loaded_pulled_and_run_by_docker() {
         serde_json::from_str::<Value>(&text).unwrap()[0]["Id"].clone()
     };
 
-    let layout = within("layout");
-    kitchen.run(&["build", "house", "--output", &format!("oci:{}", layout.display())]).success();
     let server = super::registry::serve(&registry, folder.path());
-    let remote = format!("127.0.0.1:{}/elk/house:1", server.1);
-    let mut copy = Command::new(&skopeo);
-    copy.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]);
-    run(copy.arg(format!("oci:{}:{}", layout.display(), tag(&layout))).arg(format!("docker://{remote}")));
     let before = id(&loaded);
     run(daemon.docker().args(["rmi", "--force", &loaded]));
-    run(daemon.docker().args(["pull", "--quiet", &remote]));
-    assert_eq!(id(&remote), before, "the same image, by its configuration");
+    for (n, pushed) in pushed(&kitchen, server.1).iter().enumerate() {
+        run(daemon.docker().args(["pull", "--quiet", pushed]));
+        assert_eq!(id(pushed), before, "the same image, by its configuration");
+        assert_eq!(run(daemon.docker().args(["run", "--rm", "--network=none", pushed, "/bin/house"])), "baked\n");
+        assert_same(&expected, &daemon.files(pushed, &within(&format!("pulled{n}"))), "docker pull");
+        run(daemon.docker().args(["rmi", "--force", pushed]));
+        let mut copy = Command::new(&skopeo);
+        copy.args(["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", &format!("docker://{pushed}")]);
+        run(copy.arg(format!("dir:{}", within(&format!("copied{n}")).display())));
+    }
 
     // Docker reads zstd from version 23 on, so it is unpacked in the archive.
     kitchen.write("recipes/house.toml", format!("compression = \"zstd\"\n{}", kitchen.read("recipes/house.toml")));

@@ -168,7 +168,8 @@ impl Cargo {
     }
 
     /// Whether its tag may be another's now.
-    pub(super) fn may_move(&self) -> bool {
+    #[must_use]
+    pub fn may_move(&self) -> bool {
         self.may_move
     }
 

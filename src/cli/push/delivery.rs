@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::parcel::{Packed, Parcel};
-use crate::bake::event::Event;
 use crate::bake::push::{Cargo, PushError};
 use crate::bake::recorded::Published;
 use crate::cli::courier::{Blocked, Courier, Visit, Written};
-use crate::cli::diff;
 use crate::cli::failure::Failure;
 use crate::cli::ground::Coming;
 use crate::cli::report::Row;
 use crate::cli::route::{Route, Stop, placed};
-use crate::cli::subject::Opener;
+use crate::cli::taken;
 use crate::cli::workspace::Workspace;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Reference};
@@ -154,16 +152,9 @@ impl<'d> Delivery<'d> {
 
     /// An error, with what differs where a tag is another image's.
     fn explained(&self, error: PushError, courier: &Courier<'_>) -> Failure {
-        let PushError::Taken { at, .. } = &error else { return error.into() };
         let (planner, name) = (courier.planner, &self.parcel.name);
-        let tell = |event: Event<'_>| planner.ui.event(event);
-        let opener = Opener { planner, folder: &planner.workspace.root, tell: &tell };
-        // Where the other image cannot be read, its digest has to do.
-        let lines = diff::in_short(opener, at, name.as_str()).unwrap_or_default();
-        let hint = format!(
-            "`elkbake diff {at} {name}` shows all of it; what is to be pushed needs another `version`, or other inputs"
-        );
-        Failure::from(error).hint(hint).and_lines(&lines).with(name)
+        let remedy = "what is to be pushed needs another `version`, or other inputs";
+        taken::explained(error, planner, name, name.as_str(), remedy)
     }
 
     /// Records what is proven to be there.
