@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := test
 # One after the other: building the EC2 client alone takes 7 GB, and never two of them at a time.
 .NOTPARALLEL:
-.PHONY: test quick need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
+.PHONY: test quick demo need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -20,6 +20,12 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
 # The cheap before the dear. Clippy and the documentation share what they need of the dependencies.
 test: need fmt shell deny lint doc fuzz-check run-tests
+
+# All that elkbake does, on real inputs, in a temporary folder. Where programs are missing and this is root, they are
+# installed; else it makes do without.
+demo:
+	-@tools/need.sh zip mmdebstrap python3 venv curl > /dev/null 2>&1
+	tools/demo.sh
 
 # The loop while writing: no AWS, no binary, no peers.
 quick:

@@ -18,6 +18,7 @@ mod bad_input;
 mod build;
 mod check;
 mod command_line;
+mod demo;
 mod diff;
 #[cfg(feature = "aws")]
 mod ecr;
