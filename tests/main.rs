@@ -20,6 +20,7 @@ mod check;
 mod command_line;
 mod demo;
 mod diff;
+mod docs;
 #[cfg(feature = "aws")]
 mod ecr;
 mod entrypoint;
