@@ -30,9 +30,9 @@ pub struct World {
 }
 
 impl World {
-    /// A project with nothing in it.
+    /// A project with nothing in it but a plugin that somebody has built.
     pub fn new() -> Self {
-        Self::around(Kitchen::new())
+        Self::around(Kitchen::new().file("plugins/analysis-house-8.19.3.zip", plugin("analysis-house")))
     }
 
     /// A project that has recorded all shipped recipes in `production`.
@@ -100,6 +100,7 @@ impl World {
         command.env_clear().env("HOME", self.kitchen.project().parent().unwrap().join("home"));
         command.env("PATH", format!("{}:{path}", self.programs().display()));
         // What people set before they deploy, and their pipelines before each step.
+        command.env("REGISTRY", self.registry.host());
         let role = "arn:aws:iam::123456789012:role/tasks";
         command.envs([("ROLE", role), ("GITHUB_OUTPUT", "/dev/null"), ("GIT_CONFIG_GLOBAL", "/dev/null")]);
         #[cfg(feature = "aws")]
@@ -128,6 +129,15 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// A plugin of Elasticsearch.
+fn plugin(name: &str) -> Vec<u8> {
+    let descriptor = format!(
+        "name={name}\ndescription=made up\nversion=8.19.3\nelasticsearch.version=8.19.3\njava.version=17\n\
+         classname=org.example.Plugin\n"
+    );
+    zipped(&[("plugin-descriptor.properties", descriptor.as_bytes())])
+}
+
 /// What Elastic publishes, as far as somebody bakes from it.
 fn market(registry: &Registry) {
     let platforms = ["linux/amd64", "linux/arm64"];
@@ -144,11 +154,7 @@ fn market(registry: &Registry) {
     registry.image_of_tar("elastic/beats/filebeat", "8.19.3", &platforms, &shipper);
     registry.image("elastic/kibana/kibana", "8.19.3", &platforms);
     for name in ["discovery-ec2", "analysis-icu"] {
-        let descriptor = format!(
-            "name={name}\ndescription=made up\nversion=8.19.3\nelasticsearch.version=8.19.3\njava.version=17\n\
-             classname=org.example.Plugin\n"
-        );
-        let zip = zipped(&[("plugin-descriptor.properties", descriptor.as_bytes())]);
+        let zip = plugin(name);
         let path = format!("downloads/elasticsearch-plugins/{name}/{name}-8.19.3.zip");
         let checksum: String = Sha512::digest(&zip).iter().map(|byte| format!("{byte:02x}")).collect();
         registry.file(&path, &zip);
