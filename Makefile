@@ -24,6 +24,7 @@ test: need fmt shell deny lint doc fuzz-check run-tests
 # All that elkbake does, on real inputs, in a temporary folder. Where programs are missing and this is root, they are
 # installed; else it makes do without.
 demo:
+	tools/need.sh cc c++
 	-@tools/need.sh zip mmdebstrap python3 venv curl > /dev/null 2>&1
 	tools/demo.sh
 
