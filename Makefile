@@ -75,6 +75,7 @@ ifneq ($(PEERS),0)
 	-tools/need.sh buildah curl docker docker-registry dockerd pigz skopeo umoci
 endif
 	$(CARGO) bench --locked --no-default-features $(addprefix --bench ,$(BENCHES))
+	$(CARGO) bench --locked --no-default-features --bench charts
 
 # Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
 # compilers, or for a stable one that is told to behave like one.
