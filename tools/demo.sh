@@ -46,8 +46,8 @@ zipped() {
     if command -v zip > /dev/null; then (cd "$2" && zip -q -r "$1" .); else (cd "$2" && python3 -m zipfile -c "$1" ./*); fi
 }
 
-# Fetches inputs, the first that can be had: fetched NAME...
-fetched() { "$home/tools/fetch.sh" "$@" < /dev/null > "$work/fetch.log" 2>&1; }
+# Sees to it that inputs are there, if they can be had; that takes a while the first time: fetched NAME...
+fetched() { "$home/tools/fetch.sh" "$@" < /dev/null 2> "$work/fetch.log"; }
 
 # Puts something fetched into the project, without copying it where that is possible: place FILE NAME
 place() { ln "$artefacts/$1" "inputs/$2" 2> /dev/null || cp "$artefacts/$1" "inputs/$2"; }
