@@ -71,7 +71,9 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// What is asked of whole builds: file, question, unit, the figure of a run, and what stands for several runs.
-const OF_BUILDS: [(&str, &str, &str, &str, fn(Vec<f64>) -> f64); 3] = [
+type Asked = (&'static str, &'static str, &'static str, &'static str, fn(Vec<f64>) -> f64);
+
+const OF_BUILDS: [Asked; 3] = [
     ("builds-time", "How long does it take until the image is there?", "s", "seconds", median),
     ("builds-processor", "How much processor time is that, with all daemons?", "s", "processor", mean),
     ("builds-memory", "How much memory is that at the most, with all daemons?", "MB", "peak_mb", greatest),

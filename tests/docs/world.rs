@@ -100,7 +100,6 @@ impl World {
         command.env_clear().env("HOME", self.kitchen.project().parent().unwrap().join("home"));
         command.env("PATH", format!("{}:{path}", self.programs().display()));
         // What people set before they deploy, and their pipelines before each step.
-        command.env("REGISTRY", self.registry.host());
         let role = "arn:aws:iam::123456789012:role/tasks";
         command.envs([("ROLE", role), ("GITHUB_OUTPUT", "/dev/null"), ("GIT_CONFIG_GLOBAL", "/dev/null")]);
         #[cfg(feature = "aws")]
