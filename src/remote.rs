@@ -10,6 +10,7 @@
 //!   |
 //! registry, fetch -> download -> retry          many, until the thing is in the store
 //! publish -> upload ---------------+            many, until the thing is in the registry
+//! docker                                        container engines
 //! aws, ecr                                      what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
@@ -22,6 +23,7 @@ mod body;
 mod challenge;
 pub mod config;
 mod credential;
+pub mod docker;
 mod docker_config;
 mod door;
 mod download;

@@ -305,6 +305,7 @@ fn exit_of(error: &PortError) -> Exit {
         | PortError::Wrong { .. } => Exit::Network,
         PortError::Immutable { .. } => Exit::Refused,
         PortError::Cloud { .. } => Exit::Aws,
+        PortError::Engine { .. } => Exit::Docker,
         PortError::Interrupted => Exit::Interrupted,
     }
 }

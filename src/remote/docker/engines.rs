@@ -1,0 +1,115 @@
+//! The engines that a run turns to.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::runtime::{Builder, Runtime};
+
+use super::address::Address;
+use super::choose::{Chosen, EngineConfig};
+use super::line::Line;
+use super::speaker::{self, Speaker};
+use super::way::Way;
+use crate::bake::event::Listener;
+use crate::bake::port::{Engine, Engines, PortError};
+use crate::name::Platform;
+
+/// Turns to container engines. Shared by all threads.
+pub struct Docker {
+    config: EngineConfig,
+    runtime: Option<Runtime>,
+}
+
+impl Docker {
+    /// Prepares, without opening any socket or file.
+    ///
+    /// # Errors
+    /// When the system refuses threads.
+    pub fn new(config: EngineConfig) -> Result<Self, PortError> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("engine").enable_all().build();
+        let runtime = runtime.map_err(|error| PortError::Engine {
+            subject: "container engines".to_owned(),
+            message: format!("cannot prepare for them: {error}"),
+            help: "see how many threads and open files this user may have, with `ulimit -a`".to_owned(),
+        })?;
+        Ok(Self { config, runtime: Some(runtime) })
+    }
+
+    fn line(&self, chosen: &Chosen) -> Result<Line, PortError> {
+        let config = &self.config;
+        let shown = chosen.address.to_string();
+        let wrong = |message: String, help: &str| PortError::Engine {
+            subject: format!("the engine at {shown}"),
+            message,
+            help: help.to_owned(),
+        };
+        let is_near = matches!(chosen.address, Address::Unix(_));
+        if config.offline && !is_near {
+            return Err(wrong(
+                "it is not on this machine, and `--offline` forbids to go there".to_owned(),
+                "leave `--offline` away, or name a socket of this machine",
+            ));
+        }
+        let tls = match &config.certificates {
+            Some(folder) if matches!(chosen.address, Address::Tcp { .. }) => {
+                let help = "DOCKER_CERT_PATH names a folder with `ca.pem`, `cert.pem` and `key.pem`";
+                Some(client_of(folder).map_err(|why| wrong(why, help))?)
+            }
+            _ => None,
+        };
+        let ssh = config.search_path.iter().map(|folder| folder.join("ssh")).find(|program| program.is_file());
+        let way = Way::new(chosen.address.clone(), tls, ssh, config.timing.connect);
+        let Some(runtime) = &self.runtime else { return Err(PortError::Interrupted) };
+        Line::new(way, shown.clone(), config.timing, runtime.handle(), &config.interrupt)
+    }
+}
+
+impl Engines for Docker {
+    fn engine(&self, platform: &Platform, _: Listener<'_>) -> Result<Box<dyn Engine + '_>, PortError> {
+        let chosen = self.config.choose(platform)?;
+        let line = self.line(&chosen)?;
+        let facts = speaker::greet(&line, &chosen.address.to_string(), &self.config.run)?;
+        let there = &facts.platform;
+        if !chosen.is_for_this && !there.accepts(&platform.architecture, platform.variant.as_deref()) {
+            let message = format!("it runs {there}, and what is to run there is for {platform}");
+            let help = format!(
+                "name one that runs it, in elkbake.toml: `[engine.platform]` and `\"{platform}\" = \"ssh://USER@HOST\"`; \
+                 or take the platform out of the recipe"
+            );
+            return Err(line.wrong(message, &help));
+        }
+        Ok(Box::new(Speaker::new(line, facts)))
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        // A look-up of a host name cannot be stopped, and need not be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Who we are by a certificate, and whom we believe: as Docker keeps both in a folder.
+fn client_of(folder: &Path) -> Result<ClientConfig, String> {
+    let file = |name: &str| folder.join(name);
+    let wrong = |path: PathBuf| move |error: rustls::pki_types::pem::Error| format!("{}: {error}", path.display());
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(&file("ca.pem")).map_err(wrong(file("ca.pem")))? {
+        roots.add(authority).map_err(|error| format!("{}: {error}", file("ca.pem").display()))?;
+    }
+    let own = certificates(&file("cert.pem")).map_err(wrong(file("cert.pem")))?;
+    let key = PrivateKeyDer::from_pem_file(file("key.pem")).map_err(wrong(file("key.pem")))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| error.to_string())?.with_root_certificates(roots);
+    builder.with_client_auth_cert(own, key).map_err(|error| format!("{}: {error}", file("key.pem").display()))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
+    CertificateDer::pem_file_iter(path)?.collect()
+}
