@@ -74,7 +74,7 @@ pub enum PortError {
     },
     /// A container engine is not there, is none that can be used, or could not do what it was asked for.
     #[error("{subject}: {message}")]
-    Engine {
+    Docker {
         /// Which engine.
         subject: String,
         /// What is wrong.

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use elkbake::contents::Contents;
-use elkbake::image::layer::{Spec, write};
+use elkbake::image::layer::{Beside, Spec, write};
 use elkbake::image::tar::{Head, Kind, MTIME, TarWriter};
 use elkbake::recipe::Compression;
 use elkbake::store::Store;
@@ -86,7 +86,7 @@ fn layers_are_unpacked_by_others_as_they_were_made() {
     let (tree, contents) = tree();
     let removed: BTreeSet<_> = ["/links/old", "/gone"].map(|path| path.parse().unwrap()).into();
     for (compression, unpacker) in [(Compression::Gzip, gzip), (Compression::Zstd, zstd)] {
-        let spec = Spec { tree: &tree, removed: &removed, contents: &contents, compression };
+        let spec = Spec { tree: &tree, removed: &removed, contents: &contents, beside: Beside::NOTHING, compression };
         let layer = write(&spec, &store, &|_| Ok(())).unwrap();
         io::copy(&mut store.read(&layer.digest).unwrap().unwrap(), &mut File::create(at("layer")).unwrap()).unwrap();
         run(unpacker, &["-dc"], &at("layer"), &at("layer.tar"));
@@ -143,7 +143,7 @@ fn a_file_of_more_than_8_gib_has_its_size_for_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big.tar");
     let mut writer = TarWriter::new(Holes(File::create(&path).unwrap()));
-    let head = |name, kind| Head { name, mode: Mode::new(0o644), owner: Owner::default(), kind };
+    let head = |name, kind| Head { name, mode: Mode::new(0o644), owner: Owner::default(), kind, attributes: &[] };
     let size = (8 << 30) + 1;
     writer.add_from(&head("big", Kind::File(size)), &mut io::Read::take(io::repeat(0), size)).unwrap();
     writer.add(&head("after", Kind::Folder)).unwrap();

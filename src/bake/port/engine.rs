@@ -4,11 +4,11 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::PortError;
-use crate::bake::event::Listener;
 use crate::digest::Digest;
 use crate::name::{ImagePath, Platform};
 
-/// The label of all that elkbake makes in an engine; its value is the id of the run. Who sweeps finds things by it.
+/// The label of all that elkbake makes in an engine; its value is the id of the run, and a
+/// number for each time that the run turned to an engine. Who sweeps finds things by it.
 pub const RUN_LABEL: &str = "elkbake.run";
 
 /// Container engines, one for each platform.
@@ -17,7 +17,7 @@ pub trait Engines: Sync {
     ///
     /// # Errors
     /// When there is none, it does not answer, is too old, or is for another platform.
-    fn engine(&self, platform: &Platform, tell: Listener<'_>) -> Result<Box<dyn Engine + '_>, PortError>;
+    fn engine(&self, platform: &Platform) -> Result<Box<dyn Engine + '_>, PortError>;
 }
 
 /// What is known of an engine that has answered.
@@ -31,7 +31,7 @@ pub struct EngineFacts {
     pub platform: Platform,
     /// Whether an image may be handed to it without the layers that it has.
     pub takes_parts: bool,
-    /// The id of the run, which is the value of [`RUN_LABEL`].
+    /// The id of this visit of the run, which is the value of [`RUN_LABEL`].
     pub run: String,
 }
 

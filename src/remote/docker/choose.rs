@@ -80,7 +80,7 @@ impl EngineConfig {
     pub(super) fn choose(&self, platform: &Platform) -> Result<Chosen, PortError> {
         let fits = |named: &&Named| named.platform.as_ref().is_none_or(|only| only == platform);
         if let Some(named) = self.named.iter().find(fits) {
-            let address = named.address.parse::<Address>().map_err(|error| PortError::Engine {
+            let address = named.address.parse::<Address>().map_err(|error| PortError::Docker {
                 subject: named.by.clone(),
                 message: error.to_string(),
                 help: "`unix:///var/run/docker.sock` is where Docker usually is".to_owned(),
@@ -96,7 +96,7 @@ impl EngineConfig {
     fn none(&self, platform: &Platform) -> PortError {
         let tried: Vec<_> = self.sockets.iter().map(|socket| socket.display().to_string()).collect();
         let there = if tried.is_empty() { String::new() } else { format!(": there is no {}", tried.join(" and no ")) };
-        PortError::Engine {
+        PortError::Docker {
             subject: format!("a container engine for {platform}"),
             message: format!("none was found{there}"),
             help: "start one, with `systemctl start docker` or `podman system service --time=0 unix:///run/podman/podman.sock`; \
@@ -118,7 +118,7 @@ mod tests {
     fn chosen(config: &EngineConfig, platform: &str) -> Result<(String, bool), String> {
         match config.choose(&platform.parse().unwrap()) {
             Ok(chosen) => Ok((chosen.address.to_string(), chosen.is_for_this)),
-            Err(PortError::Engine { subject, message, help }) => Err(format!("{subject}: {message}; {help}")),
+            Err(PortError::Docker { subject, message, help }) => Err(format!("{subject}: {message}; {help}")),
             Err(other) => panic!("{other}"),
         }
     }

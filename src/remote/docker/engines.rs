@@ -1,7 +1,8 @@
 //! The engines that a run turns to.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,35 +14,40 @@ use super::choose::{Chosen, EngineConfig};
 use super::line::Line;
 use super::speaker::{self, Speaker};
 use super::way::Way;
-use crate::bake::event::Listener;
 use crate::bake::port::{Engine, Engines, PortError};
 use crate::name::Platform;
 
 /// Turns to container engines. Shared by all threads.
 pub struct Docker {
     config: EngineConfig,
-    runtime: Option<Runtime>,
+    /// Made when it is first needed: most runs turn to no engine.
+    runtime: OnceLock<Result<Runtime, String>>,
+    visits: AtomicU32,
 }
 
 impl Docker {
     /// Prepares, without opening any socket or file.
-    ///
-    /// # Errors
-    /// When the system refuses threads.
-    pub fn new(config: EngineConfig) -> Result<Self, PortError> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("engine").enable_all().build();
-        let runtime = runtime.map_err(|error| PortError::Engine {
+    #[must_use]
+    pub fn new(config: EngineConfig) -> Self {
+        Self { config, runtime: OnceLock::new(), visits: AtomicU32::new(1) }
+    }
+
+    fn runtime(&self) -> Result<&Runtime, PortError> {
+        let made = self.runtime.get_or_init(|| {
+            let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("engine").enable_all().build();
+            runtime.map_err(|error| error.to_string())
+        });
+        made.as_ref().map_err(|error| PortError::Docker {
             subject: "container engines".to_owned(),
             message: format!("cannot prepare for them: {error}"),
             help: "see how many threads and open files this user may have, with `ulimit -a`".to_owned(),
-        })?;
-        Ok(Self { config, runtime: Some(runtime) })
+        })
     }
 
     fn line(&self, chosen: &Chosen) -> Result<Line, PortError> {
         let config = &self.config;
         let shown = chosen.address.to_string();
-        let wrong = |message: String, help: &str| PortError::Engine {
+        let wrong = |message: String, help: &str| PortError::Docker {
             subject: format!("the engine at {shown}"),
             message,
             help: help.to_owned(),
@@ -62,16 +68,16 @@ impl Docker {
         };
         let ssh = config.search_path.iter().map(|folder| folder.join("ssh")).find(|program| program.is_file());
         let way = Way::new(chosen.address.clone(), tls, ssh, config.timing.connect);
-        let Some(runtime) = &self.runtime else { return Err(PortError::Interrupted) };
-        Line::new(way, shown.clone(), config.timing, runtime.handle(), &config.interrupt)
+        Line::new(way, shown.clone(), config.timing, self.runtime()?.handle(), &config.interrupt)
     }
 }
 
 impl Engines for Docker {
-    fn engine(&self, platform: &Platform, _: Listener<'_>) -> Result<Box<dyn Engine + '_>, PortError> {
+    fn engine(&self, platform: &Platform) -> Result<Box<dyn Engine + '_>, PortError> {
         let chosen = self.config.choose(platform)?;
         let line = self.line(&chosen)?;
-        let facts = speaker::greet(&line, &chosen.address.to_string(), &self.config.run)?;
+        let run = format!("{}-{}", self.config.run, self.visits.fetch_add(1, Ordering::Relaxed));
+        let facts = speaker::greet(&line, &chosen.address.to_string(), &run)?;
         let there = &facts.platform;
         if !chosen.is_for_this && !there.accepts(&platform.architecture, platform.variant.as_deref()) {
             let message = format!("it runs {there}, and what is to run there is for {platform}");
@@ -88,7 +94,7 @@ impl Engines for Docker {
 impl Drop for Docker {
     fn drop(&mut self) {
         // A look-up of a host name cannot be stopped, and need not be waited for.
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(Ok(runtime)) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

@@ -76,10 +76,20 @@ impl Line {
 
     /// Waits for something until the person asks to stop.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, PortError>>) -> Result<T, PortError> {
+        self.wait_a_little(Duration::ZERO, work)
+    }
+
+    /// The same, and so long after that.
+    pub(super) fn wait_a_little<T>(
+        &self,
+        grace: Duration,
+        work: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
         let stopped = async {
             while !self.interrupt.requested() {
                 tokio::time::sleep(TICK).await;
             }
+            tokio::time::sleep(grace).await;
         };
         self.handle.block_on(async {
             tokio::select! {
@@ -115,7 +125,7 @@ impl Line {
 
     /// Something that is wrong with the engine.
     pub(super) fn wrong(&self, message: String, help: &str) -> PortError {
-        PortError::Engine { subject: subject(&self.address), message, help: help.to_owned() }
+        PortError::Docker { subject: subject(&self.address), message, help: help.to_owned() }
     }
 }
 
@@ -123,6 +133,7 @@ const STUCK: &str = "see whether the engine still answers, with `docker info`, a
 const ABSENT: &str = "start it, or name another one by `--engine`, `[engine]` in elkbake.toml or DOCKER_HOST";
 const DENIED: &str = "ask to be let in: for Docker's socket, `usermod --append --groups docker USER` and a new login";
 const FULL: &str = "make room on the engine's disk: `docker system df` tells what takes it";
+const NO_PROGRAM: &str = "see whether the image so far has the program, and whether it may be started";
 const OWN_LOG: &str = "the engine's own log says more";
 
 fn subject(address: &str) -> String {
@@ -139,6 +150,8 @@ fn engine_error(address: &str, what: &str, error: &Error) -> PortError {
     let is = |kind: io::ErrorKind| io_kinds(error).contains(&kind);
     let help = if said.contains("no space left") || said.contains("disk quota") {
         FULL
+    } else if said.contains("exec:") {
+        NO_PROGRAM
     } else if is(io::ErrorKind::PermissionDenied) {
         DENIED
     } else if matches!(error, Error::DockerResponseServerError { .. } | Error::DockerStreamError { .. }) {
@@ -148,7 +161,7 @@ fn engine_error(address: &str, what: &str, error: &Error) -> PortError {
     } else {
         STUCK
     };
-    PortError::Engine { subject: subject(address), message: format!("{what}: {said}"), help: help.to_owned() }
+    PortError::Docker { subject: subject(address), message: format!("{what}: {said}"), help: help.to_owned() }
 }
 
 /// What an error says and what is behind it, each only once, without bollard's words around the engine's own.
@@ -177,7 +190,8 @@ fn said(error: &Error) -> String {
 }
 
 fn io_kinds(error: &Error) -> Vec<io::ErrorKind> {
-    let mut kinds = Vec::new();
+    // It stands for its cause, which is not behind it then.
+    let mut kinds: Vec<_> = if let Error::IOError { err } = error { vec![err.kind()] } else { Vec::new() };
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
         kinds.extend(error.downcast_ref::<io::Error>().map(io::Error::kind));
@@ -192,7 +206,7 @@ mod tests {
 
     fn told(error: &Error) -> String {
         match engine_error("unix:///run/x.sock", "it does not say what it is", error) {
-            PortError::Engine { subject, message, help } => format!("{subject}: {message}; {help}"),
+            PortError::Docker { subject, message, help } => format!("{subject}: {message}; {help}"),
             other => panic!("{other}"),
         }
     }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{self, Read};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bollard::errors::Error;
 use futures_util::{Stream, StreamExt};
@@ -19,6 +20,9 @@ const WAITING: usize = 4;
 
 /// Large enough that a piece costs nothing beside its bytes.
 const PIECE: usize = 256 << 10;
+
+/// An engine that has all of an image makes it, whether we wait for it or not; who leaves at once cannot remove it.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// What is sent, piece by piece.
 pub(super) struct Pieces(Receiver<io::Result<Bytes>>);
@@ -39,13 +43,13 @@ impl Line {
         from: &mut dyn Read,
         send: impl FnOnce(Pieces) -> F,
     ) -> Result<T, PortError> {
-        self.wait(async {
-            let (to, pieces) = channel(WAITING);
-            let mut answer = pin!(send(Pieces(pieces)));
+        let (to, pieces) = channel(WAITING);
+        let mut answer = pin!(send(Pieces(pieces)));
+        let early = self.wait(async {
             while let Some(piece) = self.piece(what, from)? {
                 tokio::select! {
                     // Who answers before all has come wants no more of it.
-                    early = &mut answer => return early.map_err(|error| self.failed(what, &error)),
+                    early = &mut answer => return early.map(Some).map_err(|error| self.failed(what, &error)),
                     sent = timeout(self.timing.idle, to.send(Ok(piece))) => match sent {
                         Err(_) => return Err(self.late(what, self.timing.idle)),
                         Ok(Ok(())) => {}
@@ -54,9 +58,13 @@ impl Line {
                     },
                 }
             }
-            drop(to);
-            self.within(what, self.timing.work, answer).await
-        })
+            Ok(None)
+        })?;
+        drop(to);
+        match early {
+            Some(done) => Ok(done),
+            None => self.wait_a_little(GRACE, async { self.within(what, self.timing.work, answer).await }),
+        }
     }
 
     /// The next bytes of a reader; `None` at its end.

@@ -105,6 +105,31 @@ impl Speaker {
         }
     }
 
+    /// All that bears the label, containers before what they use.
+    async fn labelled(&self) -> Result<Vec<Kept>, Error> {
+        let api = &self.line.api;
+        let filters = || Some([("label".to_owned(), vec![RUN_LABEL.to_owned()])].into_iter().collect());
+        let containers = ListContainersOptions { all: true, filters: filters(), ..Default::default() };
+        let containers = api.list_containers(Some(containers)).await?;
+        let images = ListImagesOptions { all: true, filters: filters(), ..Default::default() };
+        let images = api.list_images(Some(images)).await?;
+        let volumes = api.list_volumes(Some(ListVolumesOptions { filters: filters() })).await?;
+        let mut kept = Vec::new();
+        let mut add = |thing, id: String, run: Option<&String>| {
+            kept.extend(run.map(|run| Kept { thing, id, run: run.clone() }));
+        };
+        for one in containers {
+            let run = one.labels.as_ref().and_then(|labels| labels.get(RUN_LABEL));
+            add(Thing::Container, one.id.unwrap_or_default(), run);
+        }
+        images.into_iter().for_each(|one| add(Thing::Image, one.id, one.labels.get(RUN_LABEL)));
+        for one in volumes.volumes.unwrap_or_default() {
+            add(Thing::Volume, one.name, one.labels.get(RUN_LABEL));
+        }
+        kept.sort();
+        Ok(kept)
+    }
+
     async fn end(&self, container: &str) -> Result<Ended, Error> {
         let mut waiting = self.line.api.wait_container(container, None::<WaitContainerOptions>);
         match waiting.next().await.transpose() {
@@ -171,16 +196,20 @@ impl Engine for Speaker {
         let labels = [(RUN_LABEL.to_owned(), self.facts.run.clone())].into_iter().collect();
         let wanted = VolumeCreateRequest { labels: Some(labels), ..Default::default() };
         let line = &self.line;
-        let made = line.ask("it makes no volume", line.timing.answer, line.api.create_volume(wanted))?;
-        Ok(made.name)
+        // Not broken off: what is made after all would be left there.
+        let what = "it makes no volume";
+        let made = line.ask_anyway(what, line.timing.answer, line.api.create_volume(wanted))?;
+        Ok(made.map_err(|error| line.failed(what, &error))?.name)
     }
 
     fn container(&self, container: &Container<'_>) -> Result<String, PortError> {
         let body = words::container(container, &self.facts.run);
         let line = &self.line;
         let made = line.api.create_container(None::<CreateContainerOptions>, body);
-        // Podman unpacks the image for it.
-        Ok(line.ask("it makes no container", line.timing.work, made)?.id)
+        let what = "it makes no container";
+        // As for volumes. Podman unpacks the image for it.
+        let made = line.ask_anyway(what, line.timing.work, made)?;
+        Ok(made.map_err(|error| line.failed(what, &error))?.id)
     }
 
     fn fill(&self, container: &str, folder: &ImagePath, tar: &mut dyn Read) -> Result<(), PortError> {
@@ -234,29 +263,10 @@ impl Engine for Speaker {
     }
 
     fn kept(&self) -> Result<Vec<Kept>, PortError> {
-        let line = &self.line;
-        let filters = || Some([("label".to_owned(), vec![RUN_LABEL.to_owned()])].into_iter().collect());
-        line.ask("it does not say what it keeps", line.timing.answer, async {
-            let containers = ListContainersOptions { all: true, filters: filters(), ..Default::default() };
-            let containers = line.api.list_containers(Some(containers)).await?;
-            let images = ListImagesOptions { all: true, filters: filters(), ..Default::default() };
-            let images = line.api.list_images(Some(images)).await?;
-            let volumes = line.api.list_volumes(Some(ListVolumesOptions { filters: filters() })).await?;
-            let mut kept = Vec::new();
-            let mut add = |thing, id: String, run: Option<&String>| {
-                kept.extend(run.map(|run| Kept { thing, id, run: run.clone() }));
-            };
-            for one in containers {
-                let run = one.labels.as_ref().and_then(|labels| labels.get(RUN_LABEL));
-                add(Thing::Container, one.id.unwrap_or_default(), run);
-            }
-            images.into_iter().for_each(|one| add(Thing::Image, one.id, one.labels.get(RUN_LABEL)));
-            for one in volumes.volumes.unwrap_or_default() {
-                add(Thing::Volume, one.name, one.labels.get(RUN_LABEL));
-            }
-            kept.sort();
-            Ok(kept)
-        })
+        let (line, what) = (&self.line, "it does not say what it keeps");
+        // Also asked by who cleans up because the person wants to stop.
+        let kept = line.ask_anyway(what, line.timing.answer, self.labelled())?;
+        kept.map_err(|error| line.failed(what, &error))
     }
 
     fn remove(&self, thing: Thing, id: &str) -> Result<(), PortError> {
