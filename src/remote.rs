@@ -1,5 +1,5 @@
-//! The world behind sockets: registries and download sites. The only room with async code, behind one runtime
-//! that [`Wire`] owns; what it shows is blocking.
+//! The world behind sockets: registries, download sites, container engines. The only room with async code, behind the
+//! runtimes that [`Wire`] and [`docker::Docker`] own; what it shows is blocking.
 //!
 //! ```text
 //! wire -> auth -> docker_config, credential     who we are

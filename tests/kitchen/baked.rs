@@ -94,6 +94,7 @@ pub fn items(tar: &[u8]) -> BTreeMap<String, Item> {
             tar::EntryType::Regular => 'f',
             tar::EntryType::Symlink => 'l',
             tar::EntryType::Link => 'h',
+            tar::EntryType::Char => 'c',
             other => panic!("{name}: {other:?}"),
         };
         let (mode, owner) = (header.mode().unwrap(), (header.uid().unwrap(), header.gid().unwrap()));

@@ -24,6 +24,11 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one that is told more.
+    pub fn start_with(more: &[String]) -> Option<Self> {
         let (docker, dockerd) = (program(&["docker"], "docker.io")?, program(&["dockerd"], "docker.io")?);
         let folder = tempfile::tempdir().unwrap();
         let within = |name: &str| folder.path().join(name);
@@ -33,7 +38,8 @@ impl Daemon {
         command.arg("--pidfile").arg(within("pid")).arg("--host").arg(format!("unix://{}", within("socket").display()));
         // No rules and no bridges on the machine.
         command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
-        let process = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let process =
+            command.args(more).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut daemon = Self { docker, process, folder };
         let begun = Instant::now();
         while !daemon.docker().arg("info").output().unwrap().status.success() {

@@ -119,3 +119,58 @@ fn client_of(folder: &Path) -> Result<ClientConfig, String> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
     CertificateDer::pem_file_iter(path)?.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::remote::docker::choose::{EngineTiming, Named};
+
+    fn config(address: &str) -> EngineConfig {
+        let named = Named { platform: None, address: address.to_owned(), by: "a test".to_owned() };
+        let short = Duration::from_millis(200);
+        let timing = EngineTiming { connect: short, answer: short, idle: short, work: short };
+        EngineConfig { named: vec![named], timing, ..EngineConfig::default() }
+    }
+
+    fn told(config: EngineConfig) -> String {
+        let docker = Docker::new(config);
+        match docker.engine(&"linux/amd64".parse().unwrap()).err().unwrap() {
+            PortError::Docker { subject, message, help } => format!("{subject}: {message}; {help}"),
+            other => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn an_engine_that_is_silent_is_not_waited_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        let _silent = UnixListener::bind(&socket).unwrap();
+        let begun = Instant::now();
+        let error = told(config(socket.to_str().unwrap()));
+        assert!(error.contains("nothing came for 400ms") && error.contains("`docker info`"), "{error}");
+        let stopped = EngineConfig { timing: EngineTiming::default(), ..config(socket.to_str().unwrap()) };
+        stopped.interrupt.request();
+        assert_eq!(told(stopped), "interrupted");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told() {
+        let offline = EngineConfig { offline: true, ..config("ssh://me@far.invalid") };
+        assert!(told(offline).contains("`--offline` forbids"));
+        let no_ssh = told(config("ssh://me@far.invalid"));
+        assert!(no_ssh.contains("`ssh` is not in the PATH"), "{no_ssh}");
+        let folder = tempfile::tempdir().unwrap();
+        let certificates = Some(folder.path().to_owned());
+        let no_files = told(EngineConfig { certificates, ..config("tcp://far.invalid") });
+        assert!(no_files.contains("ca.pem") && no_files.contains("DOCKER_CERT_PATH"), "{no_files}");
+        let nobody = told(config("/nowhere/docker.sock"));
+        assert!(
+            nobody.starts_with("the engine at unix:///nowhere/docker.sock: ") && nobody.contains("start it"),
+            "{nobody}"
+        );
+    }
+}
