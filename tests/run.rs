@@ -175,6 +175,28 @@ fn building_again_runs_it_again_and_names_what_differs() {
     engine.clean();
 }
 
+#[test]
+fn each_platform_is_built_on_its_own_engine() {
+    let (all, arm) = (Engine::start(), Engine::start());
+    let text =
+        recipe(&["put:/etc/a=1"], "").replace("version", "platforms = [\"linux/amd64\", \"linux/arm64\"]\nversion");
+    let project =
+        format!("[engine]\naddress = {:?}\n[engine.platform]\n\"linux/arm64\" = {:?}\n", all.address(), arm.address());
+    let kitchen = kitchen(&arm).recipe("app", &text).file("elkbake.toml", project);
+    kitchen.run(&["build", "app"]).success();
+    assert_eq!((all.asked("/start"), arm.asked("/start")), (1, 1));
+    // What is typed counts before all that is written down.
+    kitchen.write("recipes/app.toml", text.replace("a=1", "a=2"));
+    kitchen
+        .run(&["build", "app", "--engine", &all.address(), "--engine", &format!("linux/arm64={}", all.address())])
+        .success();
+    assert_eq!((all.asked("/start"), arm.asked("/start")), (3, 1));
+    let swept = kitchen.run(&["sweep", "--json"]).success().json();
+    assert_eq!(swept["engines"].as_array().unwrap().len(), 2);
+    all.clean();
+    arm.clean();
+}
+
 /// Ends a run as a test needs it.
 pub fn ended(child: std::process::Child) -> Ran {
     let output = child.wait_with_output().unwrap();
