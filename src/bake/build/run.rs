@@ -11,7 +11,7 @@ use super::order::Bench;
 use super::overlay::Overlay;
 use crate::bake::base::Base;
 use crate::bake::built::BuiltLayer;
-use crate::bake::event::Task;
+use crate::bake::event::{Event, Task};
 use crate::bake::handover::Handover;
 use crate::bake::port::{Became, Container, Mount, PortError, RUN_LABEL};
 use crate::bake::visit::Visit;
@@ -151,19 +151,29 @@ impl<'b> Bench<'b> {
             let text = path.as_str().trim_start_matches('/');
             except.iter().any(|pattern| pattern.is_match(text))
         };
+        let told = match visit.engine().changes(container) {
+            // Podman 4.3 cannot tell of a folder in the place of a link.
+            Err(PortError::Docker { subject, message, .. }) => {
+                let note = format!("{subject}: {message}; all files are compared instead");
+                (self.world.tell)(Event::Note(&note));
+                None
+            }
+            told => Some(told?),
+        };
         let (mut touched, mut removed) = (BTreeSet::new(), BTreeSet::new());
-        for (path, became) in visit.engine().changes(container)? {
+        for (path, became) in told.iter().flatten() {
             let path = path.parse::<ImagePath>().map_err(|error| BuildFault::Misfit(error.to_string()))?;
             match became {
                 Became::Removed => removed.insert(path),
                 Became::Added | Became::Changed => touched.insert(path),
             };
         }
-        if touched.is_empty() && removed.is_empty() {
+        let touched = told.is_some().then_some(&touched);
+        if touched.is_some_and(BTreeSet::is_empty) && removed.is_empty() {
             let (tree, beside, contents) = Default::default();
             return Ok(Changed { tree, removed, beside, contents });
         }
-        let report = Report { touched: &touched, removed: &removed, mounts, left_out: &left_out };
+        let report = Report { touched, removed: &removed, mounts, left_out: &left_out };
         let open = || Ok::<_, BuildFault>(visit.engine().export(container)?);
         changed::changed(&report, below, open, || Ok(Spool::new(self.world.store.scratch()?)))
     }

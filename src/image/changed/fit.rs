@@ -10,8 +10,8 @@ use crate::name::ImagePath;
 use crate::tree::{Entry, Mode, Node, Owner};
 
 pub(super) fn fit(report: &Report<'_>, gathered: Gathered, below: &dyn Below) -> Result<Changed, BelowError> {
-    let Gathered { mut entries, twins, attributes, contents, .. } = gathered;
-    let there = Then { below, entries: &entries };
+    let Gathered { mut entries, twins, attributes, contents, others, .. } = gathered;
+    let there = Then { below, entries: &entries, others: &others };
     let mut removed = BTreeSet::new();
     for path in report.removed.iter().filter(|path| !path.is_root() && !report.is_out(path)) {
         match entries.get(path) {
@@ -20,6 +20,9 @@ pub(super) fn fit(report: &Report<'_>, gathered: Gathered, below: &dyn Below) ->
             Some(_) => {}
             None => removed.extend(there.is_below(path)?.then(|| path.clone())),
         }
+    }
+    if report.touched.is_none() {
+        there.missing(&ImagePath::root(), report, &mut removed)?;
     }
     // What goes with its folder needs no mark.
     let all = removed.clone();
@@ -40,6 +43,7 @@ pub(super) fn fit(report: &Report<'_>, gathered: Gathered, below: &dyn Below) ->
 struct Then<'t> {
     below: &'t dyn Below,
     entries: &'t BTreeMap<ImagePath, Entry>,
+    others: &'t BTreeSet<ImagePath>,
 }
 
 impl Then<'_> {
@@ -70,6 +74,7 @@ impl Then<'_> {
                 continue;
             }
             match self.entries.get(&path) {
+                None if self.others.contains(&path) => {}
                 None => drop(removed.insert(path)),
                 Some(Entry { node: Node::Folder, .. }) => self.missing(&path, report, removed)?,
                 Some(_) => {}

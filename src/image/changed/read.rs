@@ -19,13 +19,13 @@ pub fn changed<'r, E: From<ChangedError>>(
     mut open: impl FnMut() -> Result<Box<dyn Read + 'r>, E>,
     mut spool: impl FnMut() -> Result<Spool, E>,
 ) -> Result<Changed, E> {
-    let first = gather::gather(report, &BTreeSet::new(), open()?, spool()?)?;
+    let first = gather::gather(report, below, &BTreeSet::new(), open()?, spool()?)?;
     let gathered = if first.missing.is_empty() {
         first
     } else {
         // New names of files that did not change: only now is it known that their bytes are needed.
         let also = first.missing;
-        gather::gather(report, &also, open()?, spool()?)?
+        gather::gather(report, below, &also, open()?, spool()?)?
     };
     fit::fit(report, gathered, below).map_err(|error| ChangedError::Below(error).into())
 }

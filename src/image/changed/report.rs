@@ -26,9 +26,10 @@ const OF_ENGINES: [&str; 10] = [
 /// What an engine says of a container, and what of it counts.
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
-    /// Paths that are new or others.
-    pub touched: &'a BTreeSet<ImagePath>,
-    /// Paths that are gone, or were before they were filled anew.
+    /// Paths that are new or others. `None` where the engine cannot tell: then all that it sends is held against what lies
+    /// below.
+    pub touched: Option<&'a BTreeSet<ImagePath>>,
+    /// Paths that are gone, or were before they were filled anew, as far as the engine tells.
     pub removed: &'a BTreeSet<ImagePath>,
     /// Where something was mounted.
     pub mounts: &'a [ImagePath],
@@ -71,6 +72,12 @@ pub enum ChangedError {
 }
 
 impl Report<'_> {
+    /// Whether a path may be another than it was below.
+    pub(super) fn is_touched(&self, path: &ImagePath) -> bool {
+        let is_told = |touched: &BTreeSet<ImagePath>| touched.contains(path) || self.removed.contains(path);
+        self.touched.is_none_or(is_told) && !self.is_out(path)
+    }
+
     /// Whether a path is the engine's or a mount's, or to be left out.
     pub(super) fn is_out(&self, path: &ImagePath) -> bool {
         let mut at = Some(path.clone());

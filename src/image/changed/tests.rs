@@ -48,16 +48,18 @@ struct Case {
     removed: BTreeSet<ImagePath>,
     mounts: Vec<ImagePath>,
     out: Vec<ImagePath>,
+    untold: bool,
 }
 
 impl Case {
     fn touched(touched: &[&str]) -> Self {
-        Self { touched: paths(touched), removed: BTreeSet::new(), mounts: Vec::new(), out: Vec::new() }
+        Self { touched: paths(touched), removed: BTreeSet::new(), mounts: Vec::new(), out: Vec::new(), untold: false }
     }
 
     fn read(&self, export: Tarball) -> Result<Changed, ChangedError> {
         let left_out = |path: &ImagePath| self.out.contains(path);
         let Self { touched, removed, mounts, .. } = self;
+        let touched = (!self.untold).then_some(touched);
         let report = Report { touched, removed, mounts, left_out: &left_out };
         let bytes = export.end();
         let open = || Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read>);
@@ -203,11 +205,33 @@ fn what_no_layer_holds_is_refused_by_name() {
 }
 
 #[test]
+fn what_an_engine_cannot_tell_is_found_by_comparing() {
+    let case = Case { untold: true, ..Case::touched(&[]) };
+    // The same as when it can: /opt/old is empty, a file is another, one is new, and one has one more name.
+    let export =
+        export().file("etc/ssl/bundle", "rebuilt").file("etc/hosts", "x").file("opt/b", "b").hard("opt/c", "opt/b");
+    let told = case.told(export.hard("opt/d", "etc/a"));
+    let all = ["/etc", "/etc/ssl", "/etc/ssl/bundle", "/opt", "/opt/b", "/opt/c", "/opt/d", "/opt/old"];
+    let gone = ["-/opt/old/one", "-/opt/old/two", "/opt/c=/opt/b"];
+    assert_eq!(told, [&all[..], &gone].concat());
+    let changed = case.read(super::tests::export().hard("opt/d", "etc/a")).unwrap();
+    let Node::File { digest, .. } = changed.tree.get(&path("/opt/d")).unwrap().node else { panic!() };
+    assert_eq!(
+        changed.contents.bytes(&digest, 9).unwrap(),
+        b"/etc/a",
+        "its bytes are kept though its first name is as it was"
+    );
+    // Nothing changed, nothing is put.
+    let whole = super::tests::export().file("opt/old/one", "/opt/old/one").file("opt/old/two", "/opt/old/two");
+    assert!(case.told(whole).is_empty());
+}
+
+#[test]
 fn a_stream_that_is_cut_is_an_error() {
     let mut bytes = export().end();
     bytes.truncate(700);
     let (touched, removed) = (paths(&["/etc/a"]), BTreeSet::new());
-    let report = Report { touched: &touched, removed: &removed, mounts: &[], left_out: &|_| false };
+    let report = Report { touched: Some(&touched), removed: &removed, mounts: &[], left_out: &|_| false };
     let open = || Ok::<_, ChangedError>(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read>);
     let error = changed(&report, &image(), open, || Ok(Spool::new(tempfile::tempfile().unwrap()))).unwrap_err();
     assert!(matches!(error, ChangedError::Stream(_)), "{error}");
