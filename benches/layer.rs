@@ -23,7 +23,7 @@ use std::time::{Instant, SystemTime};
 
 use elkbake::contents::{Contents, Spool};
 use elkbake::digest::Digest;
-use elkbake::image::layer::{Layer, Spec, write};
+use elkbake::image::layer::{Beside, Layer, Spec, write};
 use elkbake::recipe::Compression;
 use elkbake::store::Store;
 use elkbake::tree::{Entry, Mode, Node, Owner, Tree};
@@ -149,7 +149,13 @@ fn huge(what: &str, folder: &Path) -> f64 {
     let contents = spool.finish().expect("a spool");
     let store = Store::open(&folder.join("store"), SystemTime::UNIX_EPOCH).expect("a store");
     let removed = BTreeSet::new();
-    let spec = Spec { tree: &tree, removed: &removed, contents: &contents, compression: Compression::Gzip };
+    let spec = Spec {
+        tree: &tree,
+        removed: &removed,
+        contents: &contents,
+        beside: Beside::NOTHING,
+        compression: Compression::Gzip,
+    };
     // What it took to make the input up does not count.
     std::fs::write("/proc/self/clear_refs", "5").expect("proc");
     write(&spec, &store, &|_| Ok(())).expect("a layer");
@@ -183,7 +189,7 @@ fn project(folder: &Path, files: &[Vec<u8>]) -> (Tree, Contents) {
 /// The median of some runs, each with an empty store; leaves the tar stream behind for the others.
 fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compression, plain: &Path) -> (Cost, Layer) {
     let removed = BTreeSet::new();
-    let spec = Spec { tree, removed: &removed, contents, compression };
+    let spec = Spec { tree, removed: &removed, contents, beside: Beside::NOTHING, compression };
     let mut times = Vec::new();
     let mut last = None;
     for _ in 0..=RUNS {

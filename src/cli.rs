@@ -10,12 +10,14 @@ mod check;
 mod choice;
 mod courier;
 mod diff;
+mod engine;
 mod export;
 mod failure;
 mod fold;
 mod global;
 mod ground;
 mod inspect;
+mod load;
 mod lock;
 mod manifest;
 mod order;
@@ -36,6 +38,7 @@ mod snippet;
 mod store;
 mod subject;
 mod surroundings;
+mod sweep;
 mod taken;
 mod ui;
 mod verify;
@@ -79,6 +82,8 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Plan(args) => plan::plan(args, global, ui, surroundings),
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
+        Command::Load(args) => load::load(args, global, ui, surroundings),
+        Command::Sweep(args) => sweep::sweep(args, global, ui, surroundings),
         Command::Push(args) => push::push(args, global, ui, surroundings),
         Command::Promote(args) => promote::promote(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),

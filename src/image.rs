@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod below;
+pub mod changed;
 pub mod compress;
 pub mod flatten;
 mod gzip;
@@ -13,6 +14,7 @@ pub mod scan;
 pub mod settle;
 pub mod stack;
 pub mod tar;
+pub mod trial;
 mod zstd;
 
 pub use crate::moment;

@@ -9,7 +9,7 @@
 //! | floor | room | what is in it |
 //! |---|---|---|
 //! | STREET | [`cli`] | people: commands, printing, exit codes; it alone reads environment and clock |
-//! | | [`remote`] | the world: HTTP, registries, AWS; the only sockets, and the only async code |
+//! | | [`remote`] | the world: HTTP, registries, AWS, container engines; the only sockets, and the only async code |
 //! | ROAD | [`bake`] | the order of the steps, what they tell on the way, and the ports through which they reach the world |
 //! | HANDS | [`store`] | blobs by digest and results by key, on disk |
 //! | | [`local`] | a recipe's own files, read from the checkout |

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::name::{RecipeName, Registry};
+use crate::name::{Platform, RecipeName, Registry};
 use crate::recipe::{ProjectPath, Region, Url};
 use crate::text::{self, Document, Reader, TextError, table};
 
@@ -28,8 +28,18 @@ table! {
         pub mirror: BTreeMap<String, String>,
         /// Registries that need more said than their name.
         pub registry: BTreeMap<Registry, RegistryAccess>,
+        /// Container engines, for `[[run]]` steps and `elkbake load`.
+        pub engine: EngineNames = EngineNames::default(),
         /// What counts where a recipe or a command says nothing.
         pub defaults: Defaults = Defaults::default(),
+    }
+
+    /// Where container engines are: `"unix:///PATH"`, `"tcp://HOST:PORT"` or `"ssh://USER@HOST"`.
+    pub struct EngineNames {
+        /// The one for all platforms.
+        pub address: Option<String>,
+        /// Those for one platform only, as `"linux/arm64"` is.
+        pub platform: BTreeMap<Platform, String>,
     }
 
     /// How to speak to a registry.
@@ -65,8 +75,16 @@ impl Default for Project {
             target: BTreeMap::new(),
             mirror: BTreeMap::new(),
             registry: BTreeMap::new(),
+            engine: EngineNames::default(),
             defaults: Defaults::default(),
         }
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "`table!` derives what reading needs")]
+impl Default for EngineNames {
+    fn default() -> Self {
+        Self { address: None, platform: BTreeMap::new() }
     }
 }
 

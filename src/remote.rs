@@ -1,5 +1,5 @@
-//! The world behind sockets: registries and download sites. The only room with async code, behind one runtime
-//! that [`Wire`] owns; what it shows is blocking.
+//! The world behind sockets: registries, download sites, container engines. The only room with async code, behind the
+//! runtimes that [`Wire`] and [`docker::Docker`] own; what it shows is blocking.
 //!
 //! ```text
 //! wire -> auth -> docker_config, credential     who we are
@@ -10,6 +10,7 @@
 //!   |
 //! registry, fetch -> download -> retry          many, until the thing is in the store
 //! publish -> upload ---------------+            many, until the thing is in the registry
+//! docker                                        container engines
 //! aws, ecr -> clock                             what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
@@ -24,6 +25,7 @@ mod challenge;
 mod clock;
 pub mod config;
 mod credential;
+pub mod docker;
 mod docker_config;
 mod door;
 mod download;

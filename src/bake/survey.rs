@@ -208,6 +208,7 @@ impl Survey<'_> {
         let is_for = |only: &BTreeSet<Platform>| only.is_empty() || only.contains(platform);
         let own = self.local.tree.iter().map(|(path, entry)| (path.clone(), entry.clone()));
         let archives = self.image.archive.iter().filter(|archive| is_for(&archive.platforms));
+        let archives = archives.filter(|archive| !self.image.is_only_mounted(archive));
         let archives = archives.map(|archive| {
             let node = if archive.unpack { Node::Folder } else { Node::File { digest: Digest::of(b""), size: 0 } };
             (archive.into.clone(), some(node))

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use super::global::Global;
-use super::{build, check, diff, export, inspect, lock, manifest, plan, promote, push, schema, shell, store, verify};
+use super::{
+    build, check, diff, export, inspect, load, lock, manifest, plan, promote, push, schema, shell, store, sweep, verify,
+};
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
 #[derive(Debug, Parser)]
@@ -24,7 +26,7 @@ Exit codes:
   3    bad input: a recipe, lock, artefact or file that is wrong or cannot be read or written
   4    the network or a registry
   5    AWS
-  6    Docker: a recipe has a `[[run]]` step, which only a container engine can run
+  6    Docker: a container engine, or a command of a recipe that runs there
   7    refused: a tag that may not move, a secret that may not be baked
   130  interrupted
 
@@ -36,6 +38,7 @@ pub(super) enum Command {
     Lock(lock::LockArgs),
     Plan(plan::PlanArgs),
     Build(build::BuildArgs),
+    Load(load::LoadArgs),
     Push(push::PushArgs),
     Promote(promote::PromoteArgs),
     Inspect(inspect::InspectArgs),
@@ -45,6 +48,7 @@ pub(super) enum Command {
     Manifest(manifest::ManifestArgs),
     Schema(schema::SchemaArgs),
     Store(store::StoreArgs),
+    Sweep(sweep::SweepArgs),
     Completions(shell::CompletionsArgs),
     #[command(hide = true)]
     Man(shell::ManArgs),

@@ -28,6 +28,7 @@ use crate::plan::{ImagePlan, LayerKind, Work};
 #[command(after_help = "\
 Examples:
   elkbake build elasticsearch                      # no Docker, root or credentials
+  elkbake build elasticsearch-ca --engine ssh://me@arm-host  # with [[run]] steps
   elkbake build                                    # all images of the project
   elkbake build --json | jq -r '.builds[].digest'  # for programs
   # An OCI layout, which skopeo, umoci and podman read:
@@ -47,7 +48,7 @@ pub(super) struct BuildArgs {
     /// Of an image for several platforms, write this one: `linux/arm64`
     #[arg(long, value_name = "PLATFORM", requires = "output")]
     platform: Option<Platform>,
-    /// Open no socket; what is not at hand is an error
+    /// Open no connection to another machine; what is not at hand is an error
     #[arg(long)]
     offline: bool,
     /// Print one JSON document

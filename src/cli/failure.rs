@@ -171,7 +171,11 @@ impl From<StoreError> for Failure {
 
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
-        Self::new(exit_of(&error), error)
+        let hint = match &error {
+            PortError::Docker { help, .. } => Some(help.clone()),
+            _ => None,
+        };
+        Self { hint, ..Self::new(exit_of(&error), error) }
     }
 }
 
@@ -183,7 +187,7 @@ impl From<BuildError> for Failure {
                 below.downcast_ref::<Fault>().map_or(Exit::BadInput, of_fault)
             }
             BuildFault::Input(fault) => of_fault(fault),
-            BuildFault::Run(_) => Exit::Docker,
+            BuildFault::Run { .. } => Exit::Docker,
             BuildFault::Misplaced(misplaced) if misplaced.is_secret() => Exit::Refused,
             _ => Exit::BadInput,
         };
@@ -306,6 +310,7 @@ fn exit_of(error: &PortError) -> Exit {
         | PortError::Wrong { .. } => Exit::Network,
         PortError::Immutable { .. } => Exit::Refused,
         PortError::Cloud { .. } => Exit::Aws,
+        PortError::Docker { .. } => Exit::Docker,
         PortError::Interrupted => Exit::Interrupted,
     }
 }

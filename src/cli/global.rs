@@ -14,6 +14,10 @@ pub(super) struct Global {
     /// The store's folder, instead of `ELKBAKE_STORE` or the one in the user's cache
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) store: Option<PathBuf>,
+    /// The container engine, where one is needed: `unix:///PATH`, `tcp://HOST:PORT` or `ssh://USER@HOST`, with
+    /// `PLATFORM=` before it where it is for one platform only; instead of `[engine]` in elkbake.toml and `DOCKER_HOST`
+    #[arg(long, value_name = "ENGINE", global = true)]
+    pub(super) engine: Vec<String>,
     /// The revision that the project is at: images say it in their annotations, and it becomes part of their keys
     #[arg(long, value_name = "REVISION", global = true)]
     pub(super) revision: Option<String>,

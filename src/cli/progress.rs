@@ -73,7 +73,7 @@ impl Progress {
                 let seconds = ended.begun.elapsed().as_secs_f64();
                 self.bars.is_none().then(|| format!("end {task} ({} in {seconds:.1} s)", bytes(ended.done)))
             }
-            Event::Note(_) | Event::Warn(_) => None,
+            Event::Said { .. } | Event::Note(_) | Event::Warn(_) => None,
         }
     }
 

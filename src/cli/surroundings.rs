@@ -86,6 +86,11 @@ impl Surroundings {
         Platform { architecture: architecture.to_owned(), variant: None }
     }
 
+    /// The folders in which programs are looked for.
+    pub(super) fn search_path(&self) -> Vec<PathBuf> {
+        self.variable("PATH").map(|path| path.split(':').map(PathBuf::from).collect()).unwrap_or_default()
+    }
+
     /// The user's folder.
     pub(super) fn home(&self) -> Option<&Path> {
         self.variable("HOME").map(Path::new)

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::failure::{Exit, Failure, What};
 use super::fold::folded;
 use super::global::{Color, Global, LogFormat};
+use super::plain::plain;
 use super::progress::Progress;
 use super::snippet;
 use super::surroundings::Surroundings;
@@ -130,6 +131,10 @@ impl Ui {
             Event::Note(text) => self.note(text),
             Event::Warn(text) => self.warn(text),
             _ if self.quiet => {}
+            Event::Said { task, line } if self.log == LogFormat::Text => {
+                let task = painted(self.stderr_color, Paint::Dim, &format!("{task} |"));
+                self.line(&format!("{task} {}", plain(line)));
+            }
             _ if self.log == LogFormat::Json => {
                 if let Some(line) = event_json(event) {
                     self.line(&line.to_string());
@@ -167,6 +172,7 @@ fn event_json(event: Event<'_>) -> Option<serde_json::Value> {
             Some(json!({ "level": "info", "event": "begin", "task": task, "bytes": bytes }))
         }
         Event::End { task } => Some(json!({ "level": "info", "event": "end", "task": task })),
+        Event::Said { task, line } => Some(json!({ "level": "info", "event": "said", "task": task, "line": line })),
         _ => None,
     }
 }

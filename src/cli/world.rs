@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use super::engine;
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::store;
@@ -18,6 +19,7 @@ use crate::plan::Plan;
 use crate::project::Place;
 use crate::remote::Wire;
 use crate::remote::config::{Aws, EcrSite, Pieces, Proxies, Timing, WireConfig};
+use crate::remote::docker::{Docker, EngineConfig};
 use crate::remote::mirror::Mirrors;
 use crate::store::Store;
 
@@ -50,6 +52,7 @@ pub(super) struct Opened {
     wire: Wire,
     store: Store,
     interrupt: Interrupt,
+    engines: Docker,
 }
 
 impl Opened {
@@ -63,6 +66,11 @@ impl Opened {
         &self.store
     }
 
+    /// Who turns to container engines.
+    pub(super) fn engines(&self) -> &Docker {
+        &self.engines
+    }
+
     /// The ports, for the steps.
     pub(super) fn ports<'p>(&'p self, workspace: &'p Workspace, tell: Listener<'p>) -> Ports<'p> {
         Ports {
@@ -70,6 +78,7 @@ impl Opened {
             registry: Some(&self.wire),
             fetch: Some(&self.wire),
             ami: Some(&self.wire),
+            engines: Some(&self.engines),
             maven: workspace.project.defaults.maven.as_ref(),
             store: &self.store,
             tell,
@@ -121,7 +130,13 @@ impl<'w> World<'w> {
     fn open_now(&self) -> Result<Opened, Failure> {
         let store = store::open(self.global, self.surroundings)?;
         let wire = Wire::new(self.wire_config()?).map_err(Failure::usage)?;
-        Ok(Opened { wire, store, interrupt: self.interrupt.clone() })
+        let engines = Docker::new(self.engine_config()?);
+        Ok(Opened { wire, store, interrupt: self.interrupt.clone(), engines })
+    }
+
+    /// Which container engines there are.
+    pub(super) fn engine_config(&self) -> Result<EngineConfig, Failure> {
+        engine::config(self.workspace, self.surroundings, self.global, self.offline, &self.interrupt)
     }
 
     /// The registries in ECR that the project's targets are in.
@@ -162,10 +177,7 @@ impl<'w> World<'w> {
                 None => at_home(".docker/config.json"),
             },
             netrc: around.variable("NETRC").map(PathBuf::from).or_else(|| at_home(".netrc")),
-            search_path: around
-                .variable("PATH")
-                .map(|path| path.split(':').map(PathBuf::from).collect())
-                .unwrap_or_default(),
+            search_path: around.search_path(),
             mirrors: Mirrors::new(project.mirror.clone())
                 .map_err(|error| Failure::input(format!("elkbake.toml: {error}")))?,
             offline: self.offline,

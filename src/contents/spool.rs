@@ -1,7 +1,7 @@
 //! A place for bytes that come in one order and are read in another.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use super::Contents;
@@ -46,6 +46,18 @@ impl Spool {
         let (digest, size) = hasher.finish();
         self.parts.push((digest, self.len - size, size));
         Ok((digest, size))
+    }
+
+    /// Drops the content that was taken last: the next one takes its place.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        if let Some((_, offset, _)) = self.parts.pop() {
+            self.file.seek(SeekFrom::Start(offset))?;
+            self.len = offset;
+        }
+        Ok(())
     }
 
     /// Ends spooling; the contents can be read from now on.

@@ -3,11 +3,12 @@
 mod order;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use crate::contents::Contents;
 use crate::digest::Digest;
+use crate::image::tar::Attribute;
 use crate::name::ImagePath;
 use crate::recipe::Compression;
 use crate::store::StoreError;
@@ -24,8 +25,24 @@ pub struct Spec<'a> {
     pub removed: &'a BTreeSet<ImagePath>,
     /// The bytes of the tree's files.
     pub contents: &'a Contents,
+    /// What is to be said of its files beside.
+    pub beside: &'a Beside,
     /// How it is compressed.
     pub compression: Compression,
+}
+
+/// What a tree does not say of its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Which files are further names of others, by the first of the names, which the tree has too.
+    pub twins: BTreeMap<ImagePath, ImagePath>,
+    /// Extended attributes; of a file with several names, at the first of them.
+    pub attributes: BTreeMap<ImagePath, Vec<Attribute>>,
+}
+
+impl Beside {
+    /// Nothing.
+    pub const NOTHING: &'static Self = &Self { twins: BTreeMap::new(), attributes: BTreeMap::new() };
 }
 
 /// A layer whose bytes are in the store.

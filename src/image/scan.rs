@@ -31,6 +31,7 @@ pub use compare::{TarDifference, first_difference};
 pub use error::ScanError;
 pub(super) use head::Head;
 pub use inflate::{Inflated, Packing};
+pub(super) use place::{Place, link_target, place};
 pub(super) use walk::{Promise, walk};
 
 /// Wants nothing.

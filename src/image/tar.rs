@@ -36,7 +36,12 @@ pub struct Head<'a> {
     pub owner: Owner,
     /// What it is.
     pub kind: Kind<'a>,
+    /// Its extended attributes, as PAX records spell them, in the order of their names.
+    pub attributes: &'a [Attribute],
 }
+
+/// An extended attribute: the key of its record, and its value.
+pub type Attribute = (Vec<u8>, Vec<u8>);
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +52,8 @@ pub enum Kind<'a> {
     File(u64),
     /// A symbolic link with this text.
     Link(&'a str),
+    /// One more name of a file that stands before it, by the name that this has.
+    Twin(&'a str),
 }
 
 /// Writes a tar stream.
@@ -140,15 +147,20 @@ fn header(head: &Head<'_>) -> io::Result<Vec<u8>> {
     let (flag, size, target) = match head.kind {
         Kind::File(size) => (b'0', size, ""),
         Kind::Link(target) => (b'2', 0, target),
+        Kind::Twin(target) => (b'1', 0, target),
         Kind::Folder => (b'5', 0, ""),
     };
-    if head.name.is_empty() || name.contains('\0') || target.contains('\0') || flag == b'2' && target.is_empty() {
+    if head.name.is_empty()
+        || name.contains('\0')
+        || target.contains('\0')
+        || matches!(flag, b'1' | b'2') && target.is_empty()
+    {
         let message = format!("no tar stream can hold the name {name:?} with the target {target:?}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let (uid, gid) = (u64::from(head.owner.uid), u64::from(head.owner.gid));
-    let mut records = Vec::new();
-    // In byte order, as is all that we write.
+    // In byte order, as is all that we write: the keys of attributes begin with capitals.
+    let mut records: Vec<u8> = head.attributes.iter().flat_map(|(key, value)| record(key, value)).collect();
     for (key, value, fits) in [
         ("gid", gid.to_string(), gid <= LARGEST_ID),
         ("linkpath", target.to_owned(), fits(target)),
@@ -157,7 +169,7 @@ fn header(head: &Head<'_>) -> io::Result<Vec<u8>> {
         ("uid", uid.to_string(), uid <= LARGEST_ID),
     ] {
         if !fits {
-            records.extend(record(key, &value));
+            records.extend(record(key.as_bytes(), value.as_bytes()));
         }
     }
     let mut bytes = Vec::with_capacity(BLOCK);
@@ -177,14 +189,14 @@ fn fits(name: &str) -> bool {
 }
 
 /// A PAX record: its own length, a key and a value.
-fn record(key: &str, value: &str) -> Vec<u8> {
+fn record(key: &[u8], value: &[u8]) -> Vec<u8> {
     // A space, an equals sign and a newline; the length counts its own digits too.
     let rest = key.len() + value.len() + 3;
     let mut len = rest;
     while len != rest + len.to_string().len() {
         len = rest + len.to_string().len();
     }
-    format!("{len} {key}={value}\n").into_bytes()
+    [format!("{len} ").as_bytes(), key, b"=", value, b"\n"].concat()
 }
 
 struct Fields<'a> {
@@ -241,7 +253,7 @@ mod tests {
     use super::*;
 
     fn head<'a>(name: &'a str, kind: Kind<'a>) -> Head<'a> {
-        Head { name, mode: Mode::new(0o640), owner: Owner { uid: 1000, gid: 0 }, kind }
+        Head { name, mode: Mode::new(0o640), owner: Owner { uid: 1000, gid: 0 }, kind, attributes: &[] }
     }
 
     #[test]
@@ -292,9 +304,23 @@ mod tests {
     }
 
     #[test]
+    fn attributes_and_further_names_are_written_as_others_read_them() {
+        let attributes = [(b"SCHILY.xattr.security.capability".to_vec(), b"\x01\0\n\xff".to_vec())];
+        let mut tar = TarWriter::new(Vec::new());
+        tar.add(&Head { attributes: &attributes, ..head("ping", Kind::File(0)) }).unwrap();
+        tar.add(&head("ping6", Kind::Twin("ping"))).unwrap();
+        let bytes = tar.finish().unwrap();
+        assert_eq!(&bytes[BLOCK..BLOCK + 41], b"41 SCHILY.xattr.security.capability=\x01\0\n\xff\n");
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let twin = archive.entries().unwrap().nth(1).unwrap().unwrap();
+        assert_eq!(twin.header().entry_type(), tar::EntryType::Link);
+        assert_eq!(&*twin.link_name_bytes().unwrap(), b"ping");
+    }
+
+    #[test]
     fn records_count_their_own_length() {
         for len in 1..1100 {
-            let record = record("path", &"x".repeat(len));
+            let record = record(b"path", "x".repeat(len).as_bytes());
             let text = std::str::from_utf8(&record).unwrap();
             assert_eq!(text.split_once(' ').unwrap().0, text.len().to_string());
         }
@@ -348,7 +374,7 @@ mod tests {
                 };
                 let mut bytes = if matches!(kind, Kind::File(_)) { text.as_bytes() } else { &[] };
                 let owner = Owner { uid: *uid, gid: *gid };
-                writer.add_from(&Head { name, mode: Mode::new(*mode), owner, kind }, &mut bytes).unwrap();
+                writer.add_from(&Head { name, mode: Mode::new(*mode), owner, kind, attributes: &[] }, &mut bytes).unwrap();
             }
             let stream = writer.finish().unwrap();
             prop_assert_eq!(stream.len() % BLOCK, 0);

@@ -9,7 +9,7 @@ use super::planned::{Plan, Work};
 use crate::digest::Digest;
 use crate::lock::{Input, Lock, LockedFile, LockedLayer, LockedPlatform, Want, wants};
 use crate::name::{Platform, RecipeName};
-use crate::recipe::{ImageRecipe, Recipe};
+use crate::recipe::{Archive, ImageRecipe, Recipe, Run};
 use crate::text::Document;
 use crate::tree::Tree;
 
@@ -57,7 +57,8 @@ impl Stack<'_> {
             let paths = self.image.remove.iter().map(ToString::to_string);
             pile.add(LayerKind::Remove, "remove", &digest_of(paths).to_string(), None);
         }
-        for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| wanted(&a.platforms, platform)) {
+        let put = |a: &Archive| wanted(&a.platforms, platform) && !self.image.is_only_mounted(a);
+        for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| put(a)) {
             let file = self.lock.answer(&self.wants, &Input::Archive(archive.name.clone()), platform);
             pile.add(LayerKind::Archive(archive.name.clone()), "archive", self.said("archive", i), file);
         }
@@ -72,7 +73,7 @@ impl Stack<'_> {
         for (i, run) in self.image.run.iter().enumerate() {
             // A command runs as the base's configuration says, and on one platform.
             let config = self.parent.map_or_else(|| pile.base.clone(), |parent| parent.key().to_string());
-            let said = format!("{config} {platform} {}", self.said("run", i));
+            let said = format!("{config} {platform} {}{}", self.said("run", i), self.mounted(run, platform));
             pile.add(LayerKind::Run(run.name.clone()), "run", &said, None);
         }
         if !self.files.is_empty() {
@@ -85,6 +86,17 @@ impl Stack<'_> {
             }
         }
         pile.layers
+    }
+
+    /// What a command sees beside the image.
+    fn mounted(&self, run: &Run, platform: &Platform) -> String {
+        let is_it = |archive: &Archive| run.mount.contains(&archive.name) && wanted(&archive.platforms, platform);
+        let archives = self.image.archive.iter().enumerate().filter(|(_, archive)| is_it(archive));
+        let told = archives.map(|(i, archive)| {
+            let file = self.lock.answer(&self.wants, &Input::Archive(archive.name.clone()), platform);
+            format!(" {} {}", self.said("archive", i), file.map_or_else(String::new, |file| file.sha256.to_string()))
+        });
+        told.collect()
     }
 
     /// A name for what the base is on a platform, and its layers.

@@ -157,8 +157,20 @@ impl ImageRecipe {
         for (i, archive) in self.archive.iter().enumerate() {
             self.check_platforms(&format!("archive.{i}.platforms"), &archive.platforms, reader);
         }
+        for (i, name) in self.run.iter().enumerate().flat_map(|(i, run)| run.mount.iter().map(move |name| (i, name))) {
+            if !self.archive.iter().any(|archive| archive.name == *name) {
+                let message = format!("there is no archive `{name}` to mount");
+                reader.mistake(&format!("run.{i}.mount"), message, "add it as an `[[archive]]`, or correct its name");
+            }
+        }
         check_names("plugin", self.plugin.iter().map(|plugin| (&plugin.name, &plugin.platforms)), reader);
         check_names("archive", self.archive.iter().map(|archive| (&archive.name, &archive.platforms)), reader);
+    }
+
+    /// Whether an archive is only there for a command to see, and not put into the image.
+    #[must_use]
+    pub fn is_only_mounted(&self, archive: &Archive) -> bool {
+        self.run.iter().any(|run| run.mount.contains(&archive.name))
     }
 
     fn check_platforms(&self, key: &str, platforms: &BTreeSet<Platform>, reader: &mut Reader) {

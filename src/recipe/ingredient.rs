@@ -90,6 +90,15 @@ table! {
         pub user: Option<String> as Option<Text<User>>,
         /// The folder it starts in; the image's where none is given.
         pub workdir: Option<ImagePath>,
+        /// Archives of the recipe that it sees at their `into`, and cannot change. They are not put into the image.
+        pub mount: BTreeSet<String>,
+        /// Patterns of what it leaves that is no part of the image, as caches are; one that matches a folder takes all that
+        /// is in it.
+        pub except: BTreeSet<Glob>,
+        /// Seconds until it has to be done.
+        pub timeout: u32 = 600,
+        /// The most memory it may take, in MiB.
+        pub memory: u32 = 2048,
     }
 
     /// Owner and mode of files.
@@ -154,11 +163,21 @@ impl Jar {
     }
 }
 
+/// Docker refuses to start a container with less.
+const LEAST_MEMORY: u32 = 6;
+
 impl Run {
     fn check(&self, reader: &mut Reader) {
         check_name(&self.name, reader);
         if self.command.first().is_none_or(String::is_empty) {
             reader.mistake("command", "there is no program to run", "say the program, then its arguments");
+        }
+        if self.timeout == 0 {
+            reader.mistake("timeout", "no command is done in no time", "say how many seconds it may take");
+        }
+        if self.memory < LEAST_MEMORY {
+            let message = format!("no engine starts a program with less than {LEAST_MEMORY} MiB");
+            reader.mistake("memory", message, "say more, or nothing: then it is 2048");
         }
     }
 }

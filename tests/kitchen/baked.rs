@@ -93,11 +93,13 @@ pub fn items(tar: &[u8]) -> BTreeMap<String, Item> {
             tar::EntryType::Directory => 'd',
             tar::EntryType::Regular => 'f',
             tar::EntryType::Symlink => 'l',
+            tar::EntryType::Link => 'h',
+            tar::EntryType::Char => 'c',
             other => panic!("{name}: {other:?}"),
         };
         let (mode, owner) = (header.mode().unwrap(), (header.uid().unwrap(), header.gid().unwrap()));
         let mut content = Vec::new();
-        if kind == 'l' {
+        if matches!(kind, 'l' | 'h') {
             content.extend_from_slice(&entry.link_name_bytes().unwrap());
         } else {
             entry.read_to_end(&mut content).unwrap();

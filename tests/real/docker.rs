@@ -17,14 +17,19 @@ const DOCKERS_OWN: [&str; 8] =
     [".dockerenv", "dev", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf", "proc", "sys"];
 
 /// A daemon of its own; it ends when this is dropped.
-struct Daemon {
+pub struct Daemon {
     docker: PathBuf,
     process: Child,
     folder: tempfile::TempDir,
 }
 
 impl Daemon {
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one that is told more.
+    pub fn start_with(more: &[String]) -> Option<Self> {
         let (docker, dockerd) = (program(&["docker"], "docker.io")?, program(&["dockerd"], "docker.io")?);
         let folder = tempfile::tempdir().unwrap();
         let within = |name: &str| folder.path().join(name);
@@ -34,7 +39,8 @@ impl Daemon {
         command.arg("--pidfile").arg(within("pid")).arg("--host").arg(format!("unix://{}", within("socket").display()));
         // No rules and no bridges on the machine.
         command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
-        let process = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let process =
+            command.args(more).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut daemon = Self { docker, process, folder };
         let begun = Instant::now();
         while !daemon.docker().arg("info").output().unwrap().status.success() {
@@ -46,17 +52,22 @@ impl Daemon {
         Some(daemon)
     }
 
+    /// Where it is.
+    pub fn address(&self) -> String {
+        format!("unix://{}", self.folder.path().join("socket").display())
+    }
+
     /// A call of Docker's command line.
-    fn docker(&self) -> Command {
+    pub fn docker(&self) -> Command {
         let mut command = Command::new(&self.docker);
-        command.arg("--host").arg(format!("unix://{}", self.folder.path().join("socket").display()));
+        command.arg("--host").arg(self.address());
         // Nobody's settings and contexts.
         command.env("DOCKER_CONFIG", self.folder.path().join("config")).env_remove("DOCKER_CONTEXT");
         command
     }
 
     /// What a container of an image has in its file system, without what Docker puts there.
-    fn files(&self, image: &str, to: &Path) -> BTreeMap<PathBuf, String> {
+    pub fn files(&self, image: &str, to: &Path) -> BTreeMap<PathBuf, String> {
         let container = run(self.docker().args(["create", "--network=none", image, "/none"]));
         let archive = to.with_extension("tar");
         run(self.docker().arg("export").arg("--output").arg(&archive).arg(container.trim()));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use super::{program, run};
+use super::{Server, program, run};
 
 /// Images and containers that nobody else sees, and that are gone when this is dropped.
 pub struct Engine {
@@ -41,6 +41,23 @@ impl Engine {
         command.args(["--cgroup-manager=cgroupfs", "--events-backend=none"]).arg("--runtime").arg(&self.runc);
         command.stdin(Stdio::null());
         command
+    }
+
+    /// Podman's service, which speaks Docker's API, and its address. It ends when the child is killed.
+    pub fn service(&self) -> (Server, String) {
+        let within = |name: &str| self.folder.path().join(name);
+        // The usual limits are more than a machine may allow.
+        let limits = "[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n";
+        std::fs::write(within("containers.conf"), limits).unwrap();
+        let address = format!("unix://{}", within("podman.sock").display());
+        let mut command = self.podman();
+        command.env("CONTAINERS_CONF", within("containers.conf"));
+        command.args(["system", "service", "--time=0", &address]).stdout(Stdio::null()).stderr(Stdio::null());
+        let server = Server(command.spawn().unwrap(), 0);
+        while std::os::unix::net::UnixStream::connect(within("podman.sock")).is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        (server, address)
     }
 
     /// Loads what `docker save` might have written, and gives the name that is in it.

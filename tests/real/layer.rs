@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use elkbake::contents::{Contents, Spool};
 use elkbake::digest::Digest;
 use elkbake::image::flatten::{Packed, flatten};
-use elkbake::image::layer::{Spec, write};
+use elkbake::image::layer::{Beside, Spec, write};
 use elkbake::image::scan::{Bounds, NOTHING, Scan, scan};
 use elkbake::image::tar::{Head, Kind, MTIME, TarWriter};
 use elkbake::recipe::Compression;
@@ -89,7 +89,7 @@ fn layers_are_unpacked_by_others_as_they_were_made() {
     let (tree, contents) = tree();
     let removed: BTreeSet<_> = ["/links/old", "/gone"].map(|path| path.parse().unwrap()).into();
     for (compression, unpacker) in [(Compression::Gzip, gzip), (Compression::Zstd, zstd)] {
-        let spec = Spec { tree: &tree, removed: &removed, contents: &contents, compression };
+        let spec = Spec { tree: &tree, removed: &removed, contents: &contents, beside: Beside::NOTHING, compression };
         let layer = write(&spec, &store, &|_| Ok(())).unwrap();
         io::copy(&mut store.read(&layer.digest).unwrap().unwrap(), &mut File::create(at("layer")).unwrap()).unwrap();
         run(unpacker, &["-dc"], &at("layer"), &at("layer.tar"));
@@ -182,7 +182,8 @@ fn a_file_of_more_than_8_gib_has_its_size_for_others_and_for_us() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big.tar");
     let mut writer = TarWriter::new(Holes(File::create(&path).unwrap()));
-    let head = |name, mode, kind| Head { name, mode: Mode::new(mode), owner: Owner::default(), kind };
+    let owner = Owner::default();
+    let head = |name, mode, kind| Head { name, mode: Mode::new(mode), owner, kind, attributes: &[] };
     writer.add_from(&head("big", 0o644, Kind::File(BIG)), &mut io::Read::take(io::repeat(0), BIG)).unwrap();
     writer.add(&head("after", 0o755, Kind::Folder)).unwrap();
     writer.finish().unwrap().0.seek(SeekFrom::End(0)).unwrap();

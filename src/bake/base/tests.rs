@@ -53,6 +53,7 @@ impl Fake {
             registry: Some(self),
             fetch: None,
             ami: None,
+            engines: None,
             maven: None,
             store: &self.store,
             tell: SILENT,

@@ -2,9 +2,11 @@
 
 use crate::bake::port::PortError;
 use crate::bake::resolve::Fault;
+use crate::image::changed::ChangedError;
 use crate::image::jar::JarError;
 use crate::image::layer::LayerError;
 use crate::image::oci::OciError;
+use crate::image::scan::ScanError;
 use crate::image::settle::SettleError;
 use crate::name::RecipeName;
 use crate::product::{InstallError, Misplaced};
@@ -60,12 +62,39 @@ pub enum BuildFault {
     /// The base's documents are wrong.
     #[error(transparent)]
     Oci(#[from] OciError),
-    /// Only a container engine can run commands.
-    #[error("the step `{0}` is a command, and only a container engine can run it")]
-    Run(String),
+    /// What a command left is in no layer.
+    #[error(transparent)]
+    Changed(ChangedError),
+    /// A command did not do what it should.
+    #[error("the command {why}{}", ending(.said))]
+    Run {
+        /// How it ended.
+        why: String,
+        /// What to do about it.
+        help: &'static str,
+        /// The end of what it printed.
+        said: String,
+    },
     /// The parts do not belong together: a programming error that must not become a wrong image.
     #[error("{0}")]
     Misfit(String),
+}
+
+fn ending(said: &str) -> String {
+    if said.is_empty() { " and printed nothing".to_owned() } else { format!("; the end of what it printed:\n{said}") }
+}
+
+/// An engine that stopped in the middle of a stream is what is wrong, and not the stream.
+impl From<ChangedError> for BuildFault {
+    fn from(error: ChangedError) -> Self {
+        match error {
+            ChangedError::Stream(ScanError::Read(error)) => match error.downcast::<PortError>() {
+                Ok(port) => Self::Port(port),
+                Err(error) => Self::Changed(ChangedError::Stream(ScanError::Read(error))),
+            },
+            error => Self::Changed(error),
+        }
+    }
 }
 
 impl BuildFault {
@@ -76,15 +105,13 @@ impl BuildFault {
             Self::Input(Fault::Wrong { .. }) | Self::Store(StoreError::Mismatch(_)) => {
                 Some("run `elkbake lock`".to_owned())
             }
-            Self::Install(InstallError::Rule { help, .. }) => Some(help.clone()),
+            Self::Install(InstallError::Rule { help, .. }) | Self::Port(PortError::Docker { help, .. }) => {
+                Some(help.clone())
+            }
             Self::Misplaced(misplaced) => Some(misplaced.help()),
             Self::Unpack(error) => Some(error.help().to_owned()),
             Self::Jar(error) => error.help(),
-            Self::Run(_) => Some(
-                "put what the command would make into the recipe as files, archives or plugins: this elkbake builds \
-                 without a container engine"
-                    .to_owned(),
-            ),
+            Self::Run { help, .. } => Some((*help).to_owned()),
             _ => None,
         }
     }

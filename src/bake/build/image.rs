@@ -1,10 +1,13 @@
 //! An image on all its platforms.
 
+use std::cell::OnceCell;
+
 use super::annotate::annotations;
 use super::base;
 use super::fault::{BuildError, BuildFault};
 use super::order::{Bench, Order};
 use super::overlay::Overlay;
+use super::run::Ground;
 use crate::bake::base::Base;
 use crate::bake::built::{Built, BuiltImage, BuiltLayer};
 use crate::bake::port::PortError;
@@ -35,9 +38,7 @@ pub fn build(order: &Order<'_>, world: &World<'_>) -> Result<Built, BuildError> 
     let Work::Image(work) = order.plan.work() else {
         return Err(fail(String::new())(BuildFault::Misfit("it makes no container image".to_owned())));
     };
-    if let Some(run) = order.image.run.first() {
-        return Err(fail(String::new())(BuildFault::Run(run.name.clone())));
-    }
+    bench.find_engines(work).map_err(|(at, fault)| fail(at)(fault))?;
     let platforms = parallel::map(&work.platforms, |on| {
         bench.platform(on).map_err(|(at, fault)| fail(format!("{}{at}", on.platform))(fault))
     });
@@ -74,6 +75,7 @@ impl Bench<'_> {
         let mut layers = base.layers();
         let mut plugins: Vec<PluginFacts> = Vec::new();
         let mut together = false;
+        let visit = OnceCell::new();
         for planned in on.layers.iter().filter(|layer| layer.what != LayerKind::Base) {
             if matches!(planned.what, LayerKind::Plugin(_)) && !together {
                 // What lies below the first is complete now, and nothing of them is in the store yet.
@@ -81,7 +83,14 @@ impl Bench<'_> {
                 together = true;
             }
             let at = |fault| (format!(" {}", planned.what), fault);
-            let made = self.layer(planned, &on.platform, &overlay).map_err(at)?;
+            let made = match &planned.what {
+                LayerKind::Run(name) => {
+                    let ground = Ground { platform: &on.platform, base: &base, layers: &layers, visit: &visit };
+                    self.run(planned, name, ground, &overlay)
+                }
+                _ => self.layer(planned, &on.platform, &overlay),
+            };
+            let made = made.map_err(at)?;
             plugins.extend(made.plugin);
             if let Some(layer) = made.layer {
                 overlay.push(&layer);

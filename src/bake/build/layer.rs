@@ -13,7 +13,7 @@ use crate::bake::known;
 use crate::contents::{Contents, Spool};
 use crate::image::below::Below;
 use crate::image::jar;
-use crate::image::layer::{self, Layer, Spec};
+use crate::image::layer::{self, Beside, Layer, Spec};
 use crate::image::settle::{Wish, settle};
 use crate::name::{ImagePath, Platform};
 use crate::plan::{LayerKind, PlannedLayer};
@@ -30,7 +30,7 @@ pub(super) struct Made {
     pub(super) plugin: Option<PluginFacts>,
     /// Whose rules it keeps. What goes into an archive's layer does not depend on the product.
     #[serde(default)]
-    product: Option<Product>,
+    pub(super) product: Option<Product>,
 }
 
 /// What is to be put into a layer.
@@ -59,23 +59,33 @@ impl Bench<'_> {
         let settled = settle(Wish { tree: &tree, said: &said, removed: &removed }, below)?;
         // From here on the settled one counts, and memory is for compressing.
         drop(tree);
-        let layer = if settled.tree.is_empty() && settled.removed.is_empty() {
-            None
-        } else {
-            let name = format!("{} {platform} {}", self.order.plan.name(), planned.what);
-            let task = Task::begin(&name, Some(settled.tree.size()), self.world.tell);
-            let advance = |bytes| {
-                task.advance(bytes);
-                self.go_on()
-            };
-            let (tree, removed) = (&settled.tree, &settled.removed);
-            let spec = Spec { tree, removed, contents: &contents, compression: self.order.image.compression };
-            Some(layer::write(&spec, store, &advance)?)
-        };
+        let (tree, removed) = (&settled.tree, &settled.removed);
+        let layer = self.written(planned, platform, (tree, removed, &contents, Beside::NOTHING))?;
         self.keep_made(planned, Made { layer, plugin, product: None })
     }
 
-    fn keep_made(&self, planned: &PlannedLayer, made: Made) -> Result<Made, BuildFault> {
+    /// Writes a layer; none where there is nothing to put and nothing to remove.
+    pub(super) fn written(
+        &self,
+        planned: &PlannedLayer,
+        platform: &Platform,
+        (tree, removed, contents, beside): (&Tree, &BTreeSet<ImagePath>, &Contents, &Beside),
+    ) -> Result<Option<Layer>, BuildFault> {
+        if tree.is_empty() && removed.is_empty() {
+            return Ok(None);
+        }
+        let name = format!("{} {platform} {}", self.order.plan.name(), planned.what);
+        let task = Task::begin(&name, Some(tree.size()), self.world.tell);
+        let advance = |bytes| {
+            task.advance(bytes);
+            self.go_on()
+        };
+        let spec = Spec { tree, removed, contents, beside, compression: self.order.image.compression };
+        Ok(Some(layer::write(&spec, self.world.store, &advance)?))
+    }
+
+    /// Keeps what was made, under its input.
+    pub(super) fn keep_made(&self, planned: &PlannedLayer, made: Made) -> Result<Made, BuildFault> {
         let made = Made { product: Some(self.order.image.product), ..made };
         let refers: Vec<_> = made.layer.iter().flat_map(|layer| [layer.digest, layer.listing]).collect();
         // The image is kept after all of its layers.
@@ -105,8 +115,8 @@ impl Bench<'_> {
         let image = self.order.image;
         let lost = || BuildFault::Misfit(format!("the recipe has no {what}"));
         match what {
-            LayerKind::Base => Err(lost()),
-            LayerKind::Run(name) => Err(BuildFault::Run(name.clone())),
+            // A command is run on an engine, which is not asked for anything else.
+            LayerKind::Base | LayerKind::Run(_) => Err(lost()),
             LayerKind::Jar(name) => {
                 let jar = image.jar.iter().find(|jar| jar.name == *name).ok_or_else(lost)?;
                 let (tree, contents) = jar::step(jar, below, Spool::new(self.world.store.scratch()?))?;

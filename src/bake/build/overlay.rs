@@ -58,7 +58,11 @@ impl<'b> Overlay<'b> {
         let Some(blob) = self.store.read(&layer.digest)? else {
             return Err(format!("layer {} is not in the store any more", layer.digest).into());
         };
-        let wanted = |other: &ImagePath, _| other == path;
+        // In a layer a file with several names has its bytes at one of them only.
+        let listing = known::listing(&layer.listing, self.store)?.unwrap_or_default();
+        let is_it = |node: &Node| matches!(node, Node::File { digest: there, .. } if there == digest);
+        let wanted =
+            |other: &ImagePath, _| other == path || listing.tree.get(other).is_some_and(|entry| is_it(&entry.node));
         let diff_id = Some(layer.diff_id);
         let scan = Scan { diff_id, wanted: &wanted, whole: false, packing: None, bounds: Bounds::OWN, packed: None };
         let scanned = scan::scan(&scan, blob, Spool::new(self.store.scratch()?))?;

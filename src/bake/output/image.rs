@@ -40,7 +40,7 @@ impl<'i> Image<'i> {
     ///
     /// # Errors
     /// When there are several, none of them the machine's.
-    pub(super) fn one(&self, host: &Platform) -> Result<&'i BuiltImage, OutputError> {
+    pub fn one(&self, host: &Platform) -> Result<&'i BuiltImage, OutputError> {
         match (self.only, &self.built.platforms[..]) {
             (Some(image), _) | (None, [image]) => Ok(image),
             (None, several) => {

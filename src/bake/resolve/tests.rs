@@ -114,6 +114,7 @@ impl Fake {
             registry: Some(self),
             fetch: Some(self),
             ami: Some(self),
+            engines: None,
             maven: Some(&self.maven),
             store: &self.store,
             tell: crate::bake::event::SILENT,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::bake::event::Listener;
 use crate::bake::interrupt::Interrupt;
-use crate::bake::port::{AmiLookup, Download, Fetch, PortError, Registry};
+use crate::bake::port::{AmiLookup, Download, Engines, Fetch, PortError, Registry};
 use crate::digest::Digest;
 use crate::recipe::Url;
 use crate::store::Store;
@@ -24,6 +24,8 @@ pub struct World<'w> {
     pub fetch: Option<&'w dyn Fetch>,
     /// Host images.
     pub ami: Option<&'w dyn AmiLookup>,
+    /// Container engines.
+    pub engines: Option<&'w dyn Engines>,
     /// The Maven repository that the project names.
     pub maven: Option<&'w Url>,
     /// Where downloads are kept.
@@ -41,6 +43,14 @@ impl<'w> World<'w> {
 
     pub(in crate::bake) fn ami(&self, subject: &dyn ToString) -> Result<&'w dyn AmiLookup, PortError> {
         self.ami.ok_or_else(|| PortError::Offline { subject: subject.to_string() })
+    }
+
+    pub(in crate::bake) fn engines(&self) -> Result<&'w dyn Engines, PortError> {
+        self.engines.ok_or_else(|| PortError::Docker {
+            subject: "a container engine".to_owned(),
+            message: "this turns to none".to_owned(),
+            help: "build the recipe first, with `elkbake build`".to_owned(),
+        })
     }
 
     /// Downloads something, unless its bytes are known and here.

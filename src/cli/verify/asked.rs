@@ -29,7 +29,7 @@ pub(in crate::cli) struct VerifyArgs {
     /// Build them again and compare
     #[arg(long)]
     pub(super) rebuild: bool,
-    /// Open no socket; what is not at hand is an error
+    /// Open no connection to another machine; what is not at hand is an error
     #[arg(long)]
     pub(super) offline: bool,
     /// Print one JSON document

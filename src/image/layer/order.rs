@@ -73,6 +73,7 @@ mod tests {
 
     use super::*;
     use crate::contents::Contents;
+    use crate::image::layer::Beside;
     use crate::recipe::Compression;
     use crate::tree::{Mode, Owner};
 
@@ -92,7 +93,13 @@ mod tests {
     fn of(tree: &Tree, removed: &[&str]) -> Result<Vec<String>, LayerError> {
         let removed = paths(removed);
         let contents = Contents::default();
-        let listing = markers(&Spec { tree, removed: &removed, contents: &contents, compression: Compression::Gzip })?;
+        let listing = markers(&Spec {
+            tree,
+            removed: &removed,
+            contents: &contents,
+            beside: Beside::NOTHING,
+            compression: Compression::Gzip,
+        })?;
         let steps = steps(tree, &listing).map(|step| match step {
             Step::Put(path, _) => path.to_string(),
             Step::Mark(folder, name) => format!("{folder} {name}"),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
 use super::order::{Step, markers, steps};
-use super::{Layer, LayerError, Spec};
+use super::{Beside, Layer, LayerError, Spec};
 use crate::contents::Contents;
 use crate::image::compress::{Advance, compress};
 use crate::image::tar::{AddError, Head, Kind, TarWriter};
@@ -33,7 +33,7 @@ pub(super) fn write_on(
     let listing = markers(spec)?;
     let mut blob = store.write()?;
     let plain = compress(spec.compression, threads, &mut blob, advance, |to| {
-        entries(steps(spec.tree, &listing), spec.contents, to)
+        entries(steps(spec.tree, &listing), spec.contents, spec.beside, to)
     })
     .map_err(ended)??;
     // A disk takes as long for one as for both.
@@ -62,12 +62,13 @@ fn media_type(compression: Compression) -> &'static str {
 /// # Errors
 /// When no stream can hold something of it; when bytes cannot be had or are others than the tree says; when `to` fails.
 pub fn write_plain(tree: &Tree, contents: &Contents, to: &mut dyn Write) -> Result<(), LayerError> {
-    entries(tree.iter().map(|(path, entry)| Step::Put(path, entry)), contents, to)
+    entries(tree.iter().map(|(path, entry)| Step::Put(path, entry)), contents, Beside::NOTHING, to)
 }
 
 fn entries<'s>(
     steps: impl Iterator<Item = Step<'s>>,
     contents: &Contents,
+    beside: &Beside,
     to: &mut dyn Write,
 ) -> Result<(), LayerError> {
     let mut tar = TarWriter::new(to);
@@ -75,10 +76,11 @@ fn entries<'s>(
         match step {
             Step::Mark(folder, name) => {
                 let name = if folder.is_root() { name } else { format!("{}/{name}", relative(&folder)) };
-                let head = Head { name: &name, mode: Mode::new(0o644), owner: Owner::default(), kind: Kind::File(0) };
+                let (mode, owner) = (Mode::new(0o644), Owner::default());
+                let head = Head { name: &name, mode, owner, kind: Kind::File(0), attributes: &[] };
                 tar.add(&head).map_err(ended)?;
             }
-            Step::Put(path, entry) => put(path, entry, contents, &mut tar).map_err(|error| match error {
+            Step::Put(path, entry) => put(path, entry, contents, beside, &mut tar).map_err(|error| match error {
                 AddError::Head(error) => LayerError::Entry { path: path.clone(), why: error.to_string() },
                 AddError::Read(source) => LayerError::Content { path: path.clone(), source },
                 AddError::Write(error) => ended(error),
@@ -88,12 +90,20 @@ fn entries<'s>(
     tar.finish().map(drop).map_err(ended)
 }
 
-fn put<W: Write>(path: &ImagePath, entry: &Entry, contents: &Contents, tar: &mut TarWriter<W>) -> Result<(), AddError> {
-    let head = |kind| Head { name: relative(path), mode: entry.mode, owner: entry.owner, kind };
-    match &entry.node {
-        Node::Folder => tar.add_from(&head(Kind::Folder), &mut io::empty()),
-        Node::Link(target) => tar.add_from(&head(Kind::Link(target)), &mut io::empty()),
-        Node::File { digest, size } => {
+fn put<W: Write>(
+    path: &ImagePath,
+    entry: &Entry,
+    contents: &Contents,
+    beside: &Beside,
+    tar: &mut TarWriter<W>,
+) -> Result<(), AddError> {
+    let attributes = beside.attributes.get(path).map_or(&[][..], Vec::as_slice);
+    let head = |kind| Head { name: relative(path), mode: entry.mode, owner: entry.owner, kind, attributes };
+    match (&entry.node, beside.twins.get(path)) {
+        (_, Some(first)) => tar.add_from(&head(Kind::Twin(relative(first))), &mut io::empty()),
+        (Node::Folder, None) => tar.add_from(&head(Kind::Folder), &mut io::empty()),
+        (Node::Link(target), None) => tar.add_from(&head(Kind::Link(target)), &mut io::empty()),
+        (Node::File { digest, size }, None) => {
             let mut content = contents.open(digest).map_err(AddError::Read)?;
             tar.add_from(&head(Kind::File(*size)), &mut content)
         }
@@ -153,7 +163,9 @@ mod tests {
 
         fn write_on(&self, threads: usize, compression: Compression) -> Result<Layer, LayerError> {
             let Self { tree, contents, removed, store, .. } = self;
-            write_on(threads, &Spec { tree, removed, contents, compression }, store, &|_| Ok(()))
+            write_on(threads, &Spec { tree, removed, contents, beside: Beside::NOTHING, compression }, store, &|_| {
+                Ok(())
+            })
         }
 
         fn plain(&self, layer: &Layer) -> Vec<u8> {
@@ -283,7 +295,7 @@ mod tests {
     fn whoever_is_told_can_stop_it() {
         let bench = golden();
         let Bench { tree, contents, removed, store, .. } = &bench;
-        let spec = Spec { tree, removed, contents, compression: Compression::Gzip };
+        let spec = Spec { tree, removed, contents, beside: Beside::NOTHING, compression: Compression::Gzip };
         for kind in [io::ErrorKind::Interrupted, io::ErrorKind::TimedOut] {
             let error = write(&spec, store, &|_| Err(io::Error::new(kind, "enough"))).unwrap_err();
             assert!(matches!(&error, LayerError::Ended(error) if error.to_string() == "enough"), "{error:?}");

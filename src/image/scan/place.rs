@@ -5,14 +5,14 @@ use crate::name::ImagePath;
 
 /// Where an entry lies.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::image) enum Place {
     At(ImagePath),
     /// Somewhere that a path cannot name: bytes that are no text, or a name longer than any file system takes.
     Unnamed,
 }
 
 /// Where an entry lies. `./`, doubled and trailing slashes mean nothing; the root itself may be called `/`.
-pub(super) fn place(name: &[u8]) -> Result<Place, Refusal> {
+pub(in crate::image) fn place(name: &[u8]) -> Result<Place, Refusal> {
     if name.starts_with(b"/") && name.iter().any(|&byte| byte != b'/') {
         return Err(Refusal::of(name, "its name is absolute"));
     }
@@ -20,7 +20,7 @@ pub(super) fn place(name: &[u8]) -> Result<Place, Refusal> {
 }
 
 /// Where a hard link leads: from the root, whether that is said or not.
-pub(super) fn link_target(name: &[u8], link: &[u8]) -> Result<Place, Refusal> {
+pub(in crate::image) fn link_target(name: &[u8], link: &[u8]) -> Result<Place, Refusal> {
     if link.is_empty() {
         return Err(Refusal::of(name, "it is a hard link to nothing"));
     }

@@ -2,7 +2,7 @@
 
 /// Why a tar stream is refused: what is wrong, and with which entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal(String);
+pub(in crate::image) struct Refusal(String);
 
 impl Refusal {
     pub(super) fn new(message: impl Into<String>) -> Self {

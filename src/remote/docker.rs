@@ -1,0 +1,19 @@
+//! Container engines: whatever speaks Docker's API, at a socket, over TCP or through SSH.
+//!
+//! ```text
+//! engines -> speaker -> line -> way         one engine, one call, one connection
+//!    |          +-----> pour, words         bytes that go in and come out while a call lasts; its words
+//!    +-> choose -> address                  which engine, and where it is
+//! ```
+
+mod address;
+mod choose;
+mod engines;
+mod line;
+mod pour;
+mod speaker;
+mod way;
+mod words;
+
+pub use choose::{EngineConfig, EngineTiming, Named};
+pub use engines::Docker;

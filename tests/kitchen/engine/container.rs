@@ -1,0 +1,95 @@
+//! Containers, and what their commands do.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::files::{File, Files, What, remove};
+
+pub struct Container {
+    pub body: Value,
+    pub files: Files,
+    pub started: bool,
+    pub hangs: bool,
+    pub output: Vec<u8>,
+    pub code: i64,
+    pub out_of_memory: bool,
+    /// What became of paths: 0 changed, 1 added, 2 removed.
+    pub changes: BTreeMap<String, u8>,
+}
+
+impl Container {
+    pub fn new(body: Value, files: Files) -> Self {
+        Self {
+            body,
+            files,
+            started: false,
+            hangs: false,
+            output: Vec::new(),
+            code: 0,
+            out_of_memory: false,
+            changes: BTreeMap::new(),
+        }
+    }
+
+    /// Does what the command says.
+    pub fn start(&mut self) {
+        self.started = true;
+        let words: Vec<String> = serde_json::from_value(self.body["Cmd"].clone()).unwrap();
+        for word in words {
+            let (verb, rest) = word.split_once(':').unwrap_or((&word, ""));
+            let (path, text) = rest.split_once('=').unwrap_or((rest, ""));
+            match verb {
+                "print" => self.output.extend(format!("{rest}\n").bytes()),
+                "env" => self.output.extend(format!("{}\n", self.body["Env"]).bytes()),
+                "put" => self.put(path, File::text(text)),
+                "folder" => self.put(path, File::folder()),
+                "link" => {
+                    self.put(
+                        path,
+                        File { what: What::Hard(text.trim_start_matches('/').to_owned()), ..File::text("") },
+                    );
+                }
+                "pipe" => self.put(path, File { what: What::Pipe, ..File::text("") }),
+                "remove" => {
+                    remove(&mut self.files, path.trim_start_matches('/'));
+                    self.changes.insert(path.to_owned(), 2);
+                    self.touch_parents(path);
+                }
+                "exit" => self.code = rest.parse().unwrap(),
+                "memory" => (self.code, self.out_of_memory) = (137, true),
+                "hang" => self.hangs = true,
+                other => panic!("the kitchen's engine has no `{other}`"),
+            }
+        }
+    }
+
+    fn put(&mut self, path: &str, file: File) {
+        let kind = u8::from(self.files.insert(path.trim_start_matches('/').to_owned(), file).is_none());
+        self.changes.insert(path.to_owned(), kind);
+        self.touch_parents(path);
+    }
+
+    /// An engine tells of all folders that lead to something that changed.
+    fn touch_parents(&mut self, path: &str) {
+        let mut at = path;
+        while let Some((folder, _)) = at.rsplit_once('/').filter(|(folder, _)| !folder.is_empty()) {
+            let is_new = !self.files.contains_key(folder.trim_start_matches('/'));
+            if is_new {
+                self.files.insert(folder.trim_start_matches('/').to_owned(), File::folder());
+            }
+            self.changes.entry(folder.to_owned()).or_insert(u8::from(is_new));
+            at = folder;
+        }
+    }
+
+    pub fn told(&self) -> Value {
+        json!({ "State": { "Running": false, "ExitCode": self.code, "OOMKilled": self.out_of_memory } })
+    }
+
+    /// What it changed; nothing at all is `null`, as Docker has it.
+    pub fn changed(&self) -> Value {
+        let changes: Vec<_> = self.changes.iter().map(|(path, kind)| json!({ "Path": path, "Kind": kind })).collect();
+        if changes.is_empty() { Value::Null } else { json!(changes) }
+    }
+}
