@@ -4,6 +4,7 @@
 mod merge;
 mod needs;
 mod publish;
+mod tested;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use crate::text::{Read, table, word};
 pub use merge::{MergeError, merge};
 pub use needs::{HealthCheck, Needs, Ulimit};
 pub use publish::HISTORY;
+pub use tested::{RecordedCheck, RecordedTest};
 
 /// The format that is read and written; a manifest of a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -122,6 +124,9 @@ table! {
         /// What a task definition has to say for it.
         #[serde(default)]
         pub needs: Needs,
+        /// The smoke tests that it passed before it was published.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub tests: Vec<RecordedTest>,
         /// Where an image is in each region, by digest.
         #[serde(default)]
         pub regions: BTreeMap<Region, Reference>,

@@ -37,6 +37,7 @@ mod recipes;
 mod reproducible;
 mod run;
 mod schema;
+mod smoke;
 mod store;
 mod store_crash;
 mod verify;

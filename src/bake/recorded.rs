@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Order;
 use super::built::{Built, BuiltImage};
+use super::smoke;
 use crate::image::oci;
 use crate::lock::{Input, LockedFile, wants};
 use crate::moment::Moment;
 use crate::name::{Platform, Reference};
 use crate::product::PluginFacts;
 use crate::recipe::{From, ImageRecipe, ProjectPath, Region};
-use crate::record::{Needs, Record, RecordKind, RecordedBase, RecordedFile, RecordedPlatform, SourceRevision};
+use crate::record::{
+    Needs, Record, RecordKind, RecordedBase, RecordedFile, RecordedPlatform, RecordedTest, SourceRevision,
+};
 use crate::store::{Store, StoreError};
 
 /// Where an image was published.
@@ -73,6 +76,7 @@ pub fn recorded(
         archives: archives(order),
         inputs: order.plan.inputs().clone(),
         needs: Needs::of(image),
+        tests: tests(built, store)?,
         regions,
         source: occasion.source.clone(),
         elkbake: occasion.elkbake.to_owned(),
@@ -84,6 +88,11 @@ pub fn recorded(
 fn platform(image: &BuiltImage) -> RecordedPlatform {
     let size = image.layers.iter().map(|layer| layer.descriptor.size).sum();
     RecordedPlatform { name: image.platform.clone(), digest: image.manifest.digest, size }
+}
+
+fn tests(built: &Built, store: &Store) -> Result<Vec<RecordedTest>, StoreError> {
+    let each = built.platforms.iter().map(|image| smoke::passed(&image.manifest.digest, store));
+    Ok(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// As the image itself says, and of several platforms the newest, as their index does.

@@ -65,8 +65,10 @@ fn renewed(old: Record, new: &Record) -> Record {
         (Some(old), Some(new)) if old.dirty && !new.dirty => Some(new.clone()),
         (old, new) => old.or_else(|| new.clone()),
     };
+    // Who has not tested it here takes nothing away from who has elsewhere.
+    let tests = if new.tests.is_empty() { old.tests } else { new.tests.clone() };
     let Record { elkbake, created, pushed_at, .. } = old;
-    Record { source, elkbake, created, pushed_at, ..new.clone() }
+    Record { tests, source, elkbake, created, pushed_at, ..new.clone() }
 }
 
 fn followed(before: Entry, record: &Record) -> Entry {
