@@ -32,6 +32,8 @@ pub struct EngineFacts {
     pub platform: Platform,
     /// Whether an image may be handed to it without the layers that it has.
     pub takes_parts: bool,
+    /// Whether a file that it sends belongs to whom it belongs in the container.
+    pub tells_owners: bool,
     /// The id of this visit of the run, which is the value of [`RUN_LABEL`].
     pub run: String,
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP as a test asks: one question a connection, in the words of 1.0, which no server answers in pieces.
+//! As much of HTTP as a test asks: one question a connection, in the words of 1.0. Elasticsearch answers in pieces all the same.
 
 use std::collections::BTreeMap;
 
@@ -94,10 +94,32 @@ pub(super) fn begin(text: &str) -> String {
 }
 
 fn parsed(bytes: &[u8]) -> Option<Answer> {
-    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&bytes[..at]);
+    let at = find(bytes, b"\r\n\r\n")?;
+    let (head, body) = (String::from_utf8_lossy(&bytes[..at]), &bytes[at + 4..]);
     let status = head.strip_prefix("HTTP/1.")?.split_whitespace().nth(1)?.parse().ok()?;
-    Some(Answer { status, body: String::from_utf8_lossy(&bytes[at + 4..]).into_owned() })
+    let in_pieces = |line: &str| line.to_ascii_lowercase().replace(' ', "") == "transfer-encoding:chunked";
+    let body = if head.lines().any(in_pieces) { joined(body)? } else { body.to_vec() };
+    Some(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+/// A body that comes in pieces, each behind its length.
+fn joined(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let end = find(rest, b"\r\n")?;
+        let length = std::str::from_utf8(&rest[..end]).ok()?.split(';').next()?.trim();
+        let length = usize::from_str_radix(length, 16).ok()?;
+        let piece = rest.get(end + 2..)?;
+        if length == 0 {
+            return Some(whole);
+        }
+        whole.extend_from_slice(piece.get(..length)?);
+        rest = piece.get(length..)?.strip_prefix(b"\r\n")?;
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|there| there == wanted)
 }
 
 #[cfg(test)]
@@ -145,5 +167,15 @@ mod tests {
         let other = Answer { status: 503, body: "a\nb".to_owned() };
         assert_eq!(question.judged(other).unwrap_err(), "the answer has status 503, not 200: a b");
         assert_eq!((parsed(b"SSH-2.0\r\n\r\n"), parsed(b"HTTP/1.1 x")), (None, None));
+    }
+
+    #[test]
+    fn an_answer_in_pieces_is_put_together() {
+        let answer =
+            |body: &str| parsed(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}").as_bytes());
+        assert_eq!(answer("3\r\none\r\nA;x=y\r\n and two...\r\n0\r\n\r\n").unwrap().body, "one and two...");
+        for cut in ["3\r\non", "3\r\none\r\n", "x\r\n", "3\r\none4\r\n", "ffffffffffffffff\r\n"] {
+            assert_eq!(answer(cut), None, "{cut}");
+        }
     }
 }

@@ -31,6 +31,7 @@ impl Shelf {
             version: "Docker 9".to_owned(),
             platform: "linux/amd64".parse().unwrap(),
             takes_parts: true,
+            tells_owners: true,
             run: "us-1".to_owned(),
         };
         Self { facts, kept: Mutex::new(kept.to_vec()), stuck }

@@ -68,6 +68,8 @@ fn facts(said: &SystemVersion, address: &str, run: &str) -> Result<EngineFacts, 
         platform,
         // Podman wants every layer that an image names to be in the archive.
         takes_parts: !is_podman,
+        // Podman says of each that it belongs to the container's user.
+        tells_owners: !is_podman,
         run: run.to_owned(),
     })
 }
