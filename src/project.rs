@@ -16,7 +16,7 @@ use crate::text::{self, Document, Reader, TextError, table};
 
 pub use ecr::{Ecr, Encryption, Replication};
 pub use shelf::Shelf;
-pub use target::{Place, Target};
+pub use target::{CURRENT, Place, Target};
 
 table! {
     /// What holds for all recipes of a project.
@@ -255,6 +255,20 @@ mod tests {
             ("[target.x.ecr]\naccount = \"1\"\nregions = []\n".to_owned(), "`1` is no AWS account"),
             ("[target.x.ecr]\naccount = \"123456789012\"\nregions = []\n".to_owned(), "there is no region to push to"),
             (format!("{ecr}endpoints = {{ eu-west-2 = \"localhost:1\" }}\n"), "this target is not in eu-west-2"),
+            (
+                format!("{ecr}endpoints = {{ eu-west-1 = \"123456789012.dkr.ecr-fips.us-east-1.amazonaws.com\" }}\n"),
+                "is account 123456789012 in us-east-1, and this is account 123456789012 in eu-west-1",
+            ),
+            (
+                format!("{ecr}endpoints = {{ eu-west-1 = \"210987654321.dkr-ecr.eu-west-1.on.aws:443\" }}\n"),
+                "is account 210987654321 in eu-west-1, and this is account 123456789012 in eu-west-1",
+            ),
+            (
+                format!(
+                    "[target.x]\nmanifest_repository = \"m\"\n{ecr}mutable_tags = [\"a\", \"b\", \"c\", \"d\", \"e\"]\n"
+                ),
+                "ECR takes at most 5 filters, and m needs one for `current`",
+            ),
             (format!("{ecr}replication = \"existing\"\n"), "there is one region"),
             (format!("{ecr}external_id = \"x\"\n"), "there is no role"),
             (format!("{ecr}role = \"arn:aws:iam::123456789012:user/x\"\n"), "is no role"),

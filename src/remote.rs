@@ -11,7 +11,7 @@
 //! registry, fetch -> download -> retry          many, until the thing is in the store
 //! publish -> upload ---------------+            many, until the thing is in the registry
 //! docker                                        container engines
-//! aws, ecr                                      what AWS has beside images; `without_aws` in builds without it
+//! aws, ecr -> clock                             what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
 
@@ -21,6 +21,8 @@ mod auth;
 mod aws;
 mod body;
 mod challenge;
+#[cfg(feature = "aws")]
+mod clock;
 pub mod config;
 mod credential;
 pub mod docker;

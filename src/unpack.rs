@@ -28,7 +28,7 @@ mod zip;
 pub use archive::unpack;
 pub use error::UnpackError;
 pub use gem::{Gem, gem};
-pub use limits::Limits;
+pub use limits::{Limits, RATIO, RATIO_FROM};
 pub use meter::Advance;
 pub use place::{place, place_file};
 pub use unpacked::Unpacked;

@@ -2,10 +2,13 @@
 
 mod abrupt;
 mod bases;
+mod kibana;
 mod layers;
 mod logstash;
-mod products;
+pub(crate) mod products;
+mod refused;
 mod shipped;
+mod together;
 
 use serde_json::json;
 

@@ -18,7 +18,9 @@ mod bad_input;
 mod build;
 mod check;
 mod command_line;
+mod demo;
 mod diff;
+mod docs;
 #[cfg(feature = "aws")]
 mod ecr;
 mod entrypoint;

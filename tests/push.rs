@@ -4,7 +4,9 @@
 #[cfg(feature = "aws")]
 mod ecr;
 mod folder;
-mod killed;
+mod fresh;
+mod full;
+pub(crate) mod killed;
 mod promote;
 mod standing;
 
@@ -103,6 +105,26 @@ fn a_changed_file_sends_its_layer_and_documents_only() {
 }
 
 #[test]
+fn records_stay_in_order_though_the_clock_goes_back() {
+    let registry = Registry::start();
+    let kitchen = project(&registry);
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let before = current(&kitchen, "app");
+    let future = "2199-01-01T00:00:00Z";
+    let text = kitchen.read("reg.json").replace(before["pushed_at"].as_str().unwrap(), future);
+    kitchen.write("reg.json", text);
+    kitchen.write("images/app/etc/app.conf", "a = 2\n");
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let manifest: Value = serde_json::from_str(&kitchen.read("reg.json")).unwrap();
+    let (now, history) = (current(&kitchen, "app"), &manifest["recipes"]["app"]["history"]);
+    assert_ne!(now["digest"], before["digest"]);
+    // A second later than what was before.
+    assert_eq!((&now["pushed_at"], &history[0]["pushed_at"]), (&"2199-01-01T00:00:01Z".into(), &future.into()));
+    assert_eq!(history[0]["digest"], before["digest"]);
+    kitchen.run(&["verify", "--target", "reg", "--history"]).success();
+}
+
+#[test]
 fn a_push_that_died_before_its_record_is_recorded_by_the_next() {
     let registry = Registry::start();
     for immutable in [Immutable::No, Immutable::Twice] {
@@ -143,10 +165,16 @@ fn a_dry_run_says_what_would_be_sent_and_changes_nothing() {
     let kitchen = project(&registry);
     let plan = kitchen.run(&["push", "--target", "reg", "--dry-run", "--json"]).success().json();
     let place = &plan["pushes"][0]["repositories"][0];
-    assert_eq!((plan["dry_run"].as_bool(), place["would_send"].as_u64()), (Some(true), Some(5)));
-    assert!(place["would_bytes"].as_u64().unwrap() > 500);
+    // The base's layers are in another repository of the same registry.
+    assert_eq!((plan["dry_run"].as_bool(), place["would_send"].as_u64()), (Some(true), Some(3)));
+    assert_eq!(place["may_mount"], 2);
+    assert!(place["would_bytes"].as_u64().unwrap() > 500 && place["may_mount_bytes"].as_u64().unwrap() > 0);
+    kitchen.run(&["push", "--target", "reg", "--dry-run"]).success().says("would send 3 blobs").says("may be mounted");
     assert!(writes(&registry).is_empty() && !kitchen.has("reg.json"));
-    kitchen.run(&["push", "--target", "reg"]).success();
+    let push = kitchen.run(&["push", "--target", "reg", "--json"]).success().json();
+    let done = &push["pushes"][0]["repositories"][0];
+    assert_eq!((&done["sent"], &done["mounted"]), (&place["would_send"], &place["may_mount"]));
+    assert_eq!(done["bytes"], place["would_bytes"]);
     kitchen.run(&["push", "--target", "reg", "--dry-run"]).success().says("was there");
 }
 
@@ -191,6 +219,23 @@ fn a_registry_that_lies_about_a_digest_is_not_believed() {
 }
 
 #[test]
+fn a_tag_that_somebody_takes_while_blobs_are_sent_is_theirs() {
+    for immutable in [Immutable::No, Immutable::Moved, Immutable::Twice] {
+        let registry = Registry::start();
+        registry.rules(|rules| rules.immutable = immutable);
+        let kitchen = project(&registry);
+        let tag = kitchen.build("app")["tag"].as_str().unwrap().to_owned();
+        registry.fault("POST /v2/team/app/blobs/uploads/*", 1, Fault::Taken(tag.clone()));
+        let ran = kitchen.run(&["push", "--target", "reg"]).code(7);
+        let (_, theirs) = registry.named("team/app", &tag).unwrap();
+        ran.complains("a tag is never moved").complains(&elkbake::digest::Digest::of(&theirs).to_string());
+        assert!(!kitchen.has("reg.json"), "nothing is recorded");
+        let tagged = format!("PUT /v2/team/app/manifests/{tag}");
+        assert!(!writes(&registry).contains(&tagged), "it is seen before it is tried");
+    }
+}
+
+#[test]
 fn recipes_that_build_on_each_other_are_pushed_together() {
     let registry = Registry::start();
     let kitchen = project(&registry).recipe(
@@ -204,6 +249,40 @@ fn recipes_that_build_on_each_other_are_pushed_together() {
 }
 
 #[test]
+fn what_a_recipe_shares_with_the_one_that_it_builds_on_is_sent_once() {
+    let (origin, registry) = (Registry::start(), Registry::start());
+    let base = origin.image("elastic/base", "8", &["linux/amd64"]);
+    // Named so that nobody comes first by chance.
+    let kitchen = Kitchen::new()
+        .file("elkbake.toml", targets(&registry))
+        .recipe("z-app", &recipe(&format!("{}/elastic/base:8", origin.host()), ""))
+        .file("images/z-app/etc/app.conf", "a = 1\n")
+        .recipe("m-child", &recipe("recipe:z-app", "[config]\nuser = \"1000\"\n"))
+        .recipe("a-grandchild", &recipe("recipe:m-child", "[config]\nuser = \"1001\"\n"));
+    let pushes = |args: &[&str]| {
+        let ran = kitchen.run(&[&["push", "--target", "reg", "--json"], args].concat()).success().json();
+        let pushes = ran["pushes"].as_array().unwrap().clone();
+        let place = |recipe: &str| {
+            let push = pushes.iter().find(|push| push["recipe"] == recipe).unwrap();
+            push["repositories"][0].clone()
+        };
+        ["z-app", "m-child", "a-grandchild"].map(place)
+    };
+    let layers = base.layers.len() + 1;
+    let [_, child, grandchild] = pushes(&["--dry-run"]);
+    assert_eq!((&child["may_mount"], &grandchild["may_mount"]), (&layers.into(), &layers.into()));
+    let [_, child, grandchild] = pushes(&[]);
+    for place in [child, grandchild] {
+        assert_eq!((&place["mounted"], &place["sent"]), (&layers.into(), &1.into()), "{place}");
+    }
+    let lines = origin.lines();
+    for (layer, _) in &base.layers {
+        let fetch = format!("GET /v2/elastic/base/blobs/{layer}");
+        assert!(lines.iter().filter(|line| **line == fetch).count() <= 1, "{lines:?}");
+    }
+}
+
+#[test]
 fn hosts_are_left_out_unless_they_are_named() {
     let registry = Registry::start();
     let host = "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\n[base]\nid = \"ami-0123456789abcdef0\"\n";
@@ -214,4 +293,23 @@ fn hosts_are_left_out_unless_they_are_named() {
     kitchen.run(&["push", "host", "--target", "reg"]).code(3).complains("host");
     let ran = kitchen.run(&["push", "--target", "reg"]);
     assert!(ran.stdout.contains("app") && !ran.stdout.contains("host "), "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn the_record_names_a_new_place_that_has_the_image_already() {
+    let (old, new) = (Registry::start(), Registry::start());
+    let kitchen = project(&old);
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let before = current(&kitchen, "app");
+    let whole = kitchen.read("elkbake.toml")
+        + &targets(&new).replace("target.reg", "target.new").replace("reg.json", "new.json");
+    kitchen.write("elkbake.toml", whole);
+    kitchen.run(&["promote", "--from", "reg", "--to", "new"]).success();
+    kitchen.write("elkbake.toml", targets(&new));
+    new.forget();
+    kitchen.run(&["push", "--target", "reg"]).success().says("was there");
+    assert!(writes(&new).is_empty());
+    let after = current(&kitchen, "app");
+    assert_eq!(after["reference"], before["reference"].as_str().unwrap().replace(&old.host(), &new.host()));
+    assert_eq!(after["pushed_at"], before["pushed_at"]);
 }

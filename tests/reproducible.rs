@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::build::products;
 use crate::kitchen::project::Kitchen;
 
 const RECIPE: &str = r#"
@@ -158,35 +160,58 @@ fn large(seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// The digest that `elkbake build` prints when it is run by a shell script with the program in `$0`.
-fn built_by(kitchen: &Kitchen, script: &str) -> String {
-    let elkbake = env!("CARGO_BIN_EXE_elkbake");
-    let store = kitchen.store().join(script.len().to_string());
+/// The digest that `elkbake build` prints when it is run by a shell script with the program in `$0`, in an empty store.
+fn built_by(kitchen: &Kitchen, script: &str, user: Option<u32>) -> String {
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let store = kitchen.store().join(STORES.fetch_add(1, Ordering::Relaxed).to_string());
+    std::fs::create_dir_all(&store).unwrap();
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", script, elkbake]).current_dir(kitchen.project()).env("ELKBAKE_STORE", store);
-    let output = command.output().unwrap();
+    command.args(["-c", script, env!("CARGO_BIN_EXE_elkbake")]).current_dir(kitchen.project());
+    if let Some(user) = user {
+        std::os::unix::fs::chown(&store, Some(user), Some(user)).unwrap();
+        open_to_everybody(kitchen.project().parent().unwrap());
+        command.uid(user).gid(user);
+    }
+    let output = command.env("ELKBAKE_STORE", store).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["builds"][0]["was_there"], false, "{script}");
     report["builds"][0]["digest"].as_str().unwrap().to_owned()
+}
+
+/// A base that is read, an archive, a plugin that is installed, and files that fill several blocks.
+fn whole(files: &[(&str, &str)]) -> Kitchen {
+    let more = "[[archive]]\nname = \"a\"\npath = \"a.tar\"\ninto = \"/srv\"\n\
+                [[plugin]]\nname = \"made-up\"\npath = \"made-up.zip\"\n";
+    let recipe = RECIPE.replace("generic", "elasticsearch").replace("1.2.3", "8.19.3");
+    let recipe = recipe.replace("scratch", "rootfs:base.tar.gz") + more;
+    let archive = crate::kitchen::baked::tarball(&[("z", 0o644, "z"), ("b/", 0o711, ""), ("b/x", 0o600, "x")]);
+    let jar = products::zipped(&[("org/example/Plugin.class", b"plugin")]);
+    let plugin = [("made-up.jar", &jar[..]), ("bin/tool", b"#!"), ("config/made-up.yml", b"a: 1\n")];
+    kitchen(&recipe, files)
+        .file("base.tar.gz", products::elasticsearch())
+        .file("a.tar", &archive)
+        .file("made-up.zip", products::plugin_called("made-up", "8.19.3", &plugin))
+        .file("images/app/big", large(1))
 }
 
 #[test]
 fn an_image_does_not_depend_on_folder_umask_user_locale_time_or_processors() {
-    let recipe = RECIPE.to_owned() + "[[archive]]\nname = \"a\"\npath = \"a.tar\"\ninto = \"/srv\"\n";
-    let archive = crate::kitchen::baked::tarball(&[("z", 0o644, "z"), ("b/", 0o711, ""), ("b/x", 0o600, "x")]);
-    let files =
-        |files: &[(&str, &str)]| kitchen(&recipe, files).file("a.tar", &archive).file("images/app/big", large(1));
-    let one = files(&FILES);
-    let reversed: Vec<_> = FILES.iter().rev().copied().collect();
-    let other = files(&reversed);
-    let plain = built_by(&one, "exec \"$0\" build --json");
+    let plain = built_by(&whole(&FILES), "exec \"$0\" build --json", None);
+    let other = whole(&FILES.iter().rev().copied().collect::<Vec<_>>());
     for script in [
         "umask 077 && exec \"$0\" build --json",
-        "exec taskset -c 0 \"$0\" build --json ",
+        "exec taskset -c 0 \"$0\" build --json",
         "TZ=Pacific/Kiritimati LC_ALL=tr_TR.UTF-8 USER=somebody exec \"$0\" build --json",
         "find . -exec touch -d 2001-01-01 {} + && chmod -R u+rwX,go= . && exec \"$0\" build --json",
         "cp -r . ../elsewhere && cd ../elsewhere && exec \"$0\" build --json",
     ] {
-        assert_eq!(built_by(&other, script), plain, "{script}");
+        assert_eq!(built_by(&other, script, None), plain, "{script}");
+    }
+    if am_root() {
+        // 65534 is nobody everywhere; only root may become somebody else. A lock that is missing would be nobody's to write.
+        let nobodys = whole(&FILES);
+        nobodys.run(&["lock"]).success();
+        assert_eq!(built_by(&nobodys, "exec \"$0\" build --json", Some(65534)), plain);
     }
 }

@@ -2,8 +2,9 @@
 
 mod auth;
 pub mod bench;
-mod cuts;
+pub mod cuts;
 mod download;
+mod many;
 mod proxy;
 mod publish;
 mod registry;

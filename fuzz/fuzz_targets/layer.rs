@@ -7,7 +7,7 @@ use std::fs::File;
 
 use elkbake::contents::Spool;
 use elkbake::image::listing::Listing;
-use elkbake::image::scan::{Scan, scan};
+use elkbake::image::scan::{Bounds, Scan, scan};
 use elkbake::image::stack::Stack;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -15,7 +15,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let wanted = |_: &elkbake::name::ImagePath, size: u64| size % 2 == 0;
     let scan_as = |whole, bytes: &[u8]| {
         let nowhere = File::options().write(true).open("/dev/null").expect("every Linux has it");
-        scan(&Scan { diff_id: None, wanted: &wanted, packing: None, whole }, bytes, Spool::new(nowhere))
+        scan(
+            &Scan { diff_id: None, wanted: &wanted, packing: None, whole, bounds: Bounds::FOREIGN, packed: None },
+            bytes,
+            Spool::new(nowhere),
+        )
     };
     let mut stack = Stack::default();
     // The first byte says where one layer ends and the next begins, so that they meet.

@@ -9,6 +9,9 @@ use crate::product::PluginFacts;
 /// The annotation with the key that an image was made under.
 pub const KEY: &str = "elkbake.key";
 
+/// The annotation with the digest of what an image was built on.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
 /// An image on all its platforms.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Built {

@@ -71,17 +71,18 @@ pub fn write(image: &Image<'_>, to: &Place, desk: Desk<'_>) -> Result<(), Output
     let to = to.clone().below(desk.folder);
     let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };
     match to {
-        Place::Oci(path) => layout::write(&image.blobs(), image.tag(), Tags::Move, &path, &blobs),
+        Place::Oci(path) => layout::write(&image.blobs(), image.tag(), Tags::Move, &path, &blobs).map(drop),
         Place::DockerArchive(path) => docker_archive::write(image, &path, desk.host, &blobs),
         Place::Rootfs(path) => rootfs::write(image, &path, desk.host, &blobs),
     }
 }
 
-/// Writes blobs of the store to an OCI layout, the last of which gets a tag for good.
+/// Writes blobs of the store to an OCI layout, the last of which gets a tag for good. Tells of each whether it had to be
+/// written.
 ///
 /// # Errors
 /// When the tag is another's, a blob is missing or damaged, or the folder cannot be written.
-pub fn publish(parts: &[&Descriptor], tag: &Tag, folder: &Path, desk: Desk<'_>) -> Result<(), OutputError> {
+pub fn publish(parts: &[&Descriptor], tag: &Tag, folder: &Path, desk: Desk<'_>) -> Result<Vec<bool>, OutputError> {
     let name = format!("oci:{}", folder.display());
     let task = Task::begin(&name, Some(parts.iter().map(|at| at.size).sum()), desk.tell);
     let blobs = Blobs { store: desk.store, interrupt: desk.interrupt, task: &task };

@@ -12,7 +12,9 @@ use crate::name::Reference;
 use crate::recipe::{AmiBase, Architecture, Region, Url};
 use crate::store::{Store, StoreError};
 
-pub use ecr::{EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep};
+pub use ecr::{
+    Closeness, EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
+};
 pub use engine::{
     Became, Confines, Container, Ended, Engine, EngineFacts, Engines, Kept, Mount, RUN_LABEL, Said, Talk, Thing,
 };

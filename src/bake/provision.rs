@@ -18,7 +18,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::bake::event::Listener;
-use crate::bake::port::{EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
+use crate::bake::port::{Closeness, EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
 use crate::name::{Registry, Repository};
 use crate::parallel;
 use crate::project::{Ecr, Replication};
@@ -39,6 +39,12 @@ pub struct Order<'o> {
     pub region: &'o Region,
     /// The repositories, with the target's prefix.
     pub repositories: Vec<Wanted<'o>>,
+}
+
+impl Order<'_> {
+    fn names(&self) -> Vec<Repository> {
+        self.repositories.iter().map(|wanted| wanted.name.clone()).collect()
+    }
 }
 
 /// What is to be done in one region.
@@ -74,6 +80,19 @@ impl Provision {
             lines.push(format!("{region}: replicate {} to {}", rule.prefixes.join(", "), to.join(", ")));
         }
         lines
+    }
+
+    /// A line for each repository that is there and not as declared, where somebody else looks after it.
+    #[must_use]
+    pub fn drift(&self, region: &Region) -> Vec<String> {
+        let is_there = |decision: &&(Repository, Decision)| {
+            !decision.1.steps.is_empty() && !matches!(decision.1.steps[..], [RepositoryStep::Make { .. }, ..])
+        };
+        let said = |(name, decision): &(Repository, Decision)| {
+            let steps: Vec<String> = decision.steps.iter().map(ToString::to_string).collect();
+            format!("{name} in {region} is not as declared; left to do: {}", steps.join("; "))
+        };
+        self.repositories.iter().filter(is_there).map(said).collect()
     }
 
     /// A line for each thing that should be otherwise and cannot be made so.
@@ -114,26 +133,52 @@ pub fn survey(port: &dyn EcrControl, orders: &[Order<'_>], tell: Listener<'_>) -
     parallel::bounded(orders, AT_ONCE, |order| survey_region(port, order, tell))
 }
 
+/// Finds out what differs in each region as far as one permission tells, `ecr:DescribeRepositories`: for who is not to
+/// change anything, and as a rule may not.
+pub fn glance(port: &dyn EcrControl, orders: &[Order<'_>], tell: Listener<'_>) -> Vec<Result<Provision, PortError>> {
+    parallel::bounded(orders, AT_ONCE, |order| {
+        identify(port, order.ecr, order.region, tell)?;
+        let now = described(port, order, Closeness::Glance, tell)?;
+        decided(order, |wanted| wanted.glance(now.get(&wanted.name)))
+    })
+}
+
 fn survey_region(port: &dyn EcrControl, order: &Order<'_>, tell: Listener<'_>) -> Result<Provision, PortError> {
     identify(port, order.ecr, order.region, tell)?;
-    let registry = registry(order.ecr, order.region)?;
-    let names: Vec<Repository> = order.repositories.iter().map(|wanted| wanted.name.clone()).collect();
-    let now = port.repositories(&registry, &names, !order.ecr.tags.is_empty(), tell)?;
-    let decided = order.repositories.iter().map(|wanted| (wanted.name.clone(), wanted.decide(now.get(&wanted.name))));
-    let repositories = decided.filter(|(_, decision)| *decision != Decision::default()).collect();
+    let closeness = if order.ecr.tags.is_empty() { Closeness::Policies } else { Closeness::PoliciesAndTags };
+    let now = described(port, order, closeness, tell)?;
+    let found = decided(order, |wanted| wanted.decide(now.get(&wanted.name)))?;
+    let (registry, names) = (&found.registry, order.names());
     let is_first = order.ecr.regions.first() == Some(order.region);
     let replication = if is_first && order.ecr.replication == Some(Replication::Declared) {
         let others: Vec<String> = order.ecr.regions[1..].iter().map(ToString::to_string).collect();
-        let rules = port.replication(&registry, tell)?;
+        let rules = port.replication(registry, tell)?;
         replicate::rules(&rules, &order.ecr.account, &others, order.ecr.prefix.as_ref(), &names)
     } else {
         None
     };
-    Ok(Provision { registry, repositories, replication })
+    Ok(Provision { replication, ..found })
 }
 
-/// Where elkbake is not to make anything: the first repository that is not there is an error that says how to make it;
-/// what else is not as declared is told.
+/// What the repositories of an order are now.
+fn described(
+    port: &dyn EcrControl,
+    order: &Order<'_>,
+    closeness: Closeness,
+    tell: Listener<'_>,
+) -> Result<BTreeMap<Repository, RepositoryState>, PortError> {
+    port.repositories(&registry(order.ecr, order.region)?, &order.names(), closeness, tell)
+}
+
+/// What is to be done to the repositories of an order.
+fn decided(order: &Order<'_>, decide: impl Fn(&Wanted<'_>) -> Decision) -> Result<Provision, PortError> {
+    let decided = order.repositories.iter().map(|wanted| (wanted.name.clone(), decide(wanted)));
+    let repositories = decided.filter(|(_, decision)| *decision != Decision::default()).collect();
+    Ok(Provision { registry: registry(order.ecr, order.region)?, repositories, replication: None })
+}
+
+/// Where elkbake is not to make anything: the first repository that is not there is an error that says how to make it.
+/// What else is not as declared is in [`Provision::drift`], and refuses nothing.
 ///
 /// # Errors
 /// When a repository is not there.
@@ -170,9 +215,7 @@ pub fn apply(port: &dyn EcrControl, provision: &Provision, tell: Listener<'_>) -
 /// # Errors
 /// When AWS does not say so, or says no.
 pub fn movable(port: &dyn EcrControl, order: &Order<'_>, tell: Listener<'_>) -> Result<Vec<Repository>, PortError> {
-    let registry = registry(order.ecr, order.region)?;
-    let names: Vec<Repository> = order.repositories.iter().map(|wanted| wanted.name.clone()).collect();
-    let now: BTreeMap<Repository, RepositoryState> = port.repositories(&registry, &names, false, tell)?;
+    let now = described(port, order, Closeness::Glance, tell)?;
     let is_fixed =
         |wanted: &&Wanted<'_>| now.get(&wanted.name).is_some_and(|now| now.mutability == wanted.mutability());
     let others = order.repositories.iter().filter(|wanted| order.ecr.immutable && !is_fixed(wanted));

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Order;
-use super::built::{Built, BuiltImage};
+use super::built::{BASE_DIGEST, Built, BuiltImage, KEY};
+use super::found::{Found, FoundImage};
 use super::smoke;
+use crate::digest::Digest;
 use crate::image::oci;
 use crate::lock::{Input, LockedFile, wants};
 use crate::moment::Moment;
 use crate::name::{Platform, Reference};
+use crate::plan::Work;
 use crate::product::PluginFacts;
 use crate::recipe::{From, ImageRecipe, ProjectPath, Region};
 use crate::record::{
@@ -38,7 +41,18 @@ pub struct Occasion<'o> {
     pub pushed_at: Moment,
 }
 
-/// The record of an image; `None` of one that has no platform, which nobody builds.
+/// What is known of an image that was made, here or elsewhere.
+struct Made {
+    top: Digest,
+    platforms: Vec<RecordedPlatform>,
+    /// Of what it was built on.
+    base: Option<Digest>,
+    plugins: Vec<RecordedFile>,
+    created: Moment,
+    tests: Vec<RecordedTest>,
+}
+
+/// The record of an image that was built; `None` of one that has no platform, which nobody builds.
 ///
 /// # Errors
 /// When the store, which holds the image's configuration, cannot be read.
@@ -50,7 +64,55 @@ pub fn recorded(
     store: &Store,
 ) -> Result<Option<Record>, StoreError> {
     let Some(top) = built.top() else { return Ok(None) };
-    let at = |reference: &Reference| reference.at(top.digest);
+    let base = match &order.parent {
+        Some(parent) => parent.built.top().map(|top| top.digest),
+        None => locked_base(order),
+    };
+    let made = Made {
+        top: top.digest,
+        platforms: built.platforms.iter().map(platform).collect(),
+        base,
+        plugins: plugins(order, built),
+        created: created(order, built, store)?,
+        tests: tests(built, store)?,
+    };
+    Ok(Some(record(order, made, published, occasion)))
+}
+
+/// The record of an image that was found where it would be published, without what it is built from. `known` is what
+/// earlier records say of plugins, which an image does not.
+///
+/// `None` where it is not an image of this plan's key, or where not all of its record can be known.
+#[must_use]
+pub fn found(
+    order: &Order<'_>,
+    found: &Found,
+    known: &[RecordedFile],
+    published: Published<'_>,
+    occasion: &Occasion<'_>,
+) -> Option<Record> {
+    let Work::Image(work) = order.plan.work() else { return None };
+    let (top, key) = (found.digest?, order.plan.key().to_string());
+    let is_ours = |image: &FoundImage| image.annotations.get(KEY) == Some(&key);
+    let is_index = found.images.iter().all(|image| image.manifest != Some(top));
+    if found.images.len() != work.platforms.len() || is_index != (found.images.len() > 1) {
+        return None;
+    }
+    let on = |platform: &Platform| found.images.iter().find(|image| image.is_for(platform) && is_ours(image));
+    let platforms = work.platforms.iter().map(|planned| found_on(&planned.platform, on(&planned.platform)?));
+    let platforms = platforms.collect::<Option<Vec<_>>>()?;
+    let base = match &order.image.from {
+        From::Recipe(_) => Some(stated_base(order, found.images.first()?)?),
+        _ => locked_base(order),
+    };
+    let nothing = |_: usize, _: &Platform| None;
+    let plugins = plugins_by(order, &nothing).into_iter().map(|file| told(file, known)).collect::<Option<_>>()?;
+    let created = newest(order, found.images.iter().map(|image| image.config.created.as_deref()));
+    Some(record(order, Made { top, platforms, base, plugins, created, tests: Vec::new() }, published, occasion))
+}
+
+fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Occasion<'_>) -> Record {
+    let at = |reference: &Reference| reference.at(made.top);
     let (reference, layout, regions) = match published {
         Published::Layout(path) => (None, Some(path.clone()), BTreeMap::new()),
         Published::Repository(reference) => (Some(at(reference)), None, BTreeMap::new()),
@@ -60,29 +122,29 @@ pub fn recorded(
         }
     };
     let image = order.image;
-    Ok(Some(Record {
+    Record {
         kind: RecordKind::Image,
         product: Some(image.product),
         reference,
         layout,
-        digest: Some(top.digest),
+        digest: Some(made.top),
         tag: order.plan.tag().clone(),
-        key: built.key,
+        key: order.plan.key(),
         version: image.version.clone(),
-        platforms: built.platforms.iter().map(platform).collect(),
+        platforms: made.platforms,
         amis: Vec::new(),
-        base: base(order),
-        plugins: plugins(order, built),
+        base: (image.from != From::Scratch).then(|| RecordedBase { name: image.from.to_string(), digest: made.base }),
+        plugins: made.plugins,
         archives: archives(order),
         inputs: order.plan.inputs().clone(),
         needs: Needs::of(image),
-        tests: tests(built, store)?,
+        tests: made.tests,
         regions,
         source: occasion.source.clone(),
         elkbake: occasion.elkbake.to_owned(),
-        created: created(order, built, store)?.to_string(),
+        created: made.created.to_string(),
         pushed_at: occasion.pushed_at.to_string(),
-    }))
+    }
 }
 
 fn platform(image: &BuiltImage) -> RecordedPlatform {
@@ -95,33 +157,49 @@ fn tests(built: &Built, store: &Store) -> Result<Vec<RecordedTest>, StoreError> 
     Ok(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-/// As the image itself says, and of several platforms the newest, as their index does.
-fn created(order: &Order<'_>, built: &Built, store: &Store) -> Result<Moment, StoreError> {
-    let mut newest = order.stamps.epoch.map_or(Moment::NONE, Moment::from_epoch);
-    for image in &built.platforms {
-        let bytes = store.bytes(&image.config.digest, oci::LONGEST_CONFIG)?;
-        let said = bytes.and_then(|bytes| oci::config(&bytes).ok()?.created);
-        newest = newest.max(said.and_then(|said| Moment::parse(&said)).unwrap_or(Moment::NONE));
-    }
-    Ok(newest)
+fn found_on(platform: &Platform, image: &FoundImage) -> Option<RecordedPlatform> {
+    let size = image.layers.iter().map(|layer| layer.descriptor.size).sum();
+    Some(RecordedPlatform { name: platform.clone(), digest: image.manifest?, size })
 }
 
-fn base(order: &Order<'_>) -> Option<RecordedBase> {
-    let digest = match &order.parent {
-        Some(parent) => parent.built.top().map(|top| top.digest),
-        None => order.lock.base.as_ref().and_then(|base| base.digest),
-    };
-    (order.image.from != From::Scratch).then(|| RecordedBase { name: order.image.from.to_string(), digest })
+fn created(order: &Order<'_>, built: &Built, store: &Store) -> Result<Moment, StoreError> {
+    let mut stated = Vec::new();
+    for image in &built.platforms {
+        let bytes = store.bytes(&image.config.digest, oci::LONGEST_CONFIG)?;
+        stated.push(bytes.and_then(|bytes| oci::config(&bytes).ok()?.created));
+    }
+    Ok(newest(order, stated.iter().map(Option::as_deref)))
+}
+
+/// As the image itself says, and of several platforms the newest, as their index does.
+fn newest<'s>(order: &Order<'_>, stated: impl Iterator<Item = Option<&'s str>>) -> Moment {
+    let epoch = order.stamps.epoch.map_or(Moment::NONE, Moment::from_epoch);
+    stated.flatten().filter_map(Moment::parse).fold(epoch, Moment::max)
+}
+
+fn locked_base(order: &Order<'_>) -> Option<Digest> {
+    order.lock.base.as_ref().and_then(|base| base.digest)
+}
+
+/// The digest of the image that a found one was built on, as its bake has annotated it, unless the recipe says what is
+/// to be annotated.
+fn stated_base(order: &Order<'_>, image: &FoundImage) -> Option<Digest> {
+    let said = order.image.config.as_ref().is_some_and(|config| config.annotations.contains_key(BASE_DIGEST));
+    image.annotations.get(BASE_DIGEST).filter(|_| !said)?.parse().ok()
 }
 
 fn plugins(order: &Order<'_>, built: &Built) -> Vec<RecordedFile> {
+    plugins_by(order, &|n, platform| facts(order.image, built, n, platform))
+}
+
+fn plugins_by<'f>(order: &Order<'_>, facts: &dyn Fn(usize, &Platform) -> Option<&'f PluginFacts>) -> Vec<RecordedFile> {
     let (image, wants) = (order.image, wants(&order.recipe.value));
     let mut recorded = Vec::new();
     for (i, plugin) in image.plugin.iter().enumerate() {
         let input = Input::Plugin(plugin.name.clone());
         recorded.extend(on_platforms(image, &plugin.platforms, |platform| {
             let locked = order.lock.answer(&wants, &input, platform)?;
-            let facts = facts(image, built, i, platform);
+            let facts = facts(i, platform);
             // What is in it counts more than what was asked for: of an official plugin nothing need be said.
             let version = facts.and_then(|facts| facts.version.parse().ok()).or_else(|| plugin.version.clone());
             let permissions = facts.map_or_else(Vec::new, |facts| facts.permissions.clone());
@@ -129,6 +207,12 @@ fn plugins(order: &Order<'_>, built: &Built) -> Vec<RecordedFile> {
         }));
     }
     recorded
+}
+
+/// A plugin with what an earlier record says of the same bytes.
+fn told(plugin: RecordedFile, known: &[RecordedFile]) -> Option<RecordedFile> {
+    let before = known.iter().find(|known| (&known.name, known.digest) == (&plugin.name, plugin.digest))?;
+    Some(RecordedFile { version: before.version.clone(), permissions: before.permissions.clone(), ..plugin })
 }
 
 /// What the n-th plugin of a recipe says of itself on a platform.

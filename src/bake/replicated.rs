@@ -23,6 +23,14 @@ pub struct Patience {
     pub all: Duration,
 }
 
+impl Patience {
+    /// For what may be on its way, and may as well never come: about as long as most of what comes takes.
+    #[must_use]
+    pub fn brief() -> Self {
+        Self { all: Duration::from_secs(5), ..Self::default() }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self {
@@ -34,36 +42,46 @@ impl Default for Patience {
     }
 }
 
+/// What is to come.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaited {
+    /// What the references are to name.
+    pub digest: Digest,
+    /// Whether they may name something else until then: the tag is one that moves.
+    pub may_move: bool,
+}
+
 /// Waits until each of some references, one in each region, names a digest. The answers are in their order.
 pub fn wait(
     port: &dyn Publish,
     references: &[Reference],
-    digest: Digest,
+    awaited: Awaited,
     patience: Patience,
     interrupt: &Interrupt,
     tell: Listener<'_>,
 ) -> Vec<Result<(), PortError>> {
-    parallel::bounded(references, references.len(), |at| wait_for(port, at, digest, patience, interrupt, tell))
+    parallel::bounded(references, references.len(), |at| wait_for(port, at, awaited, patience, interrupt, tell))
 }
 
 fn wait_for(
     port: &dyn Publish,
     at: &Reference,
-    digest: Digest,
+    awaited: Awaited,
     patience: Patience,
     interrupt: &Interrupt,
     tell: Listener<'_>,
 ) -> Result<(), PortError> {
+    let Awaited { digest, may_move } = awaited;
     let mut pause = patience.first;
     let mut waited = Duration::ZERO;
     loop {
         match port.held(at, tell)? {
             Some(held) if held == digest => return Ok(()),
-            Some(held) => {
+            Some(held) if !may_move => {
                 let message = format!("it names {held} there, and {digest} where it was pushed");
                 return Err(PortError::Immutable { subject: at.to_string(), message });
             }
-            None if waited >= patience.all => {
+            _ if waited >= patience.all => {
                 let message = format!(
                     "replication has not brought {digest} within {} s: see `aws ecr describe-image-replication-status`, \
                      or push again to go on waiting",
@@ -71,7 +89,7 @@ fn wait_for(
                 );
                 return Err(PortError::Unreachable { subject: at.to_string(), message });
             }
-            None => {}
+            _ => {}
         }
         if waited.is_zero() {
             tell(Event::Note(&format!("{at}: waiting for the registry's replication")));
@@ -109,12 +127,14 @@ mod tests {
     struct Slow {
         after: usize,
         what: Digest,
+        before: Option<Digest>,
         asked: AtomicUsize,
     }
 
     impl Publish for Slow {
         fn held(&self, _: &Reference, _: Listener<'_>) -> Result<Option<Digest>, PortError> {
-            Ok((self.asked.fetch_add(1, Ordering::Relaxed) >= self.after).then_some(self.what))
+            let is_there = self.asked.fetch_add(1, Ordering::Relaxed) >= self.after;
+            Ok(if is_there { Some(self.what) } else { self.before })
         }
 
         fn missing(&self, _: &Reference, _: &[Digest], _: Listener<'_>) -> Result<BTreeSet<Digest>, PortError> {
@@ -131,17 +151,21 @@ mod tests {
     }
 
     fn waited(slow: &Slow, digest: Digest, interrupt: &Interrupt) -> Result<(), PortError> {
+        waited_for(slow, Awaited { digest, may_move: false }, interrupt)
+    }
+
+    fn waited_for(slow: &Slow, awaited: Awaited, interrupt: &Interrupt) -> Result<(), PortError> {
         let at = "123456789012.dkr.ecr.us-east-1.amazonaws.com/elk/kibana:1".parse().unwrap();
         let patience = Patience {
             first: Duration::from_micros(10),
             longest: Duration::from_micros(40),
             all: Duration::from_micros(500),
         };
-        wait(slow, &[at], digest, patience, interrupt, SILENT).remove(0)
+        wait(slow, &[at], awaited, patience, interrupt, SILENT).remove(0)
     }
 
     fn slow(after: usize) -> Slow {
-        Slow { after, what: Digest::of(b"a"), asked: AtomicUsize::new(0) }
+        Slow { after, what: Digest::of(b"a"), before: None, asked: AtomicUsize::new(0) }
     }
 
     #[test]
@@ -158,6 +182,17 @@ mod tests {
         assert!(matches!(error, PortError::Unreachable { .. }), "{error:?}");
         let error = waited(&slow(1), Digest::of(b"b"), &Interrupt::default()).unwrap_err();
         assert!(matches!(error, PortError::Immutable { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_tag_that_moves_names_what_it_named_before_until_then() {
+        let later = Slow { before: Some(Digest::of(b"before")), ..slow(3) };
+        let error = waited(&later, later.what, &Interrupt::default()).unwrap_err();
+        assert!(matches!(error, PortError::Immutable { .. }), "{error:?}");
+        waited_for(&later, Awaited { digest: later.what, may_move: true }, &Interrupt::default()).unwrap();
+        let never = Slow { before: Some(Digest::of(b"before")), ..slow(usize::MAX) };
+        let error = waited_for(&never, Awaited { digest: never.what, may_move: true }, &Interrupt::default());
+        assert!(matches!(error, Err(PortError::Unreachable { .. })), "{error:?}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ Examples:
   docker load -i kibana.tar
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
 
-The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. docs/images.md tells about outputs, docs/json.md about --json.")]
+The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. What `elkbake check` calls an error is not built: exit 3, and 7 for a secret. docs/images.md tells about outputs, docs/json.md about --json.")]
 pub(super) struct BuildArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,
@@ -189,7 +189,7 @@ pub(super) fn image_of(planner: &Planner<'_>, line: &[Planned], order: &Order<'_
         return Ok((there, true));
     }
     for planned in line.iter().filter(|planned| planned.plan.name() == order.plan.name()) {
-        check::refuse_secrets(planner.workspace, &planned.loaded)?;
+        check::refuse_errors(planner.workspace, &planned.loaded)?;
     }
     let opened = planner.world.open()?;
     let tell = |event: Event<'_>| planner.ui.event(event);

@@ -26,7 +26,7 @@ Examples:
   elkbake check elasticsearch --deny warning  # strict, for one recipe
   elkbake check --format github               # annotations in a pull request
 
-Every finding has a code, and docs/findings.md explains each code. The exit code is 1 when a finding is an error, or as bad as --deny says.")]
+Every finding has a code, and docs/findings.md explains each code. The exit code is 1 when a finding is an error, or as bad as --deny says. With an error in it a recipe is not built either.")]
 pub(super) struct CheckArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,
@@ -120,17 +120,35 @@ fn findings(workspace: &Workspace, loaded: &Loaded) -> Result<Vec<Finding>, Loca
 
 /// Refuses to go on with a recipe that has a secret in it: what is derived from it would carry the secret on.
 pub(super) fn refuse_secrets(workspace: &Workspace, loaded: &Loaded) -> Result<(), Failure> {
+    stop_at_secrets(loaded, &findings(workspace, loaded).map_err(Failure::input)?)
+}
+
+/// Refuses to make an image of a recipe in which a finding is an error: it would not start, or not do what it is for.
+pub(super) fn refuse_errors(workspace: &Workspace, loaded: &Loaded) -> Result<(), Failure> {
     let findings = findings(workspace, loaded).map_err(Failure::input)?;
+    stop_at_secrets(loaded, &findings)?;
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let told: Vec<_> = errors.map(|finding| format!("{}\n    {}", line_of(finding), finding.fix)).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let message = format!("recipe {} would make an image that does not work:\n  {}", loaded.name, told.join("\n  "));
+    Err(Failure::input(message).hint(format!("`elkbake check {}` says what would come of it", loaded.name)))
+}
+
+fn stop_at_secrets(loaded: &Loaded, findings: &[Finding]) -> Result<(), Failure> {
     let secrets: Vec<_> = findings.iter().filter(|finding| product::is_secret(finding.code)).collect();
     let Some(first) = secrets.first() else {
         return Ok(());
     };
-    let places: Vec<_> = secrets
-        .iter()
-        .map(|finding| format!("{}:{}: {} [{}]", finding.file.display(), finding.line, finding.message, finding.code))
-        .collect();
+    let places: Vec<_> = secrets.iter().map(|finding| line_of(finding)).collect();
     let message = format!("recipe {} has a secret in it:\n  {}", loaded.name, places.join("\n  "));
     Err(Failure::new(Exit::Refused, message).hint(first.fix.clone()))
+}
+
+/// Where a finding is, what is there, and its code.
+fn line_of(finding: &Finding) -> String {
+    format!("{}:{}: {} [{}]", finding.file.display(), finding.line, finding.message, finding.code)
 }
 
 fn counts(outcome: &Outcome) -> BTreeMap<&'static str, usize> {

@@ -12,15 +12,14 @@ use super::surroundings::Surroundings;
 use crate::bake::event::Event;
 use crate::bake::ledger::Ledger;
 use crate::bake::output;
-use crate::bake::parameters;
-use crate::bake::port::{Publish as _, Registry as _};
+use crate::bake::port::{PortError, Publish as _, Registry as _};
 use crate::bake::push::{self, Cargo, Look, PushError, Shipped};
-use crate::bake::replicated::{self, Patience};
+use crate::bake::replicated::{self, Awaited, Patience};
 use crate::digest::Digest;
+use crate::image::oci::Descriptor;
 use crate::moment::Moment;
 use crate::name::{Platform, RecipeName, Reference, Tag};
 use crate::parallel;
-use crate::project::Place;
 use crate::recipe::Region;
 use crate::record::{Record, SourceRevision, Unfinished};
 
@@ -46,10 +45,41 @@ pub(super) struct Courier<'c> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Visit {
     Done(Shipped),
-    /// So many blobs, with so many bytes.
-    Would(usize, u64),
+    /// What would be sent, and what the registry might take from another repository of its own instead.
+    Would {
+        send: Load,
+        mount: Load,
+    },
     /// ECR has brought it there, or would.
     Brought,
+}
+
+/// Blobs, without manifests of a few KB.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Load {
+    pub(super) blobs: usize,
+    pub(super) bytes: u64,
+}
+
+impl Load {
+    fn of(blobs: &[&Descriptor]) -> Self {
+        Self { blobs: blobs.len(), bytes: blobs.iter().map(|at| at.size).sum() }
+    }
+}
+
+/// A record as it is in the manifest now.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) record: Record,
+    /// Whether the manifest said something else before.
+    pub(super) is_new: bool,
+}
+
+impl Written {
+    /// What was recorded before.
+    pub(super) fn before(record: &Record) -> Self {
+        Self { record: record.clone(), is_new: false }
+    }
 }
 
 impl Visit {
@@ -92,28 +122,41 @@ impl<'c> Courier<'c> {
             None if stop.is_awaited() => Ok(Visit::Brought),
             None => self.visit(stop, cargo, bring, explain),
         });
-        // What did not get into the first region is brought to no other.
-        if self.dry_run || !visits.iter().any(|visit| matches!(visit, Ok(Visit::Done(_)))) {
+        let (Some((first, source)), false) = (stops.first().zip(visits.first().cloned()), self.dry_run) else {
             return visits;
-        }
+        };
         let both: Vec<_> = stops.iter().zip(visits).collect();
-        let wait = |stop: &Stop| self.wait(stop, cargo);
-        let waited = parallel::bounded(&both, SIDE_BY_SIDE, |(stop, visit)| match visit {
-            Ok(Visit::Brought) => wait(stop),
-            _ => Ok(()),
-        });
-        both.into_iter().zip(waited).map(|((_, visit), waited)| waited.and(visit)).collect()
+        parallel::bounded(&both, SIDE_BY_SIDE, |(stop, visit)| match (visit, &source) {
+            (Ok(Visit::Brought), Err(why)) => Err(unreplicated(stop, first, why)),
+            (Ok(Visit::Brought), Ok(source)) => {
+                let is_brought = self.wait(stop, cargo, *source == Visit::nothing())?;
+                if is_brought { Ok(Visit::Brought) } else { self.visit(stop, cargo, bring, explain) }
+            }
+            _ => visit.clone(),
+        })
     }
 
-    /// Waits until ECR has brought an image to a stop.
-    fn wait(&self, stop: &Stop, cargo: &Cargo) -> Result<(), Failure> {
-        let (Stop::Repository { into, .. }, Some(digest)) = (stop, cargo.digest()) else { return Ok(()) };
+    /// Waits until ECR has brought an image to a stop; tells whether it has. ECR brings what is pushed after its rule
+    /// was made, so what was in the first region before may never come, and is not waited for as long.
+    fn wait(&self, stop: &Stop, cargo: &Cargo, was_there: bool) -> Result<bool, Failure> {
+        let (Stop::Repository { into, .. }, Some(digest)) = (stop, cargo.digest()) else { return Ok(true) };
         let world = self.planner.world;
         let tell = |event: Event<'_>| self.planner.ui.event(event);
         let at = Reference { tag: Some(cargo.tag().clone()), ..into.clone() };
-        let waited =
-            replicated::wait(world.open()?.wire(), &[at], digest, Patience::default(), &world.interrupt, &tell);
-        Ok(waited.into_iter().collect::<Result<(), _>>()?)
+        let awaited = Awaited { digest, may_move: cargo.may_move() };
+        let patience = if was_there { Patience::brief() } else { Patience::default() };
+        let waited = replicated::wait(world.open()?.wire(), &[at], awaited, patience, &world.interrupt, &tell);
+        match waited.into_iter().collect::<Result<(), _>>() {
+            Err(PortError::Unreachable { .. }) if was_there => {
+                let place = stop.name();
+                self.planner.ui.note(&format!(
+                    "{place}: it was in the first region already, and the registry does not replicate what was \
+                     pushed before: it is pushed here too"
+                ));
+                Ok(false)
+            }
+            waited => Ok(waited.map(|()| true)?),
+        }
     }
 
     fn visit(
@@ -135,7 +178,7 @@ impl<'c> Courier<'c> {
         let look = look.map_err(explain)?;
         match &look {
             Look::There => return Ok(Visit::nothing()),
-            Look::Lacks(blobs) if self.dry_run => return Ok(Visit::Would(blobs.len(), look.bytes())),
+            Look::Lacks(blobs) if self.dry_run => return Ok(would(blobs, cargo, stop)),
             Look::Lacks(_) => bring(stop)?,
         }
         let shipped = match stop {
@@ -163,7 +206,7 @@ impl<'c> Courier<'c> {
         (tag, digest): (&Tag, Digest),
         visits: &[(&Stop, &Result<Visit, Failure>)],
         record: impl FnOnce() -> Result<Record, Failure>,
-    ) -> Result<Option<Record>, Failure> {
+    ) -> Result<Option<Written>, Failure> {
         if self.dry_run {
             return Ok(None);
         }
@@ -172,8 +215,8 @@ impl<'c> Courier<'c> {
         let ledger = Ledger::new(&world.interrupt);
         if visits.iter().all(|(_, visit)| visit.is_ok()) {
             let record = record()?;
-            ledger.update(&path, &route.name, |manifest| manifest.publish(recipe, &record))?;
-            return Ok(Some(record));
+            let is_new = ledger.update(&path, &route.name, |manifest| manifest.publish(recipe, &record))?;
+            return Ok(Some(Written { record, is_new }));
         }
         if visits.iter().any(|(_, visit)| visit.is_ok()) {
             let region = |stop: &Stop| stop.region().cloned();
@@ -196,29 +239,6 @@ impl<'c> Courier<'c> {
         Ok(None)
     }
 
-    /// Publishes what is recorded of a target beside the file: as an artifact of its own, and as parameters.
-    pub(super) fn announce(&self, route: &Route<'_>, records: &[(RecipeName, Record)]) -> Result<(), Failure> {
-        if self.dry_run || records.is_empty() {
-            return Ok(());
-        }
-        let (workspace, opened) = (self.planner.workspace, self.planner.world.open()?);
-        let tell = |event: Event<'_>| self.planner.ui.event(event);
-        if let Some(Place::Ecr(ecr)) = route.target.place()
-            && ecr.parameters
-        {
-            for (recipe, record) in records {
-                parameters::put(opened.wire(), &route.name, recipe, &record.regions, &tell)?;
-            }
-        }
-        let Some(repository) = &route.target.manifest_repository else { return Ok(()) };
-        let path = workspace.root.join(route.target.manifest());
-        let text = route.records(workspace)?.to_text(&path).map_err(Failure::input)?;
-        let cargo = push::artifact(&text, opened.store())?;
-        let stops = route.stops(&workspace.root, repository)?;
-        let visits = self.visit_all(&stops, &cargo, &Blocked::new(), &|_| Ok(()), &Failure::from);
-        visits.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
-    }
-
     /// Puts into the store what a cargo has elsewhere.
     pub(super) fn fetch(&self, cargo: &Cargo) -> Result<(), Failure> {
         let opened = self.planner.world.open()?;
@@ -227,10 +247,15 @@ impl<'c> Courier<'c> {
         cargo.elsewhere(store).try_for_each(|(at, origin)| Ok(wire.blob(origin, at.digest, at.size, store, &tell)?))
     }
 
+    /// What has a tag at a stop. Of who cannot be reached nothing is known.
+    pub(super) fn holds(&self, stop: &Stop, tag: &Tag) -> Option<Digest> {
+        self.held(stop, tag).ok().flatten()
+    }
+
     /// Whether every stop has a digest under a tag. Who cannot be reached has not.
     pub(super) fn all_hold(&self, stops: &[Stop], tag: &Tag, digest: Digest) -> bool {
-        let held = parallel::bounded(stops, SIDE_BY_SIDE, |stop| self.held(stop, tag));
-        held.into_iter().all(|held| held.is_ok_and(|held| held == Some(digest)))
+        let held = parallel::bounded(stops, SIDE_BY_SIDE, |stop| self.holds(stop, tag));
+        held.into_iter().all(|held| held == Some(digest))
     }
 
     fn held(&self, stop: &Stop, tag: &Tag) -> Result<Option<Digest>, Failure> {
@@ -243,4 +268,19 @@ impl<'c> Courier<'c> {
             }
         }
     }
+}
+
+fn would(blobs: &[Descriptor], cargo: &Cargo, stop: &Stop) -> Visit {
+    let is_near = |at: &&Descriptor| match stop {
+        Stop::Folder { .. } => false,
+        Stop::Repository { into, .. } => cargo.may_mount(at, into),
+    };
+    let (mount, send): (Vec<_>, Vec<_>) = blobs.iter().partition(is_near);
+    Visit::Would { send: Load::of(&send), mount: Load::of(&mount) }
+}
+
+/// What did not get into the first region is brought to no other.
+fn unreplicated(stop: &Stop, first: &Stop, why: &Failure) -> Failure {
+    let place = first.region().map_or_else(|| first.name(), ToString::to_string);
+    Failure::new(why.exit, format!("{}: not pushed to {place}, so not replicated", stop.name()))
 }

@@ -189,6 +189,7 @@ impl From<BuildError> for Failure {
             }
             BuildFault::Input(fault) => of_fault(fault),
             BuildFault::Run { .. } => Exit::Docker,
+            BuildFault::Misplaced(misplaced) if misplaced.is_secret() => Exit::Refused,
             _ => Exit::BadInput,
         };
         let hint = error.fault.help();

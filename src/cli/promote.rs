@@ -3,14 +3,16 @@
 use clap::Args;
 use serde_json::json;
 
+use super::announce::announce;
 use super::courier::{Blocked, Courier, Visit};
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::ground::{Coming, prepare};
 use super::planner::Planner;
 use super::report::{Report, Row};
-use super::route::{Route, Stop, route};
+use super::route::{Route, Stop, placed, route};
 use super::surroundings::Surroundings;
+use super::taken;
 use super::ui::Ui;
 use super::workspace::Workspace;
 use super::world::World;
@@ -82,7 +84,7 @@ pub(super) fn promote(
             Err(failure) => failures.push(failure),
         }
     }
-    failures.extend(courier.announce(&to, &report.records_of(&to.name)).err());
+    failures.extend(announce(&courier, &to, &report.written_of(&to.name)));
     if args.json {
         ui.json(&json!({ "dry_run": args.dry_run, "from": from.name, "promoted": report.json(), "problems": problems(&failures) }))?;
     } else {
@@ -130,10 +132,9 @@ impl Copy<'_> {
         let repositories: Vec<_> =
             chosen.iter().map(|(name, record)| self.repository(name, record)).collect::<Result<_, _>>()?;
         let coming: Vec<_> = (chosen.iter().zip(&repositories))
-            .map(|((recipe, record), repository)| Coming { recipe, repository, tag: &record.tag })
+            .map(|((_, record), repository)| Coming { repository, tag: &record.tag })
             .collect();
-        let manifest = self.courier.planner.workspace.manifest(Some(&self.to.name))?;
-        prepare(self.courier, self.to, manifest.as_ref(), &coming, provision)
+        prepare(self.courier, self.to, &coming, provision)
     }
 
     fn copy(&self, name: &RecipeName, record: &Record, blocked: &Blocked) -> Result<Row, Failure> {
@@ -145,11 +146,14 @@ impl Copy<'_> {
             Stop::Folder { .. } => courier.fetch(&cargo),
             Stop::Repository { .. } => Ok(()),
         };
-        let visits = courier.visit_all(&stops, &cargo, blocked, &bring, &Failure::from);
+        let ours = record.image().unwrap_or_default();
+        let remedy = "of two images under one tag, only one can be published there";
+        let explain = |error| taken::explained(error, courier.planner, name, &ours, remedy);
+        let visits = courier.visit_all(&stops, &cargo, blocked, &bring, &explain);
         let pairs: Vec<(&Stop, &Result<Visit, Failure>)> = stops.iter().zip(&visits).collect();
-        let moved = || Ok(placed(record, &stops, courier));
+        let moved = || Ok(Record { pushed_at: courier.now.to_string(), ..placed(record, &stops) });
         let written = courier.write_down(self.to, name, (cargo.tag(), digest), &pairs, moved)?;
-        Ok(Row::new(name, self.to, (&record.tag, digest, record.key), written.as_ref(), &stops, visits))
+        Ok(Row::new(name, self.to, (&record.tag, digest, record.key), written, &stops, visits))
     }
 
     fn cargo(&self, name: &RecipeName, record: &Record) -> Result<Cargo, Failure> {
@@ -185,17 +189,4 @@ impl Copy<'_> {
 
 fn unplaced(name: &RecipeName) -> Failure {
     Failure::input(format!("the record of {name} does not say where it is"))
-}
-
-/// A record, with its new place.
-fn placed(record: &Record, stops: &[Stop], courier: &Courier<'_>) -> Record {
-    let at = |into: &Reference| record.digest.map(|digest| into.at(digest));
-    let (mut reference, mut layout) = (None, None);
-    match stops.first() {
-        Some(Stop::Folder { said, .. }) => layout = Some(said.clone()),
-        Some(Stop::Repository { into, .. }) => reference = at(into),
-        None => {}
-    }
-    let regions = stops.iter().filter_map(Stop::in_region).filter_map(|(region, into)| Some((region, at(&into)?)));
-    Record { reference, layout, regions: regions.collect(), pushed_at: courier.now.to_string(), ..record.clone() }
 }

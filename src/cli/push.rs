@@ -3,11 +3,13 @@
 mod delivery;
 mod parcel;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
+use super::announce::announce;
 use super::courier::Courier;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
@@ -21,9 +23,8 @@ use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::port::PortError;
 use crate::parallel;
-use crate::record::Manifest;
 
-use delivery::Delivery;
+use delivery::{Delivery, There};
 use parcel::Parcel;
 
 /// Publish images and record where they are
@@ -94,12 +95,25 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
     }
     let settled = parallel::bounded(&deliveries, SIDE_BY_SIDE, |delivery| delivery.settled(&courier));
     let mut report = Report::default();
-    for (route, manifest) in routes.iter().zip(&manifests) {
-        let mine = deliveries.iter().zip(&settled).filter(|(delivery, _)| delivery.is_to(&route.name));
-        let open: Vec<_> = mine.filter(|(_, settled)| settled.is_none()).map(|(delivery, _)| delivery).collect();
-        failures.extend(deliver(&courier, route, manifest.as_ref(), &open, !args.no_provision, &mut report));
+    for route in &routes {
+        let (mut open, mut there) = (Vec::new(), There::new());
+        for (delivery, settled) in deliveries.iter().zip(&settled).filter(|(delivery, _)| delivery.is_to(&route.name)) {
+            match settled {
+                None => open.push(delivery),
+                Some(Ok(_)) => {
+                    there.insert(delivery.recipe(), delivery);
+                }
+                Some(Err(_)) => {}
+            }
+        }
+        failures.extend(deliver(&courier, route, &open, there, !args.no_provision, &mut report));
     }
-    settled.into_iter().flatten().for_each(|row| failures.extend(report.add(row)));
+    for row in settled.into_iter().flatten() {
+        failures.extend(row.map_or_else(|failure| vec![failure], |row| report.add(row)));
+    }
+    for route in &routes {
+        failures.extend(announce(&courier, route, &report.written_of(&route.name)));
+    }
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
@@ -112,11 +126,11 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
 }
 
 /// Delivers what is still to go to a target; tells what failed.
-fn deliver(
+fn deliver<'d>(
     courier: &Courier<'_>,
     route: &Route<'_>,
-    manifest: Option<&Manifest>,
-    open: &[&Delivery<'_>],
+    open: &[&'d Delivery<'d>],
+    mut there: There<'d>,
     provision: bool,
     report: &mut Report,
 ) -> Vec<Failure> {
@@ -124,17 +138,34 @@ fn deliver(
         return Vec::new();
     }
     let coming: Vec<_> = open.iter().map(|delivery| delivery.coming()).collect();
-    let blocked = match prepare(courier, route, manifest, &coming, provision) {
+    let blocked = match prepare(courier, route, &coming, provision) {
         Ok(blocked) => blocked,
         Err(failure) => return vec![failure],
     };
     let mut failures = Vec::new();
-    for outcome in parallel::bounded(open, SIDE_BY_SIDE, |delivery| delivery.deliver(courier, &blocked)) {
-        match outcome {
-            Ok(row) => failures.extend(report.add(row)),
-            Err(failure) => failures.push(failure),
+    for wave in waves(open) {
+        let outcomes = parallel::bounded(&wave, SIDE_BY_SIDE, |delivery| delivery.deliver(courier, &blocked, &there));
+        for (delivery, outcome) in wave.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(row) => {
+                    if row.is_whole() {
+                        there.insert(delivery.recipe(), delivery);
+                    }
+                    failures.extend(report.add(row));
+                }
+                Err(failure) => failures.push(failure),
+            }
         }
     }
-    failures.extend(courier.announce(route, &report.records_of(&route.name)).err());
     failures
+}
+
+/// What builds on another comes after it, so that it finds there what they share.
+fn waves<'d>(open: &[&'d Delivery<'d>]) -> Vec<Vec<&'d Delivery<'d>>> {
+    let mut waves: BTreeMap<usize, Vec<&Delivery<'_>>> = BTreeMap::new();
+    for delivery in open {
+        let before = open.iter().filter(|other| delivery.builds_on(other)).count();
+        waves.entry(before).or_default().push(delivery);
+    }
+    waves.into_values().collect()
 }

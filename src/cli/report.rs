@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::courier::Visit;
+use super::courier::{Load, Visit, Written};
 use super::failure::Failure;
 use super::route::{Route, Stop};
 use super::size::bytes;
@@ -10,7 +10,6 @@ use super::ui::{Paint, Ui};
 use crate::bake::push::Shipped;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Tag};
-use crate::record::Record;
 
 /// Collects what came of all of them.
 #[derive(Default)]
@@ -25,7 +24,7 @@ pub(super) struct Row {
     digest: String,
     key: String,
     name: RecipeName,
-    record: Option<Record>,
+    written: Option<Written>,
     stops: Vec<(String, Option<String>, Visit)>,
     failures: Vec<Failure>,
 }
@@ -35,7 +34,7 @@ impl Row {
         recipe: &RecipeName,
         route: &Route<'_>,
         (tag, digest, key): (&Tag, Digest, Digest),
-        record: Option<&Record>,
+        written: Option<Written>,
         stops: &[Stop],
         visits: Vec<Result<Visit, Failure>>,
     ) -> Self {
@@ -52,7 +51,7 @@ impl Row {
             digest: digest.to_string(),
             key: key.to_string(),
             name: recipe.clone(),
-            record: record.cloned(),
+            written,
             stops: visited,
             failures,
         }
@@ -60,9 +59,9 @@ impl Row {
 }
 
 impl Row {
-    /// Whether nothing was to be done.
-    fn was_there(&self) -> bool {
-        self.stops.iter().all(|(_, _, visit)| *visit == Visit::nothing())
+    /// Whether it got, or would get, everywhere.
+    pub(super) fn is_whole(&self) -> bool {
+        self.failures.is_empty()
     }
 }
 
@@ -76,10 +75,10 @@ impl Report {
         failures
     }
 
-    /// What is recorded of a target now, of what was changed.
-    pub(super) fn records_of(&self, target: &str) -> Vec<(RecipeName, Record)> {
-        let rows = self.rows.iter().filter(|row| row.target == target && !row.was_there());
-        rows.filter_map(|row| Some((row.name.clone(), row.record.clone()?))).collect()
+    /// What is recorded of a target now, of what went there or was there.
+    pub(super) fn written_of(&self, target: &str) -> Vec<(&RecipeName, &Written)> {
+        let rows = self.rows.iter().filter(|row| row.target == target);
+        rows.filter_map(|row| Some((&row.name, row.written.as_ref()?))).collect()
     }
 
     pub(super) fn text(&self, ui: &Ui) -> String {
@@ -103,7 +102,7 @@ impl Report {
                 "tag": row.tag,
                 "digest": row.digest,
                 "key": row.key,
-                "reference": row.record.as_ref().and_then(Record::image),
+                "reference": row.written.as_ref().and_then(|written| written.record.image()),
                 "repositories": stops,
             })
         };
@@ -114,7 +113,12 @@ impl Report {
 fn stop_json((place, region, visit): &(String, Option<String>, Visit)) -> Value {
     let mut json = match visit {
         Visit::Done(shipped) => json!(shipped),
-        Visit::Would(blobs, bytes) => json!({ "would_send": blobs, "would_bytes": bytes }),
+        Visit::Would { send, mount } => json!({
+            "would_send": send.blobs,
+            "would_bytes": send.bytes,
+            "may_mount": mount.blobs,
+            "may_mount_bytes": mount.bytes,
+        }),
         Visit::Brought => json!({ "replicated": true }),
     };
     json["repository"] = place.as_str().into();
@@ -127,7 +131,11 @@ fn stop_json((place, region, visit): &(String, Option<String>, Visit)) -> Value 
 fn said(visit: &Visit) -> String {
     let blobs = |count: usize| if count == 1 { "1 blob".to_owned() } else { format!("{count} blobs") };
     let shipped = match visit {
-        Visit::Would(count, size) => return format!("would send {}, {}", blobs(*count), bytes(*size)),
+        Visit::Would { send, mount } => {
+            let loaded = |load: &Load| format!("{}, {}", blobs(load.blobs), bytes(load.bytes));
+            let send = format!("would send {}", loaded(send));
+            return if mount.blobs == 0 { send } else { format!("{send}; {} may be mounted", loaded(mount)) };
+        }
         Visit::Brought => return "replicated by the registry".to_owned(),
         Visit::Done(Shipped { was_there: true, .. }) => return "was there".to_owned(),
         Visit::Done(shipped) => shipped,

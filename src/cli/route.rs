@@ -9,7 +9,7 @@ use crate::bake::push::layout_of;
 use crate::name::{Reference, Repository};
 use crate::project::{Place, Target};
 use crate::recipe::{ProjectPath, Region};
-use crate::record::Manifest;
+use crate::record::{Manifest, Record};
 
 /// A target that was named.
 pub(super) struct Route<'r> {
@@ -32,6 +32,14 @@ impl Stop {
         match self {
             Self::Folder { said, .. } => format!("oci:{said}"),
             Self::Repository { into, .. } => into.to_string(),
+        }
+    }
+
+    /// The same, brought there by us: what is small and moves is not to wait for others.
+    pub(super) fn not_awaited(self) -> Self {
+        match self {
+            Self::Repository { region, into, .. } => Self::Repository { region, into, awaited: false },
+            folder @ Self::Folder { .. } => folder,
         }
     }
 
@@ -112,6 +120,19 @@ impl Route<'_> {
         let Some(Place::Layouts(folder)) = self.target.place() else { return None };
         Path::new(layout.as_str()).strip_prefix(folder.as_str()).ok()?.to_str()?.parse().ok()
     }
+}
+
+/// A record, with these places for its own.
+pub(super) fn placed(record: &Record, stops: &[Stop]) -> Record {
+    let at = |into: &Reference| record.digest.map(|digest| into.at(digest));
+    let (mut reference, mut layout) = (None, None);
+    match stops.first() {
+        Some(Stop::Folder { said, .. }) => layout = Some(said.clone()),
+        Some(Stop::Repository { into, .. }) => reference = at(into),
+        None => {}
+    }
+    let regions = stops.iter().filter_map(Stop::in_region).filter_map(|(region, into)| Some((region, at(&into)?)));
+    Record { reference, layout, regions: regions.collect(), ..record.clone() }
 }
 
 /// A target by its name, the project's default where none is given.

@@ -184,6 +184,7 @@ impl<'w> World<'w> {
             insecure: insecure.collect(),
             extra_ca: project.defaults.ca.as_ref().map(|ca| ca.below(&self.workspace.root)),
             interrupt: self.interrupt.clone(),
+            now: Some(around.now),
             timing: Timing::default(),
             pieces: Pieces::default(),
             ecr: self.ecr_sites()?,

@@ -10,7 +10,7 @@ mod header;
 
 use std::io::{self, Read, Write};
 
-use super::scan::{Head, ScanError, walk};
+use super::scan::{Bounds, Head, Promise, ScanError, walk};
 use crate::digest::Digest;
 use crate::parallel;
 use graph::Graph;
@@ -19,6 +19,11 @@ use graph::Graph;
 pub trait Packed: Sync {
     /// The tar stream that the image's configuration promises.
     fn diff_id(&self) -> Digest;
+
+    /// How much may come out of it.
+    fn bounds(&self) -> Bounds {
+        Bounds::FOREIGN
+    }
 
     /// The compressed bytes; reading fails at the end unless they are right.
     ///
@@ -98,7 +103,8 @@ fn each(
     layer: &dyn Packed,
     show: &mut dyn FnMut(Head, &mut dyn Read) -> Result<(), ScanError>,
 ) -> Result<(), ScanError> {
-    walk(layer.open().map_err(ScanError::Read)?, None, Some(layer.diff_id()), show).map(drop)
+    let promise = Promise { packing: None, diff_id: Some(layer.diff_id()), bounds: layer.bounds(), packed: None };
+    walk(layer.open().map_err(ScanError::Read)?, &promise, show).map(drop)
 }
 
 /// Writes entries.

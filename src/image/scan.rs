@@ -2,9 +2,10 @@
 //!
 //! Layers of bases come from registries and files that nobody vouches for. The compressed bytes are held against their
 //! digest by whoever hands them in, the tar stream inside is held against what the image's configuration promises, and
-//! names that would lead out of an image are refused with the entry's name. What ordinary programs write is taken: GNU
+//! names that would lead out of an image, and what swells without bounds, are refused with the entry's name. What ordinary programs write is taken: GNU
 //! and PAX names, hard links, devices, extended attributes, names that are no text.
 
+mod bounds;
 mod collect;
 mod compare;
 mod entries;
@@ -24,13 +25,14 @@ use crate::image::listing::Listing;
 
 use collect::Collector;
 
+pub use bounds::{Bounds, Counted, PackedBytes};
 pub use collect::Wanted;
 pub use compare::{TarDifference, first_difference};
 pub use error::ScanError;
 pub(super) use head::Head;
 pub use inflate::{Inflated, Packing};
 pub(super) use place::{Place, link_target, place};
-pub(super) use walk::walk;
+pub(super) use walk::{Promise, walk};
 
 /// Wants nothing.
 pub const NOTHING: Wanted<'static> = &|_, _| false;
@@ -46,6 +48,10 @@ pub struct Scan<'a> {
     pub packing: Option<Packing>,
     /// Whether this is a file system by itself, in which nothing lies in a folder that is not there.
     pub whole: bool,
+    /// How much may come out of it.
+    pub bounds: Bounds,
+    /// How much was read of what it was packed in, where it comes unpacked.
+    pub packed: Option<&'a PackedBytes>,
 }
 
 /// A layer that was read to its end.
@@ -70,8 +76,9 @@ pub struct Scanned {
 /// Whatever is wrong with it; what went to the spool until then is nobody's.
 pub fn scan(what: &Scan<'_>, compressed: impl Read, spool: Spool) -> Result<Scanned, ScanError> {
     let mut collector = Collector::new(what.wanted, what.whole, spool);
-    let (diff_id, unpacked) =
-        walk(compressed, what.packing, what.diff_id, &mut |head, mut bytes| collector.add(&head, &mut bytes))?;
+    let Scan { packing, diff_id, bounds, packed, .. } = *what;
+    let promise = Promise { packing, diff_id, bounds, packed };
+    let (diff_id, unpacked) = walk(compressed, &promise, &mut |head, mut bytes| collector.add(&head, &mut bytes))?;
     let (listing, unnamed, contents) = collector.finish()?;
     Ok(Scanned { listing, diff_id, unpacked, unnamed, contents })
 }

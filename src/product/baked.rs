@@ -3,18 +3,61 @@
 use super::rule::Rule;
 use super::rules::{
     FB_MODE, FB_OWNER, FB_UNREADABLE, FIRELENS_PATH, KEY_CONTAINER, KEYSTORE, LITTER, NO_PROGRAM, NODE_DATA,
-    PLUGINS_FILE, SINCEDB, STRAY_PLUGIN_FILE,
+    PLUGINS_FILE, PRIVATE_KEY, SINCEDB, STRAY_PLUGIN_FILE,
 };
+use super::secret;
 use super::subject::{Found, Scene};
+use crate::finding::Severity;
 use crate::name::ImagePath;
 use crate::recipe::{ImageRecipe, Product};
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, Tree};
 
 /// The folder whose entries Elasticsearch takes for plugins.
 const PLUGINS: &str = "/usr/share/elasticsearch/plugins/";
 
 /// The user of Elastic's images.
 const ELASTIC_UID: u32 = 1000;
+
+/// What `ssh-keygen` calls private keys.
+const SSH_KEYS: [&str; 4] = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+
+/// Something in an archive that must not be in the image.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {} [{}]", .rule.title, .rule.code)]
+pub struct Misplaced {
+    path: ImagePath,
+    rule: &'static Rule,
+}
+
+impl Misplaced {
+    /// Whether it is a secret, which nothing that publishes may let through.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        secret::RULES.iter().any(|rule| rule.code == self.rule.code)
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        format!("leave it out by `except` of that archive. {}", self.rule.fix)
+    }
+}
+
+/// Checks what an archive brings, as far as names tell it: what the recipe's own files must not be, that must not be either.
+///
+/// # Errors
+/// The first entry of which a rule says that it is an error.
+pub fn brought(tree: &Tree, product: Product) -> Result<(), Misplaced> {
+    for (path, entry) in tree.iter() {
+        // Of the recipe's own files the content says it.
+        let key = SSH_KEYS.contains(&path.file_name()) && matches!(entry.node, Node::File { .. });
+        let rule = if key { Some(&PRIVATE_KEY) } else { misplaced(path, entry, product).map(|(rule, _)| rule) };
+        if let Some(rule) = rule.filter(|rule| rule.severity == Severity::Error) {
+            return Err(Misplaced { path: path.clone(), rule });
+        }
+    }
+    Ok(())
+}
 
 pub(super) fn check(scene: &Scene<'_>, image: &ImageRecipe, found: &mut Found) {
     check_programs(scene, image, found);

@@ -26,6 +26,12 @@ pub fn plugin(job: &Job<'_>) -> Result<Installed, InstallError> {
     }
 }
 
+/// Whether [`together`] has anything to say about plugins of a product.
+#[must_use]
+pub fn judges_together(product: Product) -> bool {
+    product == Product::Elasticsearch
+}
+
 /// Checks what only shows when all plugins of an image are known.
 ///
 /// # Errors

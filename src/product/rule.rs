@@ -43,7 +43,9 @@ pub(crate) use rules;
 pub fn document(groups: &[(&str, &[Rule])]) -> String {
     let mut text = String::from(
         "# Findings of `elkbake check`\n\n\
-         Made from the rules themselves. A code keeps its meaning for good and is never given to another rule.\n",
+         Made from the rules themselves. A code keeps its meaning for good and is never given to another rule.\n\n\
+         What is an error, `elkbake build` and `elkbake push` refuse, too, before anything of an image is made; a warning or a piece \
+         of advice only `elkbake check` tells.\n",
     );
     for (title, rules) in groups {
         let _ = write!(text, "\n## {title}\n");

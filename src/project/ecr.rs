@@ -8,7 +8,7 @@ use crate::recipe::{Account, Region, is_account};
 use crate::text::{Positive, Reader, Text, grammar, table, word};
 
 /// ECR takes no more filters than this.
-const MOST_FILTERS: usize = 5;
+pub(super) const MOST_FILTERS: usize = 5;
 
 word! {
     /// How ECR encrypts what it holds.
@@ -68,6 +68,18 @@ fn arn<'t>(text: &'t str, service: &str) -> Option<(&'t str, &'t str)> {
     let is_partition =
         partition.strip_prefix("aws").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_lowercase() || c == b'-'));
     (arn == "arn" && is_partition && of == service).then_some((account, what))
+}
+
+/// Account and region of a registry under one of ECR's own names: `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, with FIPS
+/// `ecr-fips`, and for both kinds of addresses `ACCOUNT.dkr-ecr.REGION.on.aws`.
+fn owner(registry: &Registry) -> Option<(&str, &str)> {
+    let parts: Vec<_> = registry.host().split('.').collect();
+    match parts[..] {
+        [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com"]
+        | [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com", "cn"]
+        | [account, "dkr-ecr" | "dkr-ecr-fips", region, "on", "aws"] => Some((account, region)),
+        _ => None,
+    }
 }
 
 table! {
@@ -133,6 +145,25 @@ impl Ecr {
         Ok(Shelf::new(self.registry(region)?, self.prefix.clone()))
     }
 
+    /// An endpoint that is a registry of ECR's own name would take what is meant for another account or region.
+    fn check_endpoints(&self, reader: &mut Reader) {
+        for (region, endpoint) in &self.endpoints {
+            let key = format!("endpoints.{region}");
+            if !self.regions.contains(region) {
+                let message = format!("this target is not in {region}");
+                reader.mistake(&key, message, "add it to `regions`, or remove it here");
+            }
+            let Some((account, there)) = owner(endpoint) else { continue };
+            if account != self.account || there != region.as_str() {
+                let message = format!(
+                    "{endpoint} is account {account} in {there}, and this is account {} in {region}",
+                    self.account
+                );
+                reader.mistake(&key, message, "name the endpoint of this account and region, or remove it here");
+            }
+        }
+    }
+
     fn check(&self, reader: &mut Reader) {
         if self.regions.is_empty() {
             reader.mistake("regions", "there is no region to push to", "name one, as in `[\"eu-west-1\"]`");
@@ -142,10 +173,7 @@ impl Ecr {
                 reader.mistake(&format!("regions.{i}"), format!("{region} stands here twice"), "remove one");
             }
         }
-        for region in self.endpoints.keys().filter(|region| !self.regions.contains(region)) {
-            let message = format!("this target is not in {region}");
-            reader.mistake(&format!("endpoints.{region}"), message, "add it to `regions`, or remove it here");
-        }
+        self.check_endpoints(reader);
         let mistakes = [
             (
                 "external_id",

@@ -1,10 +1,13 @@
 //! A place to push to, as `elkbake.toml` names it.
 
-use super::ecr::Ecr;
+use super::ecr::{Ecr, MOST_FILTERS};
 use super::shelf::Shelf;
 use crate::name::Repository;
 use crate::recipe::ProjectPath;
 use crate::text::{Reader, table};
+
+/// The tag of records that are pushed, which moves with each of them.
+pub const CURRENT: &str = "current";
 
 /// Where a target's records are where nothing is said.
 const MANIFEST: &str = "bake-manifest.json";
@@ -80,6 +83,15 @@ impl Target {
         {
             let message = format!("{registry} is ECR, which has more to it than other registries");
             reader.mistake("registry", message, "say `[target.NAME.ecr]` with `account` and `regions`");
+        }
+        if let (Some(ecr), Some(repository)) = (&self.ecr, &self.manifest_repository)
+            && ecr.immutable
+            && ecr.mutable_tags.len() == MOST_FILTERS
+            && !ecr.mutable_tags.contains(CURRENT)
+        {
+            let message =
+                format!("ECR takes at most {MOST_FILTERS} filters, and {repository} needs one for `{CURRENT}`");
+            reader.mistake("ecr.mutable_tags", message, "join some with `*`");
         }
         if self.oci.is_some() && self.manifest_repository.is_some() {
             let message = "a folder has no need of a repository for its records";

@@ -31,7 +31,9 @@ async fn lookup(
     let config = access.region(region.as_str()).await;
     let ec2 = aws_sdk_ec2::Client::new(&config);
     let request = match (base.ssm.get(&architecture), &base.id, &base.name) {
-        (Some(parameter), ..) => ec2.describe_images().image_ids(parameter_value(&config, parameter, region).await?),
+        (Some(parameter), ..) => {
+            ec2.describe_images().image_ids(parameter_value(access, &config, parameter, region).await?)
+        }
         (None, Some(id), _) => ec2.describe_images().image_ids(id),
         (None, None, Some(name)) => ec2
             .describe_images()
@@ -48,7 +50,7 @@ async fn lookup(
     let request =
         if base.owner.as_deref() == Some("self") { request.set_owners(Some(vec!["self".to_owned()])) } else { request };
     let subject = format!("the base AMI in {region}");
-    let answer = request.send().await.map_err(|error| refusal(&subject, "ec2:DescribeImages", &error))?;
+    let answer = request.send().await.map_err(|error| refusal(&subject, "ec2:DescribeImages", &error, access.clock))?;
     let candidates = answer.images.unwrap_or_default().into_iter().filter_map(candidate).collect();
     choose(candidates, base, architecture, region)
 }
@@ -58,14 +60,19 @@ fn filter(name: &str, value: &str) -> Filter {
 }
 
 /// The id that a public parameter holds.
-async fn parameter_value(config: &SdkConfig, parameter: &str, region: &Region) -> Result<String, PortError> {
+async fn parameter_value(
+    access: &Access,
+    config: &SdkConfig,
+    parameter: &str,
+    region: &Region,
+) -> Result<String, PortError> {
     let subject = format!("SSM parameter {parameter} in {region}");
     let asked = aws_sdk_ssm::Client::new(config).get_parameter().name(parameter).send().await;
     let answer = match asked {
         Err(error) if error.code() == Some("ParameterNotFound") => {
             return Err(PortError::Cloud { subject, message: "there is no such parameter".to_owned() });
         }
-        asked => asked.map_err(|error| refusal(&subject, "ssm:GetParameter", &error))?,
+        asked => asked.map_err(|error| refusal(&subject, "ssm:GetParameter", &error, access.clock))?,
     };
     let value = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
     if value.starts_with("ami-") {

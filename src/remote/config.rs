@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::bake::interrupt::Interrupt;
 use crate::name::Registry;
@@ -31,6 +31,8 @@ pub struct WireConfig {
     pub extra_ca: Option<PathBuf>,
     /// Ends every wait.
     pub interrupt: Interrupt,
+    /// The time at which this is told, to find out when this machine's clock is the reason for a refusal.
+    pub now: Option<SystemTime>,
     /// How long to wait for what.
     pub timing: Timing,
     /// How blobs are cut for sending.

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ecr::config::retry::RetryConfig;
 
 use crate::bake::event::{Event, Listener};
-use crate::bake::port::{EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
+use crate::bake::port::{Closeness, EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
 use crate::digest::Digest;
 use crate::name::{Reference, Registry, Repository};
 use crate::parallel;
@@ -49,7 +49,13 @@ impl EcrControl for Wire {
             let config = self.access.site(&site).await;
             let config = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
             let client = aws_sdk_sts::Client::from_conf(config);
-            let call = Call { subject: &subject, action: "sts:GetCallerIdentity", timing: self.config.timing, tell };
+            let call = Call {
+                subject: &subject,
+                action: "sts:GetCallerIdentity",
+                timing: self.config.timing,
+                clock: self.access.clock,
+                tell,
+            };
             let answer = call.must(async || client.get_caller_identity().send().await).await?;
             answer.account.ok_or_else(|| PortError::Cloud {
                 subject: subject.clone(),
@@ -63,7 +69,7 @@ impl EcrControl for Wire {
         &self,
         registry: &Registry,
         names: &[Repository],
-        with_tags: bool,
+        closeness: Closeness,
         tell: Listener<'_>,
     ) -> Result<BTreeMap<Repository, RepositoryState>, PortError> {
         let site = site::site(&self.config.ecr, registry)?;
@@ -85,7 +91,7 @@ impl EcrControl for Wire {
         let states = parallel::bounded(&known, AT_ONCE, |known| {
             let name = known.repository_name().unwrap_or_default();
             let subject = format!("{name} in {}", site.region);
-            let state = self.at(&site, &subject, tell, async |control| control.state(known, with_tags).await)?;
+            let state = self.at(&site, &subject, tell, async |control| control.state(known, closeness).await)?;
             let wrong = |error: crate::name::NameError| PortError::Cloud { subject, message: error.to_string() };
             Ok((name.parse().map_err(wrong)?, state))
         });
@@ -122,7 +128,13 @@ impl EcrControl for Wire {
             let config = self.access.site(&site).await;
             let config = aws_sdk_ssm::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
             let client = aws_sdk_ssm::Client::from_conf(config);
-            let call = Call { subject: &subject, action: "ssm:PutParameter", timing: self.config.timing, tell };
+            let call = Call {
+                subject: &subject,
+                action: "ssm:PutParameter",
+                timing: self.config.timing,
+                clock: self.access.clock,
+                tell,
+            };
             let sent = call.must(async || {
                 let request = client.put_parameter().name(name).value(value).overwrite(true);
                 request.r#type(aws_sdk_ssm::types::ParameterType::String).send().await
@@ -153,7 +165,10 @@ impl Wire {
         match asked {
             Err(PortError::Unreachable { message, .. }) => {
                 tell(Event::Note(&format!("{subject}: {message}; asks the registry itself instead")));
-                self.access.knows_no_layers(&site.registry);
+                // Under its own name it is ECR, which knows layers and has trouble just now.
+                if site.endpoint.is_some() {
+                    self.access.knows_no_layers(&site.registry);
+                }
                 Ok(None)
             }
             asked => asked.map(Some),
@@ -170,7 +185,7 @@ impl Wire {
     ) -> Result<T, PortError> {
         self.run(subject, async {
             let client = client(&self.access, site).await;
-            let call = Call { subject, action: "", timing: self.config.timing, tell };
+            let call = Call { subject, action: "", timing: self.config.timing, clock: self.access.clock, tell };
             work(Control { client, site, call }).await
         })
     }

@@ -14,7 +14,8 @@ pub(super) async fn refusal(subject: &str, mut reply: Reply, tried: &str) -> Fai
     let status = reply.status;
     let what = format!("HTTP {status}");
     if may_pass(status) {
-        return Failure::Again { why: what, after: asked(&reply.headers) };
+        let is_throttle = status == StatusCode::TOO_MANY_REQUESTS;
+        return Failure::Again { why: what, after: asked(&reply.headers), is_throttle };
     }
     // The status says enough when the explanation does not come.
     let body = reply.body.up_to(SHOWN).await.map(|(body, _)| body).unwrap_or_default();

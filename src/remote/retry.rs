@@ -13,6 +13,10 @@ use crate::remote::config::Timing;
 /// So many tries in a row that bring nothing are enough: what is still broken then needs a person.
 const TRIES: u32 = 5;
 
+/// So many throttled tries in a row, with half a minute between the last ones, span some four minutes: as long as that
+/// no quota is used up by one who waits.
+pub(super) const THROTTLED_TRIES: u32 = 14;
+
 /// Why a request brought nothing.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -22,6 +26,8 @@ pub(super) enum Failure {
         why: String,
         /// How long the server asks us to wait.
         after: Option<Duration>,
+        /// Whether nothing is wrong but that there are too many requests.
+        is_throttle: bool,
     },
     /// It will not.
     Final(PortError),
@@ -29,7 +35,7 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn again(why: impl Into<String>) -> Self {
-        Self::Again { why: why.into(), after: None }
+        Self::Again { why: why.into(), after: None, is_throttle: false }
     }
 }
 
@@ -62,11 +68,13 @@ pub(super) fn asked(headers: &HeaderMap) -> Option<Duration> {
     Some(then.duration_since(now).unwrap_or_default())
 }
 
-/// Counts tries that brought nothing.
+/// Counts tries that brought nothing, and apart from them those that came too soon after others: to wait is all that
+/// these want.
 pub(super) struct Tries {
     timing: Timing,
     most: u32,
     failed: u32,
+    throttled: u32,
 }
 
 impl Tries {
@@ -76,40 +84,43 @@ impl Tries {
 
     /// So many tries, where waiting is all that helps.
     pub(super) fn at_most(most: u32, timing: Timing) -> Self {
-        Self { timing, most, failed: 0 }
+        Self { timing, most, failed: 0, throttled: 0 }
     }
 
     /// Something came: count anew.
     pub(super) fn progressed(&mut self) {
         self.failed = 0;
+        self.throttled = 0;
     }
 
     /// Waits before the next try, or says that there is none.
     pub(super) async fn wait(&mut self, subject: &str, failure: Failure, tell: Listener<'_>) -> Result<(), PortError> {
-        let (why, after) = match failure {
+        let (why, after, is_throttle) = match failure {
             Failure::Final(error) => return Err(error),
-            Failure::Again { why, after } => (why, after),
+            Failure::Again { why, after, is_throttle } => (why, after, is_throttle),
         };
-        self.failed += 1;
+        let most = if is_throttle { self.most.max(THROTTLED_TRIES) } else { self.most };
+        let count = if is_throttle { &mut self.throttled } else { &mut self.failed };
+        *count += 1;
+        let failed = *count;
         let give_up = |message| Err(PortError::Unreachable { subject: subject.to_owned(), message });
         if let Some(after) = after.filter(|after| *after > self.timing.longest_asked) {
             return give_up(format!("{why}; the server asks to come back in {}", spoken(after)));
         }
-        let most = self.most;
-        if self.failed >= most {
+        if failed >= most {
             return give_up(format!("{why}, {most} times in a row"));
         }
-        let wait = after.unwrap_or_else(|| self.backoff(random()));
+        let wait = after.unwrap_or_else(|| self.backoff(failed, random()));
         let asked = if after.is_some() { ", as the server asks" } else { "" };
-        let next = self.failed + 1;
+        let next = failed + 1;
         tell(Event::Note(&format!("{subject}: {why}; try {next} of {most} in {}{asked}", spoken(wait))));
         tokio::time::sleep(wait).await;
         Ok(())
     }
 
     /// Half of it certain, half by chance, so that many clients do not come back at one moment.
-    fn backoff(&self, chance: u32) -> Duration {
-        let full = self.timing.first_wait * 2_u32.saturating_pow(self.failed.saturating_sub(1));
+    fn backoff(&self, failed: u32, chance: u32) -> Duration {
+        let full = self.timing.first_wait * 2_u32.saturating_pow(failed.saturating_sub(1));
         let full = full.min(self.timing.longest_wait);
         full / 2 + full.mul_f64(f64::from(chance) / f64::from(u32::MAX)) / 2
     }
@@ -157,14 +168,12 @@ mod tests {
 
     #[test]
     fn waits_double_within_their_bounds() {
-        let mut tries = Tries::new(Timing::default());
+        let tries = Tries::new(Timing::default());
         for (failed, least, most) in [(1, 250, 500), (2, 500, 1000), (3, 1000, 2000), (9, 15_000, 30_000)] {
-            tries.failed = failed;
-            assert_eq!(tries.backoff(0), Duration::from_millis(least));
-            assert_eq!(tries.backoff(u32::MAX), Duration::from_millis(most));
+            assert_eq!(tries.backoff(failed, 0), Duration::from_millis(least));
+            assert_eq!(tries.backoff(failed, u32::MAX), Duration::from_millis(most));
         }
-        tries.failed = u32::MAX;
-        assert!(tries.backoff(7) <= Duration::from_secs(30));
+        assert!(tries.backoff(u32::MAX, 7) <= Duration::from_secs(30));
     }
 
     #[test]

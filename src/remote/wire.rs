@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Semaphore;
 
 use crate::bake::event::{Event, Listener};
 use crate::bake::port::PortError;
@@ -24,6 +25,10 @@ use crate::remote::without_aws::access::Access;
 /// A person who presses Ctrl-C sees an end at once; asking 20 times a second costs nothing.
 const TICK: Duration = Duration::from_millis(50);
 
+/// So many blobs are sent at one time, to all registries together: each has some 2 MB in memory on its way, and as many
+/// fill any wire. An image alone sends four to each of its regions.
+const STREAMS: usize = 16;
+
 /// Reads from registries and download sites. Shared by all threads.
 pub struct Wire {
     pub(super) config: WireConfig,
@@ -36,6 +41,8 @@ pub struct Wire {
     told: Mutex<BTreeSet<String>>,
     /// Registries that take blobs in one request only, as they have shown.
     in_one: Mutex<BTreeSet<Registry>>,
+    /// Held by whoever sends a blob, for as long as one request.
+    pub(super) streams: Semaphore,
     handle: Handle,
     runtime: Option<Runtime>,
 }
@@ -76,6 +83,7 @@ impl Wire {
             netrc: OnceLock::new(),
             told: Mutex::default(),
             in_one: Mutex::default(),
+            streams: Semaphore::new(STREAMS),
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
             config,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bake::event::Listener;
 use crate::bake::port::{
-    AmiFacts, AmiLookup, Arrival, EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep,
+    AmiFacts, AmiLookup, Arrival, Closeness, EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep,
 };
 use crate::digest::Digest;
 use crate::name::{Reference, Registry, Repository};
@@ -32,7 +32,7 @@ impl EcrControl for Wire {
         &self,
         registry: &Registry,
         _: &[Repository],
-        _: bool,
+        _: Closeness,
         _: Listener<'_>,
     ) -> Result<BTreeMap<Repository, RepositoryState>, PortError> {
         Err(without(registry.as_str()))

@@ -32,15 +32,19 @@ pub(crate) fn unpacked(bytes: &[u8], limits: &Limits) -> Result<Unpacked, Unpack
 
 /// What came out, a line for each entry.
 pub(crate) fn listing(unpacked: &Unpacked) -> Vec<String> {
-    let what = |node: &Node| match node {
+    unpacked.tree.iter().map(|(path, entry)| format!("{} {path}{}", entry.mode, what(unpacked, &entry.node))).collect()
+}
+
+/// What stands behind an entry's path there.
+pub(crate) fn what(unpacked: &Unpacked, node: &Node) -> String {
+    match node {
         Node::Folder => "/".to_owned(),
         Node::Link(target) => format!(" -> {target}"),
         Node::File { digest, .. } => {
             let bytes = unpacked.contents.bytes(digest, 1 << 20).unwrap();
             format!(" {}", String::from_utf8_lossy(&bytes[..bytes.len().min(40)]))
         }
-    };
-    unpacked.tree.iter().map(|(path, entry)| format!("{} {path}{}", entry.mode, what(&entry.node))).collect()
+    }
 }
 
 /// The error's text, after a look at whether it says what to do.

@@ -2,6 +2,13 @@
 
 use crate::recipe::Archive;
 
+/// How many times its own size something may unpack to. Programs and texts pack to a third or a tenth of their size;
+/// deflate's best is 1:1032.
+pub const RATIO: u64 = 100;
+
+/// Up to so many bytes the ratio does not count: a megabyte of zeros is no bomb.
+pub const RATIO_FROM: u64 = 1 << 30;
+
 /// How much an archive may hold, and what it may do.
 ///
 /// The defaults are far above what any program for an image is packed as, and below what fills a disk or a memory.
@@ -31,9 +38,8 @@ impl Default for Limits {
             entries: 500_000,
             names: 128 << 20,
             total: 32 << 30,
-            // Programs and texts pack to a third or a tenth of their size; deflate's best is 1:1032.
-            ratio: 100,
-            ratio_from: 1 << 30,
+            ratio: RATIO,
+            ratio_from: RATIO_FROM,
             set_id: false,
             absolute_links: false,
         }

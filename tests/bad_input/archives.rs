@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::kitchen::baked::gzipped;
+use crate::kitchen::baked::{bomb, gzipped};
 use crate::kitchen::project::{Kitchen, Ran};
 
 /// A project with an archive that lies in it, locked.
@@ -151,6 +151,98 @@ fn entries_that_fall_on_each_other() {
     refused("a.tar", &file_and_folder, "a/b", "cannot be there: a is a file and a folder at once");
 }
 
+/// An entry of a tar whose name stands before it, as GNU's or PAX's programs write it.
+fn long_name(name: &str, pax: bool) -> Vec<u8> {
+    let length = name.len() + " path=\n".len();
+    let length = length + (length + length.to_string().len()).to_string().len();
+    let record = format!("{length} path={name}\n");
+    let gnu = format!("{name}\0");
+    let (kind, text) = if pax { (b'x', &record) } else { (b'L', &gnu) };
+    tar(&[(b'0', "fine", 0o644, b"x"), (kind, "long", 0o644, text.as_bytes()), (b'0', "short", 0o644, b"x")])
+}
+
+#[test]
+fn names_that_are_longer_than_any_system_takes() {
+    for (name, why) in [
+        (format!("d/{}", "n".repeat(256)), "a part of it is longer than 255 bytes"),
+        (format!("d/{}n", "n/".repeat(2047)), "it is longer than 4095 bytes"),
+    ] {
+        for (file, archive) in [
+            ("gnu.tar", long_name(&name, false)),
+            ("pax.tar", long_name(&name, true)),
+            ("a.zip", zip(&[("fine", FILE, b"x"), (&name, FILE, b"x")])),
+        ] {
+            let ran = refused(file, &archive, "", &name[..40]).complains(why);
+            assert!(ran.stderr.len() < 2000, "{} bytes of error", ran.stderr.len());
+        }
+    }
+}
+
+/// What the recipe's own files must not be, no archive may bring either.
+#[test]
+fn what_must_not_be_in_an_image_of_a_product() {
+    let home = "/usr/share/elasticsearch";
+    for (product, into, entry, code, finding) in [
+        ("elasticsearch", home, "config/elasticsearch-plugins.yml", 3, "[ES040]"),
+        ("elasticsearch", home, "plugins/readme.txt", 3, "[ES041]"),
+        ("elasticsearch", home, "data/nodes/0/node.lock", 3, "[ES042]"),
+        ("logstash", "/usr/share/logstash/data", "plugins/inputs/file/.sincedb_1", 3, "[LS005]"),
+        ("fluent-bit", "/fluent-bit", "etc/fluent-bit.conf", 3, "[FL001]"),
+        ("elasticsearch", home, "config/elasticsearch.keystore", 7, "[GEN015]"),
+        ("generic", "/root", ".ssh/id_ed25519", 7, "[GEN011]"),
+    ] {
+        let kitchen = kitchen("a.tar", &tar(&[(b'0', "fine", 0o644, b"x"), (b'0', entry, 0o644, b"x")]), "");
+        let of = |product: &str| kitchen.read("recipes/app.toml").replace("\"generic\"", &format!("\"{product}\""));
+        let of = |product: &str| of(product).replace("\"1\"", "\"8.19.3\"").replace("/opt/it", into);
+        let (theirs, nobodys) = (of(product), of("generic"));
+        let refused = || {
+            kitchen.write("recipes/app.toml", &theirs);
+            kitchen.run(&["lock"]).success();
+            kitchen.run(&["store", "verify"]).success();
+            let before = kitchen.stored();
+            let ran = kitchen.run(&["build", "app"]).code(code).complains(&format!(" archive it: {into}/{entry}: "));
+            ran.complains(finding).complains("hint: leave it out by `except` of that archive. ");
+            assert_eq!(kitchen.stored(), before, "{entry}");
+        };
+        refused();
+        if code == 3 {
+            // A layer that was made for an image of no product is there, and is judged all the same.
+            kitchen.write("recipes/app.toml", nobodys);
+            kitchen.run(&["build", "app"]).success();
+            refused();
+        }
+        kitchen.write("recipes/app.toml", format!("{theirs}except = [\"{entry}\"]\n"));
+        kitchen.run(&["build", "app"]).success();
+    }
+    let file = tar(&[(b'0', "x", 0o644, b"x")]);
+    let more = "unpack = false\n[files]\n";
+    let kitchen = kitchen("a.tar", &file, more);
+    let recipe = kitchen.read("recipes/app.toml").replace("\"generic\"", "\"fluent-bit\"");
+    kitchen.write("recipes/app.toml", recipe.replace("/opt/it", "/fluent-bit/etc/fluent-bit.conf"));
+    kitchen.run(&["lock"]).success();
+    kitchen.run(&["build", "app"]).code(3).complains("[FL001]");
+}
+
+/// What was finished of good inputs stays for the next time; of a bad one nothing does.
+#[test]
+fn a_bad_archive_behind_a_good_one() {
+    let good = tar(&[(b'0', "fine", 0o644, b"good")]);
+    let bad = tar(&[(b'0', "first", 0o644, b"bad"), (b'0', "../evil", 0o644, b"x")]);
+    let second = "[[archive]]\nname = \"bad\"\npath = \"bad.tar\"\ninto = \"/opt/bad\"\n";
+    let both = kitchen("a.tar", &good, "");
+    let recipe = both.read("recipes/app.toml");
+    let both = both.file("bad.tar", &bad).recipe("app", &format!("{recipe}{second}"));
+    both.run(&["lock"]).success();
+    let before = both.stored();
+    both.run(&["build", "app"]).code(3).complains("bad: ../evil: has a `..` in its name");
+    let only_good = kitchen("a.tar", &good, "");
+    only_good.run(&["build", "app"]).success();
+    let left = only_good.stored();
+    for path in both.stored().into_keys().filter(|path| !before.contains_key(path)) {
+        assert!(left.contains_key(&path), "{} is of the bad archive", path.display());
+    }
+}
+
 #[test]
 fn archives_that_are_not_whole_and_such_with_something_behind_them() {
     let whole = tar(&[(b'0', "file", 0o644, &[b'x'; 2000])]);
@@ -175,15 +267,7 @@ fn archives_that_are_not_whole_and_such_with_something_behind_them() {
 #[test]
 fn bombs() {
     let why = "with this, it unpacks to more than 100 times its own size";
-    let mut header = tar::Header::new_ustar();
-    header.set_path("zeros").unwrap();
-    header.set_size(1100 << 20);
-    header.set_cksum();
-    // A megabyte as a gzip member of its own, over and over: nobody has to compress a gigabyte for it.
-    let mut bomb = gzipped(header.as_bytes());
-    bomb.extend(gzipped(&vec![0; 1 << 20]).repeat(1100));
-    bomb.extend(gzipped(&[0; 1024]));
-    refused("a.tar.gz", &bomb, "zeros", why);
+    refused("a.tar.gz", &bomb(&gzipped), "zeros", why);
     refused("a.zip", &swollen(1, 1100 << 20), "hug0", why);
 
     let noise: Vec<u8> =

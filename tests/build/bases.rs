@@ -6,7 +6,7 @@ use elkbake::digest::Digest;
 use serde_json::json;
 
 use super::{recipe, rootfs};
-use crate::kitchen::baked::{gzipped, tarball};
+use crate::kitchen::baked::{bomb, gzipped, items, tarball, unpacked};
 use crate::kitchen::project::Kitchen;
 use crate::kitchen::registry::{Fault, Registry};
 
@@ -139,27 +139,97 @@ fn a_root_file_system_with_a_missing_parent_is_refused_by_the_entry() {
     assert!(!kitchen.has("recipes/app.lock"));
 }
 
+/// What an image with one layer says of itself, and how its bytes are called.
+fn config(diff_id: Digest) -> Vec<u8> {
+    let config = json!({ "architecture": "amd64", "os": "linux", "created": "2026-01-02T03:04:05Z",
+        "config": { "Env": ["A=1"], "Cmd": ["sh"] }, "rootfs": { "type": "layers", "diff_ids": [diff_id] } });
+    config.to_string().into_bytes()
+}
+
+/// An OCI layout in the project's folder `base`.
+fn layout(mut kitchen: Kitchen, layer: &[u8], config: &[u8]) -> Kitchen {
+    let at = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(bytes), "size": bytes.len() });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({ "schemaVersion": 2, "mediaType": kind,
+        "config": at("application/vnd.oci.image.config.v1+json", config),
+        "layers": [at("application/vnd.oci.image.layer.v1.tar+gzip", layer)] });
+    let manifest = manifest.to_string().into_bytes();
+    let index = json!({ "schemaVersion": 2, "manifests": [at(kind, &manifest)] });
+    for blob in [layer, config, &manifest] {
+        kitchen = kitchen.file(&format!("base/blobs/sha256/{}", Digest::of(blob).hex()), blob);
+    }
+    kitchen.file("base/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#).file("base/index.json", index.to_string())
+}
+
+/// What `docker save` writes; before version 25 each layer had a folder of its own.
+fn saved(tar: &[u8], config: &[u8], layer: &str) -> Vec<u8> {
+    let name = format!("{}.json", Digest::of(config).hex());
+    let manifest = json!([{ "Config": name, "RepoTags": ["elk/base:1"], "Layers": [layer] }]).to_string();
+    tarball(&[(layer, 0o644, tar), (&name, 0o644, config), ("manifest.json", 0o644, manifest.as_bytes())])
+}
+
+#[test]
+fn a_layout_and_what_docker_saved_are_built_on_as_a_registrys_image_is() {
+    let packed = rootfs();
+    let tar = unpacked("+gzip", &packed);
+    let config = config(Digest::of(&tar));
+    let blob = format!("blobs/sha256/{}", Digest::of(&tar).hex());
+    let on = |from: &str| {
+        let text = recipe(from, "[config]\nenv = { B = \"2\" }\n");
+        Kitchen::new().recipe("app", &text).file("images/app/bin/tool", "tool").file("images/app/opt/conf", "conf")
+    };
+    let cases = [
+        ("oci", layout(on("oci:base"), &packed, &config)),
+        ("saved", on("docker-archive:base.tar").file("base.tar", saved(&tar, &config, "1/layer.tar"))),
+        ("saved since 25", on("docker-archive:base.tar").file("base.tar", saved(&tar, &config, &blob))),
+    ];
+    let mut own = Vec::new();
+    for (name, kitchen) in cases {
+        kitchen.run(&["lock"]).success();
+        let build = kitchen.build("app");
+        let baked = kitchen.baked(&build, 0);
+        assert_eq!(baked.config["config"]["Env"], json!(["A=1", "B=2"]), "{name}");
+        assert_eq!(baked.config["config"]["Cmd"], json!(["sh"]), "{name}");
+        assert_eq!(baked.config["created"], "2026-01-02T03:04:05Z", "{name}");
+        assert_eq!(baked.config["rootfs"]["diff_ids"][0], json!(Digest::of(&tar)), "{name}");
+        let layers = baked.manifest["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), 2, "{name}");
+        let added = baked.layers.last().unwrap();
+        // The base's folders as they are in it, its link followed.
+        let names: Vec<_> = added.keys().map(String::as_str).collect();
+        assert_eq!(names, ["opt/", "opt/conf", "usr/", "usr/bin/", "usr/bin/tool"], "{name}");
+        assert_eq!(added["opt/"].mode, 0o750, "{name}");
+        own.push(layers[1].clone());
+        // All of it comes out again, the base's files as well.
+        kitchen.run(&["build", "app", "--output", "rootfs:root.tar"]).success();
+        let root = items(&std::fs::read(kitchen.project().join("root.tar")).unwrap());
+        assert_eq!(
+            (root["etc/motd"].text(), root["usr/bin/tool"].text()),
+            ("f 0644 0:0 welcome".to_owned(), "f 0755 0:0 tool".to_owned()),
+            "{name}"
+        );
+        kitchen.run(&["verify", "--rebuild", "app"]).success();
+    }
+    assert!(own.iter().all(|layer| *layer == own[0]), "{own:?}");
+}
+
+/// 1.1 GiB of zeros, which no root file system of its size unpacks to.
+#[test]
+fn a_root_file_system_that_swells_is_refused_by_the_entry() {
+    let kitchen = Kitchen::new().recipe("app", &recipe("rootfs:bomb.tar.gz", "")).file("bomb.tar.gz", bomb(&gzipped));
+    let kitchen = kitchen.file("images/app/etc/own", "own");
+    let ran = kitchen.run(&["lock"]).code(3).complains("rootfs:bomb.tar.gz");
+    ran.complains("entry `zeros`: with this, it unpacks to more than 100 times its own size, as bombs do");
+    assert_eq!(kitchen.stored().keys().map(PathBuf::as_path).collect::<Vec<_>>(), [Path::new("v1/lock")]);
+    assert!(!kitchen.has("recipes/app.lock"));
+}
+
 #[test]
 fn a_base_whose_configuration_lies_is_refused_with_both_digests() {
     let layer = rootfs();
     let lie = Digest::of(b"another tar stream");
-    let config = json!({ "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [lie] } });
-    let config = config.to_string().into_bytes();
-    let at = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(bytes), "size": bytes.len() });
-    let kind = "application/vnd.oci.image.manifest.v1+json";
-    let manifest = json!({ "schemaVersion": 2, "mediaType": kind,
-        "config": at("application/vnd.oci.image.config.v1+json", &config),
-        "layers": [at("application/vnd.oci.image.layer.v1.tar+gzip", &layer)] });
-    let manifest = manifest.to_string().into_bytes();
-    let index = json!({ "schemaVersion": 2, "manifests": [at(kind, &manifest)] });
-    let mut kitchen = Kitchen::new()
-        .recipe("app", &recipe("oci:base", ""))
-        .file("images/app/etc/own", "own")
-        .file("base/oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)
-        .file("base/index.json", index.to_string());
-    for blob in [&layer, &config, &manifest] {
-        kitchen = kitchen.file(&format!("base/blobs/sha256/{}", Digest::of(blob).hex()), blob);
-    }
+    let kitchen = Kitchen::new().recipe("app", &recipe("oci:base", "")).file("images/app/etc/own", "own");
+    let kitchen = layout(kitchen, &layer, &config(lie));
     let ran = kitchen.run(&["lock"]).code(3).complains(&lie.to_string()).complains(&Digest::of(&layer).to_string());
     ran.complains("its image's configuration says that it unpacks to");
     assert_eq!(kitchen.stored().keys().map(PathBuf::as_path).collect::<Vec<_>>(), [Path::new("v1/lock")]);

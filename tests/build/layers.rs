@@ -77,6 +77,39 @@ fn each_archive_is_a_layer_and_files_come_on_top() {
 }
 
 #[test]
+fn an_archive_may_differ_by_platform_and_what_does_not_is_one_layer() {
+    let archive = |platform: &str| gzipped(&tarball(&[("agent", 0o755, platform)]));
+    let on = |platform: &str| {
+        format!(
+            "[[archive]]\nname = \"agent\"\npath = \"{platform}.tgz\"\ninto = \"/opt/agent\"\n\
+             platforms = [\"linux/{platform}\"]\n"
+        )
+    };
+    let both = "[[archive]]\nname = \"one\"\npath = \"one.bin\"\ninto = \"/usr/bin/one\"\nunpack = false\n";
+    let text = recipe("rootfs:base.tar.gz", &format!("{both}{}{}", on("amd64"), on("arm64")));
+    let kitchen = Kitchen::new()
+        .recipe("app", &text.replacen("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]", 1))
+        .file("base.tar.gz", rootfs())
+        .file("amd64.tgz", archive("amd64"))
+        .file("arm64.tgz", archive("arm64"))
+        .file("one.bin", "one")
+        .file("images/app/opt/conf", "conf");
+    let build = kitchen.build("app");
+    let baked = [0, 1].map(|platform| kitchen.baked(&build, platform));
+    let layers = [0, 1].map(|platform: usize| baked[platform].manifest["layers"].as_array().unwrap());
+    assert_eq!([layers[0].len(), layers[1].len()], [4, 4]);
+    for (i, name) in ["base", "one", "agent", "files"].iter().enumerate() {
+        assert_eq!(layers[0][i]["digest"] == layers[1][i]["digest"], *name != "agent", "{name}");
+    }
+    for (platform, baked) in ["amd64", "arm64"].iter().zip(&baked) {
+        let agents: Vec<_> = baked.layers.iter().filter_map(|layer| layer.get("opt/agent/agent")).collect();
+        assert_eq!(agents.len(), 1);
+        assert_eq!(agents[0].text(), format!("f 0755 0:0 {platform}"));
+        assert_eq!(baked.config["architecture"], **platform);
+    }
+}
+
+#[test]
 fn zstd_is_used_where_the_recipe_says_so() {
     let kitchen = Kitchen::new()
         .recipe("app", &recipe("scratch", "compression = \"zstd\"\n"))

@@ -10,7 +10,7 @@ use crate::kitchen::project::Kitchen;
 const HOME: &str = "usr/share/elasticsearch";
 
 /// A zip of files with modes.
-fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in files {
         let options = zip::write::SimpleFileOptions::default().unix_permissions(0o600);
@@ -20,7 +20,7 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-fn descriptor(name: &str, version: &str, more: &str) -> String {
+pub(crate) fn descriptor(name: &str, version: &str, more: &str) -> String {
     format!(
         "name={name}\ndescription=made up\nversion={version}\nelasticsearch.version={version}\njava.version=17\n\
          classname=org.example.Plugin\n{more}"
@@ -28,7 +28,7 @@ fn descriptor(name: &str, version: &str, more: &str) -> String {
 }
 
 /// A base with what a plugin meets in an image of Elasticsearch.
-pub(super) fn elasticsearch() -> Vec<u8> {
+pub(crate) fn elasticsearch() -> Vec<u8> {
     let server = zipped(&[("org/elasticsearch/Node.class", b"node")]);
     let module = descriptor("repository-s3", "8.19.3", "");
     let folders = ["usr/", "usr/share/", "usr/share/elasticsearch/"].map(str::to_owned);
@@ -56,7 +56,7 @@ fn plugin(version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     plugin_called("made-up", version, files)
 }
 
-pub(super) fn plugin_called(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn plugin_called(name: &str, version: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     let text = descriptor(name, version, "");
     let mut all = vec![("plugin-descriptor.properties", text.as_bytes())];
     all.extend(files);
@@ -120,7 +120,10 @@ fn two_plugins_that_have_one_class_and_see_each_other_are_refused_with_both_name
     let kitchen = kitchen
         .recipe("es", &format!("{recipe}[[plugin]]\nname = \"other\"\npath = \"other.zip\"\n"))
         .file("other.zip", package("other", "extended.plugins=made-up\n"));
+    kitchen.run(&["lock"]).success();
+    let before = kitchen.stored();
     let ran = kitchen.run(&["build", "es"]).code(3).complains("hint: ");
+    assert_eq!(kitchen.stored(), before);
     let ran = ran.complains("org.example.Shared").complains("made-up").complains("other");
     assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.stderr);
     let json: Value = kitchen.run(&["plan", "es", "--json"]).success().json();

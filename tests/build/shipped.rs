@@ -122,18 +122,31 @@ fn kibana() {
     assert_eq!(seen(&baked, "kibana"), pairs(&[("usr/share/kibana/config/kibana.yml", "f 0664 1000:0")]));
 }
 
+/// What the output for OpenSearch needs since 2.1, by its specification. Before, it was `aws-sdk`.
+fn opensearch(version: &str, aws: &str) -> Vec<u8> {
+    let needs: [(&str, &[(&str, &str)]); 6] = [
+        ("manticore", &[(">=", "0.5.4"), ("<", "1.0.0")]),
+        ("stud", &[(">=", "0.0.17"), ("~>", "0.0")]),
+        ("logstash-core-plugin-api", &[(">=", "1.60"), ("<=", "2.99")]),
+        ("logstash-mixin-ecs_compatibility_support", &[("~>", "1.0")]),
+        (aws, &[("~>", "3")]),
+        ("json", &[(">=", "2.3.0"), ("~>", "2")]),
+    ];
+    logstash::gem_of("logstash-output-opensearch", version, &needs)
+}
+
+/// Logstash, and the recipe with the output for OpenSearch on it.
+fn logstashes(gem: &[u8]) -> Kitchen {
+    let text = recipe("logstash-opensearch", &[]);
+    let url = text.lines().find(|line| line.starts_with("url ")).unwrap();
+    let upper = recipe("logstash-opensearch", &[(url, "path = \"opensearch.gem\"")]);
+    let lower = kitchen("logstash", &[], logstash::distribution());
+    with_files(lower.recipe("logstash-opensearch", &upper), "logstash-opensearch").file("opensearch.gem", gem)
+}
+
 #[test]
 fn logstash_and_the_recipe_on_top_of_it() {
-    let upper = recipe(
-        "logstash-opensearch",
-        &[(
-            "url     = \"https://rubygems.org/downloads/logstash-output-opensearch-2.1.1-java.gem\"",
-            "path = \"opensearch.gem\"",
-        )],
-    );
-    let lower = kitchen("logstash", &[], logstash::base());
-    let kitchen = with_files(lower.recipe("logstash-opensearch", &upper), "logstash-opensearch")
-        .file("opensearch.gem", logstash::gem_of("logstash-output-opensearch", "2.1.1", "stud", "0.0.22"));
+    let kitchen = logstashes(&opensearch("2.1.0", "aws-sdk-core"));
     let home = "usr/share/logstash";
     let baked = built(&kitchen, "logstash");
     let (yml, input, output) = (
@@ -149,8 +162,47 @@ fn logstash_and_the_recipe_on_top_of_it() {
     assert_eq!(seen(&upper, "logstash-opensearch"), pairs(&[(&output, "f 0644 1000:0")]));
     let gemfile = upper.layers.iter().rev().find_map(|layer| layer.get(&format!("{home}/Gemfile"))).unwrap();
     assert!(gemfile.text().contains("gem \"logstash-output-opensearch\""), "{}", gemfile.text());
+    let lock = upper.layers.iter().rev().find_map(|layer| layer.get(&format!("{home}/Gemfile.lock"))).unwrap();
+    let locked = "    logstash-output-opensearch (2.1.0-java)\n      aws-sdk-core (~> 3)\n      json (~> 2, >= 2.3.0)\n      \
+                  logstash-core-plugin-api (>= 1.60, <= 2.99)\n      logstash-mixin-ecs_compatibility_support (~> 1.0)\n      \
+                  manticore (>= 0.5.4, < 1.0.0)\n      stud (~> 0.0, >= 0.0.17)\n";
+    assert!(lock.text().contains(locked), "{}", lock.text());
     // What lies below comes along.
     assert!(upper.layers.iter().any(|layer| layer.contains_key(&input)));
+}
+
+/// As the recipe says of the versions up to 2.0.3.
+#[test]
+fn an_output_for_opensearch_that_needs_all_of_aws_is_refused_without_a_pack() {
+    let kitchen = logstashes(&opensearch("2.0.3", "aws-sdk"));
+    let text = kitchen.read("recipes/logstash-opensearch.toml");
+    kitchen.write("recipes/logstash-opensearch.toml", text.replace("\"2.1.0\"", "\"2.0.3\""));
+    let ran = kitchen.run(&["build", "logstash-opensearch"]).code(3);
+    let ran = ran.complains("`logstash-output-opensearch` 2.0.3 needs `aws-sdk` (~> 3)");
+    ran.complains("neither the package nor the image has").complains("prepare-offline-pack");
+}
+
+/// Which way it is, the environment says; Logstash's grammar has a say in both.
+#[test]
+fn logstash_is_let_into_opensearch_by_a_password_or_by_its_role() {
+    let kitchen = logstashes(&opensearch("2.1.0", "aws-sdk-core"));
+    let path = "images/logstash-opensearch/usr/share/logstash/pipeline/output.conf";
+    let text = kitchen.read(path);
+    for setting in [
+        "type     => \"${OPENSEARCH_AUTH:basic}\"",
+        "password => \"${OPENSEARCH_PASSWORD:}\"",
+        "region   => \"${OPENSEARCH_REGION:us-east-1}\"",
+    ] {
+        assert!(text.contains(setting), "{setting}");
+    }
+    kitchen.run(&["check", "logstash-opensearch"]).success();
+    let role = "auth_type => {\n type => \"aws_iam\"\n region => \"${OPENSEARCH_REGION}\"\n }\n";
+    let (before, after) = (text.find("auth_type ").unwrap(), text.find("index ").unwrap());
+    for (role, code) in [(role.to_owned(), 0), (role.replace(" }", ""), 1)] {
+        kitchen.write(path, format!("{}{role}{}", &text[..before], &text[after..]));
+        let ran = kitchen.run(&["check", "logstash-opensearch"]).code(code);
+        assert_eq!(ran.stdout.contains("LS009") || ran.stderr.contains("LS009"), code == 1, "{}", ran.stdout);
+    }
 }
 
 #[test]

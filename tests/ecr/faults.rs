@@ -3,10 +3,11 @@
 use elkbake::bake::interrupt::Interrupt;
 use elkbake::bake::port::Arrival;
 use elkbake::digest::Digest;
-use elkbake::remote::config::WireConfig;
+use elkbake::remote::config::{Pieces, WireConfig};
 
 use crate::kitchen::ecr::{Ecr, Trouble};
 use crate::wire::bench::{Bench, bytes, error};
+use crate::wire::cuts::Dice;
 
 const MIB: usize = 1 << 20;
 const SIZE: usize = 16 * MIB;
@@ -116,4 +117,71 @@ fn what_ecr_finds_to_be_other_bytes_is_an_error() {
     ecr.fault("CompleteLayerUpload", 9, Trouble::Error("InvalidLayerException"));
     let message = error!(Bench::with(ecr.config()).send(&at(), &bytes(6 * MIB)), Wrong);
     assert!(message.contains("other bytes"), "{message}");
+}
+
+#[test]
+fn parts_cut_at_any_byte_arrive() {
+    let ecr = ecr();
+    let bench = Bench::with(ecr.config());
+    let mut dice = Dice(8);
+    let mut cuts = 0;
+    for round in 0..13 {
+        // One part of 5 MiB and one of some KB.
+        let blob = bytes(5 * MIB + 5000 + round);
+        for size in [7 * MIB, 6000] {
+            for _ in 0..4 {
+                ecr.fault("UploadLayerPart", 1, Trouble::Cut(dice.below(size)));
+                cuts += 1;
+            }
+            ecr.fault("UploadLayerPart", 1, Trouble::Nothing);
+        }
+        assert_eq!(bench.send(&at(), &blob).unwrap(), Arrival::Sent(blob.len() as u64));
+        assert!(arrived(&ecr, &blob), "round {round}");
+    }
+    assert_eq!((cuts, ecr.asked("InitiateLayerUpload"), ecr.asked("UploadLayerPart")), (104, 13, 130));
+}
+
+#[test]
+fn an_ecr_that_lies_about_a_digest_is_not_believed() {
+    let ecr = ecr();
+    let lie = format!("sha256:{}", "0".repeat(64));
+    ecr.fault("CompleteLayerUpload", 1, Trouble::Says("layerDigest", lie.as_str().into()));
+    let message = error!(Bench::with(ecr.config()).send(&at(), &bytes(6 * MIB)), Wrong);
+    assert!(message.contains(&lie), "{message}");
+}
+
+#[test]
+fn an_ecr_that_lies_about_how_far_it_is_does_no_harm() {
+    let ecr = ecr();
+    let bench = Bench::with(ecr.config());
+    // More than was sent, and less than it had before: nothing that could be gone on with.
+    for said in [5 * MIB, 100 * MIB] {
+        ecr.fault("UploadLayerPart", 1, Trouble::Says("lastByteReceived", said.into()));
+        let message = error!(bench.send(&at(), &bytes(6 * MIB)), Wrong);
+        assert!(message.contains(&said.to_string()), "{message}");
+    }
+    // Less than it has: it says so itself when it is sent the rest once more.
+    let blob = bytes(6 * MIB);
+    ecr.forget();
+    ecr.fault("UploadLayerPart", 1, Trouble::Says("lastByteReceived", (3 * MIB).into()));
+    bench.send(&at(), &blob).unwrap();
+    assert!(arrived(&ecr, &blob));
+    assert!(bench.notes().contains("goes on there"), "{}", bench.notes());
+}
+
+#[test]
+fn an_ecr_in_trouble_is_never_sent_a_part_by_http() {
+    for trouble in [Trouble::Error("ThrottlingException"), Trouble::Status(503)] {
+        let ecr = ecr();
+        let pieces = Pieces { whole: 1 << 20, chunk: 2 << 20 };
+        let bench = Bench::with(WireConfig { pieces, ..ecr.config() });
+        let blob = bytes(6 * MIB);
+        ecr.fault("BatchCheckLayerAvailability", 14, trouble);
+        assert_eq!(bench.missing(&at(), &[Digest::of(&blob)]).unwrap().len(), 1);
+        bench.send(&at(), &blob).unwrap();
+        assert!(arrived(&ecr, &blob));
+        let lines = ecr.registry("eu-west-1").lines();
+        assert!(!lines.iter().any(|line| line.starts_with("PATCH")), "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("PUT")).count(), 1, "{lines:?}");
+    }
 }

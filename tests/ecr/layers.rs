@@ -70,6 +70,12 @@ fn blobs_are_mounted_where_the_account_lets_them_and_sent_where_it_does_not() {
     for blob in [&one, &other] {
         registry.blob_in("base", blob);
     }
+    // What nobody refers to is not mounted, whatever the account lets be.
+    let layers = [&one, &other].map(|blob| serde_json::json!({ "digest": Digest::of(blob).to_string() }));
+    let manifest = serde_json::json!({ "schemaVersion": 2, "layers": layers }).to_string();
+    registry.manifest("base", Some("1"), "application/vnd.oci.image.manifest.v1+json", manifest.as_bytes());
+    let loose = bytes(6 * MIB + 2);
+    registry.blob_in("base", &loose);
     let send =
         |bench: &Bench, blob: &[u8]| bench.send_from(&at, Digest::of(blob), blob.len() as u64, Some(&from)).unwrap();
     let bench = Bench::with(ecr.config());
@@ -78,6 +84,7 @@ fn blobs_are_mounted_where_the_account_lets_them_and_sent_where_it_does_not() {
     let bench = Bench::with(ecr.config());
     assert_eq!(send(&bench, &other), Arrival::Mounted);
     assert_eq!(ecr.asked("InitiateLayerUpload"), 1);
+    assert_eq!(send(&bench, &loose), Arrival::Sent((6 << 20) + 2));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elkbake::bake::event::SILENT;
 use elkbake::bake::interrupt::Interrupt;
-use elkbake::bake::replicated::{Patience, wait};
+use elkbake::bake::replicated::{Awaited, Patience, wait};
 use elkbake::digest::Digest;
 
 use crate::kitchen::ecr::Ecr;
@@ -25,8 +25,9 @@ fn every_region_answers_the_same_digest_before_it_counts() {
     let patience =
         Patience { first: Duration::from_millis(1), longest: Duration::from_millis(5), all: Duration::from_secs(60) };
     let digest = Digest::of(MANIFEST);
+    let awaited = Awaited { digest, may_move: false };
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| wait(&bench.wire, &others, digest, patience, &Interrupt::default(), SILENT));
+        let waiting = scope.spawn(|| wait(&bench.wire, &others, awaited, patience, &Interrupt::default(), SILENT));
         while ecr.registry("us-east-1").requests().len() < 3 {
             std::thread::sleep(Duration::from_millis(1));
         }

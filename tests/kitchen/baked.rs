@@ -141,3 +141,13 @@ pub fn gzipped(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
+
+/// A tarball with a file of 1.1 GiB of zeros. A megabyte is packed by itself, over and over: nobody has to compress a
+/// gigabyte for it.
+pub fn bomb(pack: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("zeros").unwrap();
+    header.set_size(1100 << 20);
+    header.set_cksum();
+    [pack(header.as_bytes()), pack(&vec![0; 1 << 20]).repeat(1100), pack(&[0; 1024])].concat()
+}

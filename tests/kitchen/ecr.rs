@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use elkbake::name::Reference;
 use elkbake::remote::config::{Aws, EcrSite, WireConfig};
@@ -39,6 +39,14 @@ pub enum Trouble {
     Lost,
     /// The connection ends, and nothing was done.
     HangUp,
+    /// After so many bytes of the request's body the connection ends, and nothing was done.
+    Cut(usize),
+    /// It is done, and the answer says something else of one thing.
+    Says(&'static str, Value),
+    /// The signature is too old or too new for a clock that is so many minutes ahead of ours.
+    Clock(i64),
+    /// None at all: the call before the next trouble.
+    Nothing,
 }
 
 /// A call as it came.
@@ -48,12 +56,41 @@ pub struct Asked {
     pub region: String,
 }
 
-/// How often an action may be called in a second.
-struct Bucket {
+/// How often an action may be called in a second, and how often at once.
+pub struct Bucket {
     rate: f64,
+    burst: f64,
     left: f64,
     seen: Instant,
 }
+
+impl Bucket {
+    pub fn new(rate: u32, burst: u32) -> Self {
+        let (rate, burst) = (f64::from(rate), f64::from(burst));
+        Self { rate, burst, left: burst, seen: Instant::now() }
+    }
+
+    /// Counts a call; tells whether it is one too many.
+    pub fn is_empty(&mut self) -> bool {
+        let now = Instant::now();
+        self.left = (self.left + now.duration_since(self.seen).as_secs_f64() * self.rate).min(self.burst);
+        self.seen = now;
+        let is_empty = self.left < 1.0;
+        if !is_empty {
+            self.left -= 1.0;
+        }
+        is_empty
+    }
+}
+
+/// What AWS lets an account do in a region: calls in a second, and at once. Where AWS does not say how many at once, it
+/// is as many as in a second.
+const QUOTAS: [(&str, u32, u32); 4] = [
+    ("GetAuthorizationToken", 20, 200),
+    ("InitiateLayerUpload", 100, 100),
+    ("UploadLayerPart", 500, 500),
+    ("CompleteLayerUpload", 100, 100),
+];
 
 /// What is kept of a repository beside its images.
 #[derive(Clone, Default)]
@@ -77,7 +114,12 @@ pub struct State {
     accounts: BTreeMap<String, String>,
     external_id: Option<String>,
     troubles: Vec<(String, usize, Trouble)>,
-    limits: BTreeMap<String, Bucket>,
+    /// By action and region.
+    limits: BTreeMap<(String, String), Bucket>,
+    /// How long an action takes.
+    slow: BTreeMap<String, Duration>,
+    /// Calls that are worked on.
+    coming: usize,
     asked: Vec<Asked>,
     given: usize,
     throttled: usize,
@@ -113,7 +155,13 @@ impl Ecr {
             registry.rules(|rules| rules.mounts = false);
             (region.to_owned(), registry)
         });
-        let (state, stop) = Default::default();
+        let (state, stop): (Mutex<State>, AtomicBool) = Default::default();
+        for (action, rate, burst) in QUOTAS {
+            for region in regions {
+                let key = (action.to_owned(), (*region).to_owned());
+                state.lock().expect("nobody else").limits.insert(key, Bucket::new(rate, burst));
+            }
+        }
         let api = Arc::new(Api { state, registries: registries.collect(), stop });
         let server = Arc::clone(&api);
         std::thread::spawn(move || {
@@ -187,11 +235,27 @@ impl Ecr {
         self.api.state().troubles.push((action.to_owned(), times, trouble));
     }
 
-    /// Lets an action be called so often in a second, in all regions together, and not all at once.
+    /// Lets an action be called so often in a second in each region, and a quarter of that at once.
     pub fn limit(&self, action: &str, rate: u32) {
-        let rate = f64::from(rate);
-        let bucket = Bucket { rate, left: rate / 4.0, seen: Instant::now() };
-        self.api.state().limits.insert(action.to_owned(), bucket);
+        for region in self.api.registries.keys() {
+            let bucket = Bucket::new(rate, (rate / 4).max(1));
+            self.api.state().limits.insert((action.to_owned(), region.clone()), bucket);
+        }
+    }
+
+    /// Lets an action take so long.
+    pub fn slow(&self, action: &str, time: Duration) {
+        self.api.state().slow.insert(action.to_owned(), time);
+    }
+
+    /// How many bytes the largest upload has that is open, once no call is worked on any more.
+    pub fn uploaded(&self) -> u64 {
+        let mut quiet = 0;
+        while quiet < 3 {
+            std::thread::sleep(Duration::from_millis(10));
+            quiet = if self.api.state().coming == 0 { quiet + 1 } else { 0 };
+        }
+        self.api.state().uploads.values().map(|upload| upload.1.len() as u64).max().unwrap_or(0)
     }
 
     /// Whose keys those of a client are.
@@ -219,9 +283,10 @@ impl Ecr {
         self.api.state().asked.iter().filter(|asked| asked.action == action).count()
     }
 
-    /// How many calls were refused because there were too many.
+    /// How many calls were refused because there were too many, of the API's and of the registries'.
     pub fn throttled(&self) -> usize {
-        self.api.state().throttled
+        let registries = self.api.registries.values().map(|registry| registry.ecr(|ecr| ecr.throttled));
+        self.api.state().throttled + registries.sum::<usize>()
     }
 
     /// Forgets the calls so far.

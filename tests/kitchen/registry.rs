@@ -51,6 +51,12 @@ pub enum Fault {
     Endless,
     /// The connection ends without an answer.
     HangUp,
+    /// It is done, and the answer never comes.
+    Silent,
+    /// It is done only when the test says `release`.
+    Hold,
+    /// Meanwhile somebody else puts an image of theirs under this tag of the same repository.
+    Taken(String),
     /// Headers come, a body never does.
     Stall,
     /// A `Range` is not heeded: all of it comes with 200.
@@ -138,6 +144,11 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: Vec<Planned>,
     requests: Vec<Request>,
+    /// Requests of uploads that are worked on, and how many there ever were at one time.
+    coming: usize,
+    most_coming: usize,
+    /// What is held goes on.
+    is_released: bool,
     guard: Guard,
     tokens: guard::Tokens,
     #[cfg(feature = "aws")]
@@ -267,6 +278,32 @@ impl Registry {
     /// Uploads that are open.
     pub fn uploads(&self) -> usize {
         self.state().uploads.len()
+    }
+
+    /// How many bytes the largest upload has that is open, once no more come: a process that was killed may have left
+    /// some in its sockets.
+    pub fn uploaded(&self) -> u64 {
+        let mut quiet = 0;
+        while quiet < 3 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            quiet = if self.state().coming == 0 { quiet + 1 } else { 0 };
+        }
+        self.state().uploads.furthest() as u64
+    }
+
+    /// Whether bytes of an upload are coming just now.
+    pub fn is_taking(&self) -> bool {
+        self.state().coming > 0
+    }
+
+    /// How many uploads ever came at one time.
+    pub fn most_at_once(&self) -> usize {
+        self.state().most_coming
+    }
+
+    /// Lets go of all that is held.
+    pub fn release(&self) {
+        self.state().is_released = true;
     }
 
     /// Forgets all uploads.

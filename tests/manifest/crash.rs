@@ -53,8 +53,9 @@ fn no_kill_loses_a_record_or_tears_the_file() {
         for seed in 1..=2 {
             let (root, path) = (dir.path(), &path);
             scope.spawn(move || {
-                // Until enough came to write; longer and longer, for the sake of slow disks.
-                for round in (0..300_u64).take_while(|round| *round < 20 || came() <= CAME_TO_WRITE) {
+                // Until enough came to write, whom the kill left with nothing to say included; longer and longer, for
+                // the sake of slow disks.
+                for round in (0..300_u64).take_while(|round| *round < 20 || came() <= 2 * CAME_TO_WRITE) {
                     let child = Working::start("manifest::crash::child_that_records_until_it_is_killed", root);
                     let most = 10_000 + round * 1_000;
                     std::thread::sleep(Duration::from_micros((round * 7_919 + seed * 3_571) % most));

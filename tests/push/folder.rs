@@ -19,6 +19,11 @@ fn where_nothing_is_said_there_is_a_folder() {
     let manifest: Value = serde_json::from_str(&kitchen.read("bake-manifest.json")).unwrap();
     assert_eq!(manifest["recipes"]["app"]["current"]["layout"], ".elkbake/local/app");
     kitchen.run(&["push"]).success().says("was there");
+    kitchen.write("images/app/etc/app.conf", "a = 2\n");
+    let push = kitchen.run(&["push", "--json"]).success().json()["pushes"][0].clone();
+    let place = &push["repositories"][0];
+    assert_eq!((place["sent"].as_u64(), place["present"].as_u64()), (Some(2), Some(1)), "the base is there: {push}");
+    assert!(place["bytes"].as_u64().unwrap() < 4000, "{push}");
     kitchen.run(&["verify"]).success().says("as recorded");
     kitchen.run(&["plan", "--why"]).success();
 }

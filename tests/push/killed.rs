@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{current, project, targets};
+use super::{current, project, targets, writes};
 use crate::build::recipe;
 use crate::kitchen::project::Kitchen;
-use crate::kitchen::registry::Registry;
+use crate::kitchen::registry::{Fault, Registry};
 
 /// Bytes that do not compress, another for each seed.
-fn noise(size: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(size: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {
         state ^= state << 13;
@@ -21,38 +21,105 @@ fn noise(size: usize, seed: u64) -> Vec<u8> {
     std::iter::repeat_with(&mut next).take(size / 8).flatten().collect()
 }
 
-#[test]
-fn a_push_that_is_killed_again_and_again_gets_there_and_sends_little_twice() {
-    const SIZE: usize = 48 << 20;
-    let registry = Registry::start();
+/// A project with one large layer for a target in a registry, built.
+pub(super) fn large(registry: &Registry, size: usize) -> Kitchen {
     let kitchen = Kitchen::new()
-        .file("elkbake.toml", targets(&registry))
+        .file("elkbake.toml", targets(registry))
         .recipe("app", &recipe("scratch", ""))
-        .file("images/app/big", noise(SIZE, 7));
+        .file("images/app/big", noise(size, 7));
     kitchen.run(&["build"]).success();
-    let mut killed = 0;
-    for round in 0..40_u64 {
-        let mut child = kitchen.command(&["push", "--target", "reg", "--quiet"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(15 + round * 7 % 60));
-        match child.try_wait().unwrap() {
-            Some(status) => {
-                assert!(status.success());
-                break;
-            }
-            None => {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                killed += 1;
-            }
+    kitchen
+}
+
+/// Starts a push and kills it after so long: from its start on, or from when its first bytes come.
+fn kill_after(registry: &Registry, kitchen: &Kitchen, life: Duration, once_it_sends: bool) {
+    let mut child = kitchen.command(&["push", "--target", "reg", "--quiet"]).spawn().unwrap();
+    while once_it_sends && !registry.is_taking() {
+        assert!(child.try_wait().unwrap().is_none(), "it came to its end");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(life);
+    assert!(child.try_wait().unwrap().is_none(), "it came to its end");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_push_that_is_killed_again_and_again_gets_there_and_sends_nothing_twice() {
+    const SIZE: u64 = 32 << 20;
+    // What is sent beside the layer: its documents.
+    const MORE: u64 = 2 << 20;
+    let registry = Registry::start();
+    let kitchen = large(&registry, usize::try_from(SIZE).unwrap());
+    // So slowly that the few MB in sockets are most of what a kill finds on its way.
+    registry.rules(|rules| rules.pace = Some(16 << 10));
+    let (mut killed, mut hit, mut held) = (0, 0, 0);
+    while killed < 10 || held == 0 {
+        registry.forget();
+        assert!(killed < 40, "no kill hits the upload");
+        kill_after(&registry, &kitchen, Duration::from_millis(killed * 37 % 60), killed % 4 != 3);
+        killed += 1;
+        let before = held;
+        held = registry.uploaded();
+        hit += u64::from(held > before);
+        // One that was begun anew would not have got beyond the one that was there.
+        let sent = registry.received("team/app");
+        assert!(sent + before <= held + MORE, "{sent} bytes were sent, and {before} became {held}");
+        if held > SIZE / 2 && killed < 10 {
+            registry.drop_uploads();
+            held = 0;
         }
     }
+    assert!(hit >= 6, "{hit} of {killed} kills were in the upload");
+    registry.rules(|rules| rules.pace = None);
+    registry.forget();
     kitchen.run(&["push", "--target", "reg"]).success();
     kitchen.run(&["verify", "--target", "reg"]).success();
-    let received = registry.received("team/app");
-    // What was on the way when the process died is sent once more: of each kill, what sockets hold and one part.
-    let most = SIZE as u64 + killed * (17 << 20);
-    assert!(received <= most, "{received} bytes came, {killed} kills");
+    let sent = registry.received("team/app");
+    assert!(sent <= SIZE - held + MORE, "{sent} bytes were sent, and {held} were there");
     assert_eq!(current(&kitchen, "app")["kind"], "image");
+}
+
+/// Pushes until a request has come so many times whose answer then does not come, and kills there.
+fn kill_at(registry: &Registry, kitchen: &Kitchen, request: &str, before: usize) {
+    registry.fault(request, before, Fault::Headers(Vec::new()));
+    registry.fault(request, 1, Fault::Silent);
+    let begins = request.trim_end_matches('*');
+    let mut child = kitchen.command(&["push", "--target", "reg", "--quiet"]).spawn().unwrap();
+    while registry.lines().iter().filter(|line| line.starts_with(begins)).count() <= before {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before {request}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_push_that_is_killed_between_its_manifests_tag_and_record_is_finished_by_the_next() {
+    // The tag is looked for where there is no record, before all else, before it is put, and as the proof that it is there.
+    for (request, before, is_tagged) in [
+        ("PUT /v2/team/app/manifests/sha256:*", 0, false),
+        ("PUT /v2/team/app/manifests/sha256:*", 1, false),
+        ("HEAD /v2/team/app/manifests/1.0-*", 2, false),
+        ("PUT /v2/team/app/manifests/1.0-*", 0, true),
+        ("HEAD /v2/team/app/manifests/1.0-*", 3, true),
+    ] {
+        let registry = Registry::start();
+        let kitchen = project(&registry);
+        kitchen.run(&["build"]).success();
+        kill_at(&registry, &kitchen, request, before);
+        assert!(!kitchen.has("reg.json"), "{request}: nothing is recorded that is not proven");
+        let tag = kitchen.build("app")["tag"].as_str().unwrap().to_owned();
+        assert_eq!(registry.named("team/app", &tag).is_some(), is_tagged, "{request} {before}");
+        registry.forget();
+        kitchen.run(&["push", "--target", "reg"]).success();
+        assert_eq!(registry.received("team/app"), 0, "{request} {before}: no blob is sent again");
+        let writes = writes(&registry);
+        assert_eq!(writes.is_empty(), is_tagged, "{request} {before}: {writes:?}");
+        kitchen.run(&["verify", "--target", "reg"]).success();
+        let manifest: Value = serde_json::from_str(&kitchen.read("reg.json")).unwrap();
+        assert!(manifest["recipes"]["app"]["history"].as_array().unwrap().is_empty());
+    }
 }
 
 #[test]

@@ -92,3 +92,30 @@ fn a_target_that_lets_nobody_in_says_who_was_tried() {
     other.guard(Guard::Basic { user: "me".to_owned(), password: "secret".to_owned() });
     kitchen.run(&["promote", "--from", "reg", "--to", "prod"]).code(4).complains("docker login");
 }
+
+#[test]
+fn a_tag_that_is_another_images_stays_and_what_differs_is_shown() {
+    let (registry, other) = (Registry::start(), Registry::start());
+    let kitchen = two(&registry, &other);
+    kitchen.run(&["push", "--target", "reg"]).success();
+    let record = current(&kitchen, "app");
+    let tag = record["tag"].as_str().unwrap().to_owned();
+    // Under the same tag, somebody has put what differs in a file and a setting.
+    kitchen.write("images/app/etc/app.conf", "a = another\n");
+    let recipe = kitchen.read("recipes/app.toml");
+    kitchen.write("recipes/app.toml", format!("{recipe}[config]\nuser = \"1000\"\n"));
+    kitchen.run(&["push", "--target", "prod"]).success();
+    let theirs = prod(&kitchen);
+    let (kind, bytes) = other.named("live/app", theirs["tag"].as_str().unwrap()).unwrap();
+    other.manifest("live/app", Some(&tag), &kind, &bytes);
+    other.forget();
+    for and in [&["--dry-run"][..], &[]] {
+        let ran = kitchen.run(&[&["promote", "--from", "reg", "--to", "prod"], and].concat()).code(7);
+        let ran = ran.complains(theirs["digest"].as_str().unwrap()).complains(record["digest"].as_str().unwrap());
+        ran.complains("user").complains("etc/app.conf").complains("elkbake diff");
+    }
+    assert!(writes(&other).is_empty());
+    assert_eq!(prod(&kitchen), theirs, "the record stays too");
+    let (_, still) = other.named("live/app", &tag).unwrap();
+    assert_eq!(still, bytes);
+}

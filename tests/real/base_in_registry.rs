@@ -1,5 +1,7 @@
-//! A real base in Debian's registry, as skopeo and podman put it there, and what an engine does with what is baked on it.
+//! A real base, as skopeo and podman put it into Debian's registry or save it to files, and what an engine does with what
+//! is baked on it.
 
+use std::path::Path;
 use std::process::Command;
 
 use elkbake::digest::Digest;
@@ -43,10 +45,13 @@ stop_signal = "SIGINT"
 
 const PROGRAM: &str = "#!/bin/sh\necho \"$1, $2, $(id -u):$(id -g), $(pwd), ${OVEN-}, ${DOUGH-none}\"\n";
 
-/// Copies the parent into a registry in one of the two formats and as an index, bakes on it there, and starts the
-/// result.
+/// A name for a base, what the recipe calls it, its platforms, and what puts it into the project.
+type Base<'b> = (&'b str, String, usize, &'b dyn Fn(&Path));
+
+/// Copies the parent into a registry in one of the two formats and as an index, and from there into files of all
+/// formats; bakes on each, and starts the result.
 #[test]
-fn what_is_baked_on_a_base_in_a_registry_is_started_as_it_says() {
+fn what_is_baked_on_a_base_is_started_as_it_says_wherever_the_base_lies() {
     let on_arm = format!("platforms = [\"linux/arm64\"]\n{PARENT}");
     let kitchen = Kitchen::new().recipe("parent", PARENT).recipe("on-arm", &on_arm);
     if debian(&kitchen).is_none() {
@@ -72,11 +77,34 @@ fn what_is_baked_on_a_base_in_a_registry_is_started_as_it_says() {
     let to = format!("docker://{}", address("index"));
     run(engine.podman().args(["manifest", "push", "--all", "--tls-verify=false", "index", &to]));
 
-    for (tag, platforms) in [("oci", 1), ("v2s2", 1), ("index", 2)] {
+    let pulled = address("oci");
+    run(engine.podman().args(["pull", "--quiet", "--tls-verify=false", &pulled]));
+    let podman = |format: &str, to: &Path| {
+        run(engine.podman().args(["save", "--quiet", "--format", format, "--output"]).arg(to).arg(&pulled));
+    };
+    let from_registry = |_: &Path| {};
+    let podman_archive = |to: &Path| podman("docker-archive", to);
+    let podman_layout = |to: &Path| podman("oci-dir", to);
+    let skopeo_archive = |to: &Path| {
+        let mut skopeo = Command::new(&skopeo);
+        skopeo.args(["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", &format!("docker://{pulled}")]);
+        run(skopeo.arg(format!("docker-archive:{}:elk/parent:1", to.display())));
+    };
+    let (archive, layout) = ("docker-archive:base".to_owned(), "oci:base".to_owned());
+    let bases: [Base<'_>; 6] = [
+        ("oci", address("oci"), 1, &from_registry),
+        ("v2s2", address("v2s2"), 1, &from_registry),
+        ("index", address("index"), 2, &from_registry),
+        ("podman-archive", archive.clone(), 1, &podman_archive),
+        ("podman-layout", layout, 1, &podman_layout),
+        ("skopeo-archive", archive, 1, &skopeo_archive),
+    ];
+    for (tag, from, platforms, save) in bases {
         let list = &["\"linux/amd64\"", "\"linux/arm64\""][..platforms];
-        let child = CHILD.replace("BASE", &address(tag)).replace("PLATFORMS", &list.join(", "));
+        let child = CHILD.replace("BASE", &from).replace("PLATFORMS", &list.join(", "));
         // A store of its own: the parent's layers are in the first one.
         let kitchen = Kitchen::new().recipe("child", &child).file("images/child/bin/house", PROGRAM);
+        save(&kitchen.project().join("base"));
         let archive = folder.path().join(format!("{tag}.tar"));
         let output = format!("docker-archive:{}", archive.display());
         let built = kitchen.run(&["build", "child", "--json"]).success().json();

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::onto_debian::{bakery, debian, expected, tag};
+use super::onto_debian::{bakery, debian_with_attributes, expected, unpack};
 use super::seen::{assert_same, seen};
 use super::{program, run};
+use crate::kitchen::project::Kitchen;
 
 /// Docker puts these into every container, whatever the image holds there.
 const DOCKERS_OWN: [&str; 8] =
@@ -72,8 +73,8 @@ impl Daemon {
         run(self.docker().arg("export").arg("--output").arg(&archive).arg(container.trim()));
         run(self.docker().args(["rm", container.trim()]));
         std::fs::create_dir(to).unwrap();
-        run(Command::new("tar").args(["--numeric-owner", "-xpf"]).arg(archive).arg("-C").arg(to));
-        without_dockers_own(seen(to))
+        unpack(&archive, to);
+        as_docker_tells(seen(to))
     }
 }
 
@@ -91,9 +92,23 @@ impl Drop for Daemon {
     }
 }
 
-fn without_dockers_own(mut seen: BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
+/// Without what is Docker's own. Of extended attributes, `docker export` writes down capabilities only.
+fn as_docker_tells(mut seen: BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
     seen.retain(|path, _| !DOCKERS_OWN.iter().any(|own| path.starts_with(own)));
+    for text in seen.values_mut() {
+        text.truncate(text.find(" user.").unwrap_or(text.len()));
+    }
     seen
+}
+
+/// Pushes the house to a registry; tells what it is called there, by tag and by digest.
+fn pushed(kitchen: &Kitchen, port: u16) -> [String; 2] {
+    let target = format!("[target.reg]\nregistry = \"127.0.0.1:{port}/elk\"\nmanifest = \"reg.json\"\n");
+    kitchen.write("elkbake.toml", target);
+    let push = kitchen.run(&["push", "house", "--target", "reg", "--json"]).success().json()["pushes"][0].clone();
+    let by_digest = push["reference"].as_str().unwrap().to_owned();
+    let tag = push["tag"].as_str().unwrap();
+    [format!("127.0.0.1:{port}/elk/house:{tag}"), by_digest]
 }
 
 /// An image goes to Docker as an archive and by a registry, with layers of both kinds; what comes out is what tar and
@@ -101,13 +116,13 @@ fn without_dockers_own(mut seen: BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf,
 #[test]
 fn what_is_baked_is_loaded_pulled_and_run_by_docker() {
     let kitchen = bakery();
-    let Some(base) = debian(&kitchen) else { return };
+    let Some(base) = debian_with_attributes(&kitchen) else { return };
     let Some(registry) = program(&["docker-registry", "registry"], "docker-registry") else { return };
     let Some(skopeo) = program(&["skopeo"], "skopeo") else { return };
     let Some(daemon) = Daemon::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let within = |name: &str| folder.path().join(name);
-    let expected = without_dockers_own(expected(&base, folder.path()));
+    let expected = as_docker_tells(expected(&base, folder.path()));
     let load = |name: &str| {
         let archive = within(&format!("{name}-image.tar"));
         kitchen.run(&["build", "house", "--output", &format!("docker-archive:{}", archive.display())]).success();
@@ -122,17 +137,19 @@ fn what_is_baked_is_loaded_pulled_and_run_by_docker() {
         serde_json::from_str::<Value>(&text).unwrap()[0]["Id"].clone()
     };
 
-    let layout = within("layout");
-    kitchen.run(&["build", "house", "--output", &format!("oci:{}", layout.display())]).success();
     let server = super::registry::serve(&registry, folder.path());
-    let remote = format!("127.0.0.1:{}/elk/house:1", server.1);
-    let mut copy = Command::new(&skopeo);
-    copy.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]);
-    run(copy.arg(format!("oci:{}:{}", layout.display(), tag(&layout))).arg(format!("docker://{remote}")));
     let before = id(&loaded);
     run(daemon.docker().args(["rmi", "--force", &loaded]));
-    run(daemon.docker().args(["pull", "--quiet", &remote]));
-    assert_eq!(id(&remote), before, "the same image, by its configuration");
+    for (n, pushed) in pushed(&kitchen, server.1).iter().enumerate() {
+        run(daemon.docker().args(["pull", "--quiet", pushed]));
+        assert_eq!(id(pushed), before, "the same image, by its configuration");
+        assert_eq!(run(daemon.docker().args(["run", "--rm", "--network=none", pushed, "/bin/house"])), "baked\n");
+        assert_same(&expected, &daemon.files(pushed, &within(&format!("pulled{n}"))), "docker pull");
+        run(daemon.docker().args(["rmi", "--force", pushed]));
+        let mut copy = Command::new(&skopeo);
+        copy.args(["--insecure-policy", "copy", "--quiet", "--src-tls-verify=false", &format!("docker://{pushed}")]);
+        run(copy.arg(format!("dir:{}", within(&format!("copied{n}")).display())));
+    }
 
     // Docker reads zstd from version 23 on, so it is unpacked in the archive.
     kitchen.write("recipes/house.toml", format!("compression = \"zstd\"\n{}", kitchen.read("recipes/house.toml")));

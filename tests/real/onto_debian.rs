@@ -21,10 +21,43 @@ const LONG: [&str; 2] = [
 ];
 const UTF8: &str = "opt/Bäckerei/Brötchen-面包-🥖";
 
+/// Files of the base with extended attributes.
+const CAPABLE: &str = "usr/bin/capable";
+const ATTRIBUTED: &str = "usr/share/attributed";
+
+/// Without, tar reads and writes no attributes.
+const ATTRIBUTES: [&str; 2] = ["--xattrs", "--xattrs-include=*"];
+
 /// The base, as a file of the project; linked, because it is large.
 pub fn debian(kitchen: &Kitchen) -> Option<PathBuf> {
     let to = kitchen.project().join("debian.tar");
     place(&artefact("debian.tar", "debian")?, &to);
+    Some(to)
+}
+
+/// The base with two files in it that have extended attributes, one of them what `setcap` writes. A copy: the one above is
+/// linked into other projects too.
+pub fn debian_with_attributes(kitchen: &Kitchen) -> Option<PathBuf> {
+    let (from, to) = (artefact("debian.tar", "debian")?, kitchen.project().join("debian.tar"));
+    std::fs::copy(from, &to).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // Version 2, effective; cap_net_bind_service is permitted.
+    let capability = [[1, 0, 0, 2], [0, 4, 0, 0], [0; 4], [0; 4], [0; 4]].concat();
+    for (path, name, value) in
+        [(CAPABLE, "security.capability", &capability[..]), (ATTRIBUTED, "user.house", b"baked\0\xff\n=")]
+    {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "has more to it\n").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty()).unwrap();
+    }
+    let more = folder.path().join("more.tar");
+    // `tar -r` would leave out the attributes.
+    let mut tar = Command::new("tar");
+    tar.args(["--numeric-owner", "--format=posix"]).args(ATTRIBUTES).arg("-C").arg(folder.path()).arg("-cf").arg(&more);
+    run(tar.args([CAPABLE, ATTRIBUTED]));
+    run(Command::new("tar").arg("-Af").arg(&to).arg(&more));
     Some(to)
 }
 
@@ -33,6 +66,11 @@ pub fn place(from: &Path, to: &Path) {
     if std::fs::hard_link(from, to).is_err() {
         std::fs::copy(from, to).unwrap();
     }
+}
+
+/// Unpacks with GNU tar all that there is to a file.
+pub fn unpack(archive: &Path, to: &Path) {
+    run(Command::new("tar").arg("--numeric-owner").args(ATTRIBUTES).arg("-xpf").arg(archive).arg("-C").arg(to));
 }
 
 /// The only tag in an OCI layout that elkbake wrote.
@@ -89,7 +127,7 @@ owner = "1000:0"
 pub fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
     let root = folder.join("expected");
     std::fs::create_dir(&root).unwrap();
-    run(Command::new("tar").args(["--numeric-owner", "-xpf"]).arg(base).arg("-C").arg(&root));
+    unpack(base, &root);
     let own = |path: &str, mode: u32, (uid, gid): (u32, u32)| {
         chown(root.join(path), Some(uid), Some(gid)).unwrap();
         std::fs::set_permissions(root.join(path), PermissionsExt::from_mode(mode)).unwrap();
@@ -131,20 +169,23 @@ pub fn expected(base: &Path, folder: &Path) -> BTreeMap<PathBuf, String> {
 #[test]
 fn what_is_baked_onto_a_debian_comes_out_of_every_tool() {
     let kitchen = bakery();
-    let Some(base) = debian(&kitchen) else { return };
+    let Some(base) = debian_with_attributes(&kitchen) else { return };
     let Some(registry) = program(&["docker-registry", "registry"], "docker-registry") else { return };
     let (Some(skopeo), Some(umoci)) = (program(&["skopeo"], "skopeo"), program(&["umoci"], "umoci")) else { return };
     let Some(engine) = Engine::new() else { return };
     let folder = tempfile::tempdir().unwrap();
     let within = |name: &str| folder.path().join(name);
     let expected = expected(&base, folder.path());
+    for (path, part) in [(CAPABLE, " security.capability="), (ATTRIBUTED, " user.house=baked")] {
+        assert!(expected[Path::new(path)].contains(part), "{path}: {}", expected[Path::new(path)]);
+    }
     let layout = within("layout");
     kitchen.run(&["build", "house", "--output", &format!("oci:{}", layout.display())]).success();
     kitchen.run(&["build", "house", "--output", &format!("rootfs:{}", within("root.tar").display())]).success();
     let image = format!("{}:{}", layout.display(), tag(&layout));
 
     std::fs::create_dir(within("tar")).unwrap();
-    run(Command::new("tar").args(["--numeric-owner", "-xpf"]).arg(within("root.tar")).arg("-C").arg(within("tar")));
+    unpack(&within("root.tar"), &within("tar"));
     assert_same(&expected, &seen(&within("tar")), "tar");
 
     run(Command::new(umoci).args(["unpack", "--image", &image]).arg(within("umoci")));

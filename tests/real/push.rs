@@ -1,6 +1,7 @@
 //! Writing to the registry that others run: `docker-registry` of the CNCF distribution project, read by `skopeo`.
 
 mod gate;
+mod program;
 mod tokens;
 
 use std::io::Read;

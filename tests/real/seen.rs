@@ -1,4 +1,4 @@
-//! What is in a folder, as texts to be compared: type, mode, owner, and what the type is about.
+//! What is in a folder, as texts to be compared: type, mode, owner, what the type is about, and extended attributes.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -30,7 +30,7 @@ pub fn seen(folder: &Path) -> BTreeMap<PathBuf, String> {
             let inside = path.strip_prefix(folder).unwrap().to_owned();
             // A link's own mode means nothing.
             let mode = if kind.is_symlink() { 0 } else { meta.mode() & 0o7777 };
-            let mut text = format!("{mode:04o} {}:{} {what}", meta.uid(), meta.gid());
+            let mut text = format!("{mode:04o} {}:{} {what}{}", meta.uid(), meta.gid(), attributes(&path));
             if !kind.is_dir() && meta.nlink() > 1 {
                 links.entry(meta.ino()).or_insert_with(Vec::new).push(inside.clone());
                 text.push_str(" hard");
@@ -47,6 +47,24 @@ pub fn seen(folder: &Path) -> BTreeMap<PathBuf, String> {
         }
     }
     entries
+}
+
+/// The extended attributes that belong to a file, and not to the machine that it lies on.
+fn attributes(path: &Path) -> String {
+    let mut names = vec![0; 1 << 16];
+    let length = rustix::fs::llistxattr(path, &mut names).unwrap();
+    let names = names[..length].split(|byte| *byte == 0).map(|name| std::str::from_utf8(name).unwrap());
+    let own = |name: &&str| name.starts_with("user.") || *name == "security.capability";
+    let mut found: Vec<_> = names
+        .filter(own)
+        .map(|name| {
+            let mut value = vec![0; 1 << 16];
+            let length = rustix::fs::lgetxattr(path, name, &mut value).unwrap();
+            format!(" {name}={}", value[..length].escape_ascii())
+        })
+        .collect();
+    found.sort();
+    found.concat()
 }
 
 /// Fails with the entries that differ.

@@ -125,6 +125,9 @@ fn what_no_layer_holds_is_refused() {
     let engine = Engine::start();
     let kitchen = app(&engine, &["pipe:/etc/pipe"], "");
     kitchen.run(&["build", "app"]).code(3).complains("/etc/pipe is a pipe, which a layer does not hold");
+    // A key that everybody who pulls the image would have.
+    kitchen.write("recipes/app.toml", recipe(&["put:/root/.ssh/id_rsa=key"], ""));
+    kitchen.run(&["build", "app"]).code(7).complains("/root/.ssh/id_rsa");
     engine.clean();
 }
 

@@ -370,9 +370,9 @@ fn a_success_that_comes_too_early_is_none() {
 #[test]
 fn a_registry_that_stalls_is_given_up_and_tried_again() {
     let timing = Timing {
-        idle: Duration::from_millis(40),
-        connect: Duration::from_millis(40),
-        answer: Duration::from_millis(100),
+        idle: Duration::from_millis(300),
+        connect: Duration::from_secs(2),
+        answer: Duration::from_millis(600),
         ..config().timing
     };
     let server = Registry::start();

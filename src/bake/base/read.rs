@@ -10,7 +10,7 @@ use crate::bake::resolve::{Fault, World};
 use crate::contents::{Contents, Spool};
 use crate::digest::Digest;
 use crate::image::listing::Listing;
-use crate::image::scan::{Scan, ScanError, Scanned, Wanted, scan};
+use crate::image::scan::{Bounds, Scan, ScanError, Scanned, Wanted, scan};
 use crate::parallel;
 use crate::tree::Node;
 
@@ -56,7 +56,7 @@ pub(super) fn read(
     wanted: Wanted<'_>,
     world: &World<'_>,
 ) -> Result<(Listing, Known), Fault> {
-    let what = Scan { diff_id, wanted, whole: held.whole, packing: None };
+    let what = Scan { diff_id, wanted, whole: held.whole, packing: None, bounds: bounds(held), packed: None };
     let first = attempt(held, &what, world)?;
     let scanned = match first {
         // A disk may have spoilt what was fetched long ago: once more, and no oftener.
@@ -70,6 +70,11 @@ pub(super) fn read(
     keep_contents(&scanned.listing, &scanned.contents, world)?;
     let known = Known::keep(held.layer.descriptor.digest, held.whole, &scanned, world.store)?;
     Ok((scanned.listing, known))
+}
+
+/// A layer whose listing is known was made here, or has been read before.
+fn bounds(held: &Held) -> Bounds {
+    if held.layer.listing.is_some() { Bounds::OWN } else { Bounds::FOREIGN }
 }
 
 fn attempt(held: &Held, what: &Scan<'_>, world: &World<'_>) -> Result<Result<Scanned, ScanError>, Fault> {

@@ -16,7 +16,7 @@ use crate::contents::Spool;
 use crate::digest::Digest;
 use crate::image::compress::compress;
 use crate::image::oci::{Descriptor, LAYER_TAR};
-use crate::image::scan::{Inflated, Packing, Scan, ScanError, Wanted, scan};
+use crate::image::scan::{Bounds, Counted, Inflated, PackedBytes, Packing, Scan, ScanError, Wanted, scan};
 use crate::plan::KEY_FORMAT;
 use crate::recipe::Compression;
 
@@ -48,13 +48,16 @@ pub(super) fn repack(
 ) -> Result<Held, Fault> {
     let name = format!("packing {}", held.subject);
     let task = Task::begin(&name, Some(held.layer.descriptor.size), world.tell);
-    let bytes = BufReader::new(Told { inner: held.open(world)?, task: &task });
+    let read = PackedBytes::default();
+    let bytes = Told { inner: held.open(world)?, task: &task };
+    let bytes = BufReader::new(Counted::new(bytes, &read));
     let unreadable = |error| refusal(held, &ScanError::Read(error), world);
     let Some(mut inflated) = Inflated::new(bytes).map_err(unreadable)? else {
         return Err(held.wrong("it is compressed with bzip2, which is not read: use gzip, zstd or xz"));
     };
     let spool = Spool::new(world.store.scratch()?);
-    let what = Scan { diff_id, wanted, whole: held.whole, packing: Some(Packing::Plain) };
+    let (bounds, packing) = (Bounds::FOREIGN, Some(Packing::Plain));
+    let what = Scan { diff_id, wanted, whole: held.whole, packing, bounds, packed: Some(&read) };
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut blob = world.store.write()?;
     let mut scanned = None;

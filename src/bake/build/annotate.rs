@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::order::Order;
-use crate::bake::built::KEY;
+use crate::bake::built::{BASE_DIGEST, KEY};
 use crate::digest::Digest;
 use crate::moment::Moment;
 use crate::recipe::{From, Product};
@@ -35,10 +35,10 @@ pub(super) fn annotations(order: &Order<'_>, created: Moment) -> BTreeMap<String
         ("revision", order.stamps.revision.clone()),
         ("source", order.stamps.source.clone()),
         ("base.name", base_name),
-        ("base.digest", base_digest.map(|digest| digest.to_string())),
     ];
     let said = said.into_iter().filter_map(|(name, value)| Some((format!("org.opencontainers.image.{name}"), value?)));
     let mut annotations: BTreeMap<String, String> = said.collect();
+    annotations.extend(base_digest.map(|digest| (BASE_DIGEST.to_owned(), digest.to_string())));
     annotations.extend(image.config.iter().flat_map(|config| config.annotations.clone()));
     annotations.insert(KEY.to_owned(), order.plan.key().to_string());
     annotations.insert(RECIPE.to_owned(), recipe_digest(order).to_string());

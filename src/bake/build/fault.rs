@@ -9,7 +9,7 @@ use crate::image::oci::OciError;
 use crate::image::scan::ScanError;
 use crate::image::settle::SettleError;
 use crate::name::RecipeName;
-use crate::product::InstallError;
+use crate::product::{InstallError, Misplaced};
 use crate::store::StoreError;
 use crate::unpack::UnpackError;
 
@@ -44,6 +44,9 @@ pub enum BuildFault {
     /// An archive was refused.
     #[error(transparent)]
     Unpack(#[from] UnpackError),
+    /// An archive holds what must not be in the image.
+    #[error(transparent)]
+    Misplaced(#[from] Misplaced),
     /// A plugin was refused.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -105,6 +108,7 @@ impl BuildFault {
             Self::Install(InstallError::Rule { help, .. }) | Self::Port(PortError::Docker { help, .. }) => {
                 Some(help.clone())
             }
+            Self::Misplaced(misplaced) => Some(misplaced.help()),
             Self::Unpack(error) => Some(error.help().to_owned()),
             Self::Jar(error) => error.help(),
             Self::Run { help, .. } => Some((*help).to_owned()),

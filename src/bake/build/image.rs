@@ -73,9 +73,15 @@ impl Bench<'_> {
         let base = base::of(self.order, &on.platform, self.world).map_err(nowhere)?;
         let mut overlay = Overlay::new(&base, self.world.store);
         let mut layers = base.layers();
-        let mut plugins = Vec::new();
+        let mut plugins: Vec<PluginFacts> = Vec::new();
+        let mut together = false;
         let visit = OnceCell::new();
         for planned in on.layers.iter().filter(|layer| layer.what != LayerKind::Base) {
+            if matches!(planned.what, LayerKind::Plugin(_)) && !together {
+                // What lies below the first is complete now, and nothing of them is in the store yet.
+                self.together(on, &overlay)?;
+                together = true;
+            }
             let at = |fault| (format!(" {}", planned.what), fault);
             let made = match &planned.what {
                 LayerKind::Run(name) => {
@@ -94,8 +100,6 @@ impl Bench<'_> {
                 layers.push(BuiltLayer { what, descriptor, diff_id, listing });
             }
         }
-        let extends = plugins.iter().any(|plugin: &PluginFacts| !plugin.extends.is_empty());
-        self.together(on, extends, &base).map_err(nowhere)?;
         self.assemble(on, &base, layers, plugins).map_err(nowhere)
     }
 

@@ -9,6 +9,7 @@ use super::fault::BuildFault;
 use super::order::Bench;
 use super::source::is_for;
 use crate::bake::event::Task;
+use crate::bake::known;
 use crate::contents::{Contents, Spool};
 use crate::image::below::Below;
 use crate::image::jar;
@@ -16,8 +17,8 @@ use crate::image::layer::{self, Beside, Layer, Spec};
 use crate::image::settle::{Wish, settle};
 use crate::name::{ImagePath, Platform};
 use crate::plan::{LayerKind, PlannedLayer};
-use crate::product::PluginFacts;
-use crate::recipe::Archive;
+use crate::product::{self, PluginFacts};
+use crate::recipe::{Archive, Product};
 use crate::tree::{Said, Tree};
 
 /// What is kept under a layer's input.
@@ -27,6 +28,9 @@ pub(super) struct Made {
     pub(super) layer: Option<Layer>,
     /// The plugin in it.
     pub(super) plugin: Option<PluginFacts>,
+    /// Whose rules it keeps. What goes into an archive's layer does not depend on the product.
+    #[serde(default)]
+    pub(super) product: Option<Product>,
 }
 
 /// What is to be put into a layer.
@@ -49,7 +53,7 @@ impl Bench<'_> {
     ) -> Result<Made, BuildFault> {
         let store = self.world.store;
         if let Some(made) = store.result::<Made>(&planned.input)? {
-            return Ok(made);
+            return self.again(planned, made);
         }
         let Batch { tree, contents, said, removed, plugin } = self.batch(&planned.what, platform, below)?;
         let settled = settle(Wish { tree: &tree, said: &said, removed: &removed }, below)?;
@@ -57,7 +61,7 @@ impl Bench<'_> {
         drop(tree);
         let (tree, removed) = (&settled.tree, &settled.removed);
         let layer = self.written(planned, platform, (tree, removed, &contents, Beside::NOTHING))?;
-        self.made(planned, Made { layer, plugin })
+        self.keep_made(planned, Made { layer, plugin, product: None })
     }
 
     /// Writes a layer; none where there is nothing to put and nothing to remove.
@@ -81,12 +85,30 @@ impl Bench<'_> {
     }
 
     /// Keeps what was made, under its input.
-    pub(super) fn made(&self, planned: &PlannedLayer, made: Made) -> Result<Made, BuildFault> {
-        let Made { layer, .. } = &made;
-        let refers: Vec<_> = layer.iter().flat_map(|layer| [layer.digest, layer.listing]).collect();
+    pub(super) fn keep_made(&self, planned: &PlannedLayer, made: Made) -> Result<Made, BuildFault> {
+        let made = Made { product: Some(self.order.image.product), ..made };
+        let refers: Vec<_> = made.layer.iter().flat_map(|layer| [layer.digest, layer.listing]).collect();
         // The image is kept after all of its layers.
         self.world.store.keep_lightly(&planned.input, &made, &refers)?;
         Ok(made)
+    }
+
+    /// A layer that was made before. Where that was for another product, the rules of this one have not seen it.
+    fn again(&self, planned: &PlannedLayer, made: Made) -> Result<Made, BuildFault> {
+        let product = self.order.image.product;
+        let Some(layer) = made.layer.as_ref().filter(|_| made.product != Some(product)) else { return Ok(made) };
+        if !matches!(planned.what, LayerKind::Archive(_)) {
+            return Ok(made);
+        }
+        if let Some(listing) = known::listing(&layer.listing, self.world.store)? {
+            product::brought(&listing.tree, product)?;
+        }
+        self.keep_made(planned, made)
+    }
+
+    /// What is known of a plugin whose layer was made before.
+    pub(super) fn known_plugin(&self, planned: &PlannedLayer) -> Result<Option<PluginFacts>, BuildFault> {
+        Ok(self.world.store.result::<Made>(&planned.input)?.and_then(|made| made.plugin))
     }
 
     fn batch(&self, what: &LayerKind, platform: &Platform, below: &dyn Below) -> Result<Batch<'_>, BuildFault> {

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::image::below::{Below, BelowError};
 use crate::image::layer::Layer;
 use crate::image::listing::Listing;
-use crate::image::scan::{self, Scan};
+use crate::image::scan::{self, Bounds, Scan};
 use crate::name::ImagePath;
 use crate::store::Store;
 use crate::tree::{Entry, Node};
@@ -63,7 +63,8 @@ impl<'b> Overlay<'b> {
         let is_it = |node: &Node| matches!(node, Node::File { digest: there, .. } if there == digest);
         let wanted =
             |other: &ImagePath, _| other == path || listing.tree.get(other).is_some_and(|entry| is_it(&entry.node));
-        let scan = Scan { diff_id: Some(layer.diff_id), wanted: &wanted, whole: false, packing: None };
+        let diff_id = Some(layer.diff_id);
+        let scan = Scan { diff_id, wanted: &wanted, whole: false, packing: None, bounds: Bounds::OWN, packed: None };
         let scanned = scan::scan(&scan, blob, Spool::new(self.store.scratch()?))?;
         Ok(Some(scanned.contents.bytes(digest, limit)?))
     }

@@ -11,7 +11,7 @@ use crate::contents::Contents;
 use crate::image::below::Below;
 use crate::lock::{Input, LockedFile};
 use crate::name::{ImagePath, Platform};
-use crate::plan::{LayerKind, PlatformPlan};
+use crate::plan::{LayerKind, PlannedLayer, PlatformPlan};
 use crate::product::{self, Installed, Job};
 use crate::recipe::{Archive, Plugin, Product};
 use crate::tree::{Entry, Mode, Node, Owner, Tree};
@@ -22,14 +22,17 @@ impl Bench<'_> {
     pub(super) fn unpacked(&self, archive: &Archive, platform: &Platform) -> Result<(Tree, Contents), BuildFault> {
         let locked = self.locked(&Input::Archive(archive.name.clone()), platform)?;
         let file = self.open(locked, archive.path.as_ref())?;
-        if !archive.unpack {
+        let (tree, contents) = if archive.unpack {
+            let spool = self.world.store.scratch()?;
+            let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::of(archive), &|_| self.go_on())?;
+            (unpack::place(archive, unpacked.tree)?, unpacked.contents)
+        } else {
             let mut contents = Contents::default();
             contents.add_part(locked.sha256, Arc::new(file), 0, locked.size);
-            return Ok((unpack::place_file(archive, locked.sha256, locked.size), contents));
-        }
-        let spool = self.world.store.scratch()?;
-        let unpacked = unpack::unpack(&archive.name, file, spool, &Limits::of(archive), &|_| self.go_on())?;
-        Ok((unpack::place(archive, unpacked.tree)?, unpacked.contents))
+            (unpack::place_file(archive, locked.sha256, locked.size), contents)
+        };
+        product::brought(&tree, self.order.image.product)?;
+        Ok((tree, contents))
     }
 
     /// A plugin, as its product's installer would leave it on what lies below.
@@ -56,21 +59,39 @@ impl Bench<'_> {
         let job = Job { product, version, platform, name, package: &package, below, scratch: &scratch };
         let installed = product::install(&job)?;
         check_version(plugin, product, &installed)?;
+        if image.plugin.iter().filter(|plugin| is_for(&plugin.platforms, platform)).count() == 1 {
+            product::together(product, std::slice::from_ref(&installed), below)?;
+        }
         Ok(installed)
     }
 
-    /// Checks what only shows when all plugins of an image are known. Most plugins have nothing to do with each other,
-    /// and then nothing is unpacked for it.
-    pub(super) fn together(&self, on: &PlatformPlan, extends: bool, base: &dyn Below) -> Result<(), BuildFault> {
-        if !extends {
-            return Ok(());
-        }
-        let names = on.layers.iter().filter_map(|layer| match &layer.what {
-            LayerKind::Plugin(name) => Some(name),
+    /// Checks what only shows when all plugins of an image are known, before the first of their layers is written. A fault
+    /// comes with the layer it happened at.
+    ///
+    /// Nothing is unpacked for it where all plugins are known already and extend nothing, and a plugin that is alone is
+    /// checked when it is installed.
+    pub(super) fn together(&self, on: &PlatformPlan, below: &dyn Below) -> Result<(), (String, BuildFault)> {
+        let nowhere = |fault: BuildFault| (String::new(), fault);
+        let product = self.order.image.product;
+        let planned = on.layers.iter().filter_map(|planned| match &planned.what {
+            LayerKind::Plugin(name) => Some((planned, name)),
             _ => None,
         });
-        let installed = names.map(|name| self.installed(name, &on.platform, base)).collect::<Result<Vec<_>, _>>()?;
-        Ok(product::together(self.order.image.product, &installed, base)?)
+        let plugins: Vec<_> = planned.collect();
+        if plugins.is_empty() || !product::judges_together(product) {
+            return Ok(());
+        }
+        let known = plugins.iter().map(|(planned, _)| self.known_plugin(planned)).collect::<Result<Vec<_>, _>>();
+        let known = known.map_err(nowhere)?;
+        let extends = known.iter().flatten().any(|facts| !facts.extends.is_empty());
+        if !extends && (plugins.len() == 1 || known.iter().all(Option::is_some)) {
+            return Ok(());
+        }
+        let install = |(planned, name): &(&PlannedLayer, &String)| {
+            self.installed(name, &on.platform, below).map_err(|fault| (format!(" {}", planned.what), fault))
+        };
+        let installed = plugins.iter().map(install).collect::<Result<Vec<_>, _>>()?;
+        product::together(product, &installed, below).map_err(|error| nowhere(error.into()))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::image::tar::MTIME;
 use crate::image::trial;
 use crate::name::{ImagePath, Platform};
 use crate::plan::{ImagePlan, LayerKind, PlannedLayer};
+use crate::product;
 use crate::recipe::Run;
 
 /// The repository of images that live for one step only.
@@ -86,8 +87,9 @@ impl<'b> Bench<'b> {
         let at: Vec<_> = volumes.into_keys().collect();
         let Changed { tree, removed, beside, contents } = self.changed(run, &container, &at, visit, below)?;
         visit.drop_container(&container);
+        product::brought(&tree, self.order.image.product)?;
         let layer = self.written(planned, ground.platform, (&tree, &removed, &contents, &beside))?;
-        self.made(planned, Made { layer, plugin: None })
+        self.keep_made(planned, Made { layer, plugin: None, product: None })
     }
 
     /// Brings the image so far into the engine, and tells its name there.

@@ -11,8 +11,9 @@ use crate::bake::port::PortError;
 use crate::bake::resolve::Fault;
 use crate::contents::Spool;
 use crate::image::listing::Listing;
-use crate::image::scan::{NOTHING, Scan, scan};
+use crate::image::scan::{Bounds, NOTHING, Scan, scan};
 use crate::parallel;
+use crate::plan::LayerKind;
 use crate::store::Store;
 
 /// Layers that are read at one time.
@@ -65,7 +66,9 @@ impl Reader<'_> {
         let at = &layer.descriptor;
         let name = format!("reading layer {}", at.digest.short());
         let task = Task::begin(&name, Some(at.size), self.tell);
-        let what = Scan { diff_id: Some(layer.diff_id), wanted: NOTHING, whole: false, packing: None };
+        let own = layer.what.as_ref().is_some_and(|what| *what != LayerKind::Base);
+        let (diff_id, bounds) = (Some(layer.diff_id), if own { Bounds::OWN } else { Bounds::FOREIGN });
+        let what = Scan { diff_id, wanted: NOTHING, whole: false, packing: None, bounds, packed: None };
         let bytes = Watched { inner: self.holder.layer(at)?, task: &task, interrupt: self.interrupt };
         match scan(&what, bytes, Spool::new(self.store.scratch()?)) {
             Ok(scanned) => {

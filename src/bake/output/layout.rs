@@ -33,19 +33,21 @@ pub(super) enum Tags {
     Stay,
 }
 
-/// Writes blobs, what is pointed to before what points to it, and puts the last under a tag.
+/// Writes blobs, what is pointed to before what points to it, and puts the last under a tag. Tells of each whether it had
+/// to be written.
 pub(super) fn write(
     parts: &[&Descriptor],
     tag: &Tag,
     tags: Tags,
     path: &Path,
     blobs: &Blobs<'_>,
-) -> Result<(), OutputError> {
-    let Some(top) = parts.last() else { return Ok(()) };
+) -> Result<Vec<bool>, OutputError> {
+    let Some(top) = parts.last() else { return Ok(Vec::new()) };
     let layout = Layout::open(path, blobs)?;
     layout.check_tag(top, tag, tags)?;
-    parallel::map(parts, |at| layout.put(at, blobs)).into_iter().collect::<Result<(), _>>()?;
-    layout.name(top, tag.as_str())
+    let written = parallel::map(parts, |at| layout.put(at, blobs)).into_iter().collect::<Result<_, _>>()?;
+    layout.name(top, tag.as_str())?;
+    Ok(written)
 }
 
 /// What a layout has under a tag. A folder that is not there has nothing.
@@ -114,16 +116,17 @@ impl<'p> Layout<'p> {
         Ok(())
     }
 
-    /// Copies a blob, unless it is here and sound.
-    fn put(&self, at: &Descriptor, blobs: &Blobs<'_>) -> Result<(), OutputError> {
+    /// Copies a blob and tells so, unless it is here and sound.
+    fn put(&self, at: &Descriptor, blobs: &Blobs<'_>) -> Result<bool, OutputError> {
         let to = self.path.join(blob_name(&at.digest));
         if is_there(&to, &at.digest, at.size, blobs)? {
             blobs.passed(at.size);
-            return Ok(());
+            return Ok(false);
         }
         let mut aside = Aside::begin(self.path, &to)?;
         blobs.copy(at, &mut aside)?;
-        aside.finish()
+        aside.finish()?;
+        Ok(true)
     }
 
     /// Puts an image under its tag, instead of the one that has it, and leaves all others as they are.

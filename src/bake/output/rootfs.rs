@@ -12,7 +12,7 @@ use crate::bake::built::BuiltLayer;
 use crate::digest::Digest;
 use crate::image::compress::compress;
 use crate::image::flatten::{FlattenError, Packed, flatten};
-use crate::image::scan::ScanError;
+use crate::image::scan::{Bounds, ScanError};
 use crate::name::Platform;
 use crate::recipe::Compression;
 
@@ -69,6 +69,11 @@ struct Stored<'l> {
 impl Packed for Stored<'_> {
     fn diff_id(&self) -> Digest {
         self.layer.diff_id
+    }
+
+    fn bounds(&self) -> Bounds {
+        // Whose listing is known was made here, or has been read before.
+        if self.layer.listing.is_some() { Bounds::OWN } else { Bounds::FOREIGN }
     }
 
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {

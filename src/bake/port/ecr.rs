@@ -25,6 +25,17 @@ pub struct RepositoryEncryption {
     pub key: Option<String>,
 }
 
+/// How closely repositories are looked at. Each look takes permissions of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closeness {
+    /// What describing them tells: whether tags can be moved, scans, encryption.
+    Glance,
+    /// Their policies too.
+    Policies,
+    /// Their policies and their tags too.
+    PoliciesAndTags,
+}
+
 /// What a repository is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryState {
@@ -34,9 +45,9 @@ pub struct RepositoryState {
     pub scan_on_push: bool,
     /// How it encrypts.
     pub encryption: RepositoryEncryption,
-    /// Its lifecycle policy, as JSON.
+    /// Its lifecycle policy, as JSON, where it was asked for.
     pub lifecycle: Option<String>,
-    /// Its repository policy, as JSON.
+    /// Its repository policy, as JSON, where it was asked for.
     pub policy: Option<String>,
     /// Its tags, where they were asked for.
     pub tags: BTreeMap<String, String>,
@@ -93,7 +104,7 @@ pub trait EcrControl: Sync {
         &self,
         registry: &Registry,
         names: &[Repository],
-        with_tags: bool,
+        closeness: Closeness,
         tell: Listener<'_>,
     ) -> Result<BTreeMap<Repository, RepositoryState>, PortError>;
 

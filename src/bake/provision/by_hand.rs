@@ -1,5 +1,7 @@
 //! How to make a repository without elkbake: for those whose Terraform owns their repositories.
 
+use serde_json::json;
+
 use crate::bake::port::PortError;
 
 use super::repository::Wanted;
@@ -38,9 +40,9 @@ impl Wanted<'_> {
         let key = encryption.key.map_or_else(String::new, |key| format!(",kmsKey={key}"));
         words.push(format!("--encryption-configuration encryptionType={}{key}", encryption.kind));
         if !self.ecr.tags.is_empty() {
-            let tag = |(key, value): (&String, &String)| quoted(&format!("Key={key},Value={value}"));
-            let tags: Vec<String> = self.ecr.tags.iter().map(tag).collect();
-            words.push(format!("--tags {}", tags.join(" ")));
+            // As JSON: the CLI's own notation has no way to write every character.
+            let tags = self.ecr.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+            words.push(format!("--tags {}", quoted(&tags.collect::<serde_json::Value>().to_string())));
         }
         words.join(" \\\n    ")
     }
@@ -72,7 +74,11 @@ impl Wanted<'_> {
         lines.push("  }".to_owned());
         if !self.ecr.tags.is_empty() {
             lines.push("  tags = {".to_owned());
-            lines.extend(self.ecr.tags.iter().map(|(key, value)| format!("    {} = {}", literal(key), literal(value))));
+            let keys: Vec<String> = self.ecr.tags.keys().map(|key| literal(key)).collect();
+            // As `terraform fmt` has it.
+            let widest = keys.iter().map(|key| key.chars().count()).max().unwrap_or(0);
+            let each = keys.iter().zip(self.ecr.tags.values());
+            lines.extend(each.map(|(key, value)| format!("    {key:widest$} = {}", literal(value))));
             lines.push("  }".to_owned());
         }
         lines.push("}".to_owned());
@@ -120,7 +126,7 @@ mod tests {
             "--image-tag-mutability IMMUTABLE_WITH_EXCLUSION",
             "'filterType=WILDCARD,filter=dev-*'",
             "encryptionType=KMS,kmsKey=alias/x",
-            r"--tags 'Key=team,Value=it'\''s ${1}'",
+            r#"--tags '[{"Key":"team","Value":"it'\''s ${1}"}]'"#,
             "resource \"aws_ecr_repository\" \"elk_kibana\" {",
             "image_tag_mutability = \"IMMUTABLE_WITH_EXCLUSION\"",
             "scan_on_push = true",

@@ -49,9 +49,9 @@ impl Wanted<'_> {
         RepositoryEncryption { kind: self.ecr.encryption.to_string(), key: self.ecr.kms_key.clone() }
     }
 
-    /// Decides what is to be done. `None` is a repository that is not there.
+    /// Decides what is to be done, of what a glance at a repository tells. `None` is one that is not there.
     #[must_use]
-    pub fn decide(&self, now: Option<&RepositoryState>) -> Decision {
+    pub fn glance(&self, now: Option<&RepositoryState>) -> Decision {
         let mut decision = Decision::default();
         match now {
             None => decision.steps.push(RepositoryStep::Make {
@@ -61,6 +61,16 @@ impl Wanted<'_> {
                 tags: self.ecr.tags.clone(),
             }),
             Some(now) => self.settings(now, &mut decision),
+        }
+        decision
+    }
+
+    /// Decides what is to be done. `None` is a repository that is not there.
+    #[must_use]
+    pub fn decide(&self, now: Option<&RepositoryState>) -> Decision {
+        let mut decision = self.glance(now);
+        if let Some(now) = now {
+            self.tags(now, &mut decision);
         }
         let now = now.cloned().unwrap_or_default();
         match lifecycle(now.lifecycle.as_deref(), self.ecr.keep, &self.current) {
@@ -90,14 +100,6 @@ impl Wanted<'_> {
         if now.scan_on_push != self.ecr.scan_on_push {
             decision.steps.push(RepositoryStep::ScanOnPush(self.ecr.scan_on_push));
         }
-        // Tags that others put there are theirs: what a company books its costs by, what Terraform adds everywhere.
-        let lacking: BTreeMap<String, String> = (self.ecr.tags.iter())
-            .filter(|(key, value)| now.tags.get(*key) != Some(value))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        if !lacking.is_empty() {
-            decision.steps.push(RepositoryStep::Tags(lacking));
-        }
         if !is_encrypted_as(&now.encryption, self.ecr) {
             decision.warnings.push(format!(
                 "it is encrypted with {}, not with {}, and only new repositories can be told: say so in the target, \
@@ -105,6 +107,17 @@ impl Wanted<'_> {
                 said(&now.encryption),
                 said(&self.encryption())
             ));
+        }
+    }
+
+    fn tags(&self, now: &RepositoryState, decision: &mut Decision) {
+        // Tags that others put there are theirs: what a company books its costs by, what Terraform adds everywhere.
+        let lacking: BTreeMap<String, String> = (self.ecr.tags.iter())
+            .filter(|(key, value)| now.tags.get(*key) != Some(value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !lacking.is_empty() {
+            decision.steps.push(RepositoryStep::Tags(lacking));
         }
     }
 }

@@ -23,7 +23,7 @@ impl EcrControl for Cloud {
         &self,
         registry: &Registry,
         names: &[Repository],
-        _: bool,
+        _: Closeness,
         _: Listener<'_>,
     ) -> Result<BTreeMap<Repository, RepositoryState>, PortError> {
         let all = self.repositories.lock().unwrap();
@@ -137,4 +137,25 @@ fn a_repository_whose_tags_can_be_moved_is_found() {
     assert!(movable(&cloud, &orders[0], SILENT).unwrap().is_empty());
     cloud.repositories.lock().unwrap().values_mut().for_each(|state| state.mutability.immutable = false);
     assert_eq!(movable(&cloud, &orders[0], SILENT).unwrap(), ["elk/kibana".parse().unwrap()]);
+}
+
+#[test]
+fn who_may_only_look_is_told_what_is_not_as_declared_and_refused_nothing() {
+    let ecr = ecr("keep = 3\nreaders = [\"111122223333\"]\ntags = { team = \"search\" }");
+    let (cloud, orders) = (cloud(), orders(&ecr));
+    let found = glance(&cloud, &orders, SILENT).remove(0).unwrap();
+    assert_eq!(found.drift(&ecr.regions[0]), Vec::<String>::new(), "what is not there is an error, and no drift");
+    assert!(refuse_missing(&orders[0], &found).is_err());
+    apply(&cloud, &survey(&cloud, &orders, SILENT).remove(0).unwrap(), SILENT).unwrap();
+    assert!(glance(&cloud, &orders, SILENT).remove(0).unwrap().is_empty());
+    cloud.repositories.lock().unwrap().values_mut().for_each(|state| {
+        *state = RepositoryState { encryption: state.encryption.clone(), ..RepositoryState::default() };
+    });
+    let found = glance(&cloud, &orders, SILENT).remove(0).unwrap();
+    assert_eq!(
+        found.drift(&ecr.regions[0]),
+        ["elk/kibana in eu-west-1 is not as declared; left to do: make its tags immutable; scan it on push"],
+        "nobody asked for its policies and tags"
+    );
+    assert!(refuse_missing(&orders[0], &found).is_ok());
 }

@@ -8,6 +8,7 @@ use crate::bake::port::RawManifest;
 use crate::digest::Digest;
 use crate::image::oci::Descriptor;
 use crate::name::{NameError, Tag};
+use crate::project::CURRENT;
 use crate::store::Store;
 
 /// What the artifact says it is.
@@ -23,7 +24,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// # Errors
 /// Never: it is a tag.
 pub fn current() -> Result<Tag, NameError> {
-    "current".parse()
+    CURRENT.parse()
 }
 
 /// Records, as text, on their way to a repository.

@@ -1,5 +1,6 @@
 //! All that has to be in a repository for an image to be there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
@@ -8,10 +9,10 @@ use super::fault::PushError;
 use crate::bake::built::{Built, BuiltImage};
 use crate::bake::event::Listener;
 use crate::bake::output::blob_name;
-use crate::bake::port::{Freight, RawManifest, Registry};
+use crate::bake::port::{RawManifest, Registry};
 use crate::digest::Digest;
 use crate::image::oci::{self, Descriptor, Document};
-use crate::name::{Reference, Tag};
+use crate::name::{Reference, Repository, Tag};
 use crate::store::Store;
 
 /// An image with its tag, on its way.
@@ -23,6 +24,8 @@ pub struct Cargo {
     /// Each once, the largest first: the last to arrive decides how long it takes.
     blobs: Vec<Descriptor>,
     origins: BTreeMap<Digest, Reference>,
+    /// Repositories of whichever registry it goes to that have some of the blobs.
+    beside: BTreeMap<Digest, Repository>,
     may_move: bool,
 }
 
@@ -44,7 +47,14 @@ impl Cargo {
             layers.chain([image.config.clone()]).collect::<Vec<_>>()
         };
         let blobs = built.platforms.iter().flat_map(parts);
-        Ok(Self { tag: tag.clone(), manifests, blobs: each_once(blobs), origins, may_move: false })
+        Ok(Self {
+            tag: tag.clone(),
+            manifests,
+            blobs: each_once(blobs),
+            origins,
+            beside: BTreeMap::new(),
+            may_move: false,
+        })
     }
 
     /// An image of a registry, by its digest.
@@ -119,14 +129,30 @@ impl Cargo {
         manifests.push(top);
         let blobs = images.into_iter().flat_map(|image| image.layers.into_iter().chain([image.config]));
         let blobs = each_once(blobs.collect::<Vec<_>>());
-        Ok(Self { tag: tag.clone(), manifests, blobs, origins: BTreeMap::new(), may_move: false })
+        let (origins, beside) = Default::default();
+        Ok(Self { tag: tag.clone(), manifests, blobs, origins, beside, may_move: false })
     }
 
     /// An artifact that is no image, with blobs of the store. Its tag says which is the newest, and moves.
     #[must_use]
     pub fn of_artifact(manifest: RawManifest, blobs: Vec<Descriptor>, tag: &Tag) -> Self {
         let (manifests, blobs) = (vec![manifest], each_once(blobs));
-        Self { tag: tag.clone(), manifests, blobs, origins: BTreeMap::new(), may_move: true }
+        let (origins, beside) = Default::default();
+        Self { tag: tag.clone(), manifests, blobs, origins, beside, may_move: true }
+    }
+
+    /// The same, to where another image is in another repository: what they share can be had from there.
+    #[must_use]
+    pub fn beside(mut self, other: &Self, repository: &Repository) -> Self {
+        self.beside.extend(other.blobs.iter().map(|at| (at.digest, repository.clone())));
+        self
+    }
+
+    /// Whether a registry may take a blob from another repository of its own, if it does that.
+    #[must_use]
+    pub fn may_mount(&self, at: &Descriptor, into: &Reference) -> bool {
+        let is_elsewhere = |from: &Reference| from.registry == into.registry && from.repository != into.repository;
+        self.origin(at, into).is_some_and(|from| is_elsewhere(&from))
     }
 
     /// The tag that it gets.
@@ -142,7 +168,8 @@ impl Cargo {
     }
 
     /// Whether its tag may be another's now.
-    pub(super) fn may_move(&self) -> bool {
+    #[must_use]
+    pub fn may_move(&self) -> bool {
         self.may_move
     }
 
@@ -163,9 +190,11 @@ impl Cargo {
         self.blobs.iter().filter(lacks).filter_map(|at| Some((at, self.origins.get(&at.digest)?)))
     }
 
-    /// A blob as a registry is asked to take it.
-    pub(super) fn freight(&self, at: &Descriptor) -> Freight<'_> {
-        Freight { digest: at.digest, size: at.size, origin: self.origins.get(&at.digest) }
+    /// Where a blob can be had for a repository: in the same registry rather than far away.
+    pub(super) fn origin(&self, at: &Descriptor, into: &Reference) -> Option<Cow<'_, Reference>> {
+        let near = self.beside.get(&at.digest).filter(|near| **near != into.repository);
+        let near = near.map(|near| Reference { repository: near.clone(), tag: None, digest: None, ..into.clone() });
+        near.map(Cow::Owned).or_else(|| self.origins.get(&at.digest).map(Cow::Borrowed))
     }
 }
 

@@ -42,9 +42,11 @@ pub fn into_folder(look: &Look, cargo: &Cargo, layout: &Path, desk: Desk<'_>) ->
         Err(OutputError::Tagged { at, ours, theirs }) => Err(PushError::Taken { at, ours, theirs }),
         Err(OutputError::Missing { digest }) => Err(PushError::Missing { digest }),
         written => {
-            written?;
-            let bytes = blobs.iter().map(|at| at.size).sum();
-            Ok(Shipped { sent: blobs.len(), bytes, ..Shipped::default() })
+            let written = written?;
+            let sent: Vec<_> =
+                blobs.iter().zip(written).filter(|(_, written)| *written).map(|(at, _)| at.size).collect();
+            let present = blobs.len() - sent.len();
+            Ok(Shipped { sent: sent.len(), bytes: sent.iter().sum(), present, ..Shipped::default() })
         }
     }
 }

@@ -6,7 +6,7 @@ use super::cargo::Cargo;
 use super::fault::PushError;
 use crate::bake::event::Listener;
 use crate::bake::interrupt::Interrupt;
-use crate::bake::port::{Arrival, PortError, Publish};
+use crate::bake::port::{Arrival, Freight, PortError, Publish};
 use crate::digest::Digest;
 use crate::image::oci::Descriptor;
 use crate::name::Reference;
@@ -37,17 +37,6 @@ pub enum Look {
     There,
     /// Not the tag, and not these blobs.
     Lacks(Vec<Descriptor>),
-}
-
-impl Look {
-    /// The bytes that the repository does not have. Manifests, of a few KB, do not count.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        match self {
-            Self::There => 0,
-            Self::Lacks(blobs) => blobs.iter().map(|at| at.size).sum(),
-        }
-    }
 }
 
 /// What it took to bring an image into a repository.
@@ -113,7 +102,8 @@ fn send(blobs: &[Descriptor], cargo: &Cargo, into: &Reference, desk: Desk<'_>) -
         if failed.load(Ordering::Relaxed) {
             return None;
         }
-        let freight = cargo.freight(at);
+        let origin = cargo.origin(at, into);
+        let freight = Freight { digest: at.digest, size: at.size, origin: origin.as_deref() };
         if freight.origin.is_none() && desk.store.size(&at.digest).is_none() {
             failed.store(true, Ordering::Relaxed);
             return Some(Err(PushError::Missing { digest: at.digest }));

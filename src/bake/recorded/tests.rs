@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bake::built::BuiltLayer;
+use crate::bake::found::FoundLayer;
 use crate::digest::Digest;
 use crate::image::oci::Descriptor;
 use crate::local::Local;
@@ -95,19 +96,13 @@ fn image(store: &Store, platform: &str, created: &str, plugins: Vec<PluginFacts>
     }
 }
 
-/// The record of the recipe above, as it would be built, published in a place.
-fn record(published: Published<'_>) -> Record {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), SystemTime::UNIX_EPOCH).unwrap();
+/// The order for the recipe above.
+fn ordered<T>(act: impl FnOnce(&Order<'_>) -> T) -> T {
     let recipe = recipe::parse(Path::new("recipes/es.toml"), RECIPE).unwrap_or_else(|error| panic!("{error}"));
     let (lock, local, stamps) = (lock(), Local::default(), Stamps::default());
     let plan = Plan::new(&"es".parse().unwrap(), &recipe, &lock, &Tree::default(), None).unwrap();
     let Recipe::Image(said) = &recipe.value else { panic!("an image was read as a host") };
-    let everywhere = facts("discovery-ec2", &["outbound_network"]);
-    let amd = image(&store, "linux/amd64", "2026-01-01T00:00:00Z", vec![everywhere.clone()]);
-    let arm = image(&store, "linux/arm64", "2026-01-02T00:00:00Z", vec![facts("arm", &[]), everywhere]);
-    let built = Built { key: plan.key(), index: Some(descriptor("index", 5)), platforms: vec![amd, arm] };
-    let order = Order {
+    act(&Order {
         plan: &plan,
         recipe: &recipe,
         image: said,
@@ -115,13 +110,79 @@ fn record(published: Published<'_>) -> Record {
         local: &local,
         parent: None,
         stamps: &stamps,
-    };
-    let occasion = Occasion {
+    })
+}
+
+fn occasion() -> Occasion<'static> {
+    Occasion {
         source: Some(SourceRevision { revision: "abc".to_owned(), dirty: true }),
         elkbake: "0.1.0",
         pushed_at: Moment::from_epoch(1_700_000_000),
+    }
+}
+
+const CREATED: [(&str, &str); 2] = [("linux/amd64", "2026-01-01T00:00:00Z"), ("linux/arm64", "2026-01-02T00:00:00Z")];
+
+/// The record of it, as it would be built, published in a place.
+fn record(published: Published<'_>) -> Record {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), SystemTime::UNIX_EPOCH).unwrap();
+    let everywhere = facts("discovery-ec2", &["outbound_network"]);
+    let plugins = [vec![everywhere.clone()], vec![facts("arm", &[]), everywhere]];
+    let platforms = CREATED.iter().zip(plugins).map(|((name, created), plugins)| image(&store, name, created, plugins));
+    let platforms = platforms.collect();
+    ordered(|order| {
+        let built = Built { key: order.plan.key(), index: Some(descriptor("index", 5)), platforms };
+        recorded(order, &built, published, &occasion(), &store).unwrap().unwrap()
+    })
+}
+
+/// The same image as a registry has it.
+fn as_found(key: Digest) -> Found {
+    let on = |(name, created): &(&str, &str)| {
+        let config = json!({
+            "architecture": name.split('/').nth(1), "os": "linux", "created": created,
+            "rootfs": { "type": "layers", "diff_ids": [] },
+        });
+        let config = oci::config(config.to_string().as_bytes()).unwrap();
+        let layer = |size| FoundLayer {
+            what: None,
+            created_by: None,
+            descriptor: descriptor("layer", size),
+            diff_id: sha("tar"),
+            listing: None,
+        };
+        FoundImage {
+            platform: config.platform(),
+            manifest: Some(sha(name)),
+            config_digest: sha("config"),
+            config,
+            annotations: BTreeMap::from([(KEY.to_owned(), key.to_string())]),
+            layers: vec![layer(100), layer(23)],
+            plugins: Vec::new(),
+        }
     };
-    recorded(&order, &built, published, &occasion, &store).unwrap().unwrap()
+    Found { digest: Some(sha("index")), images: CREATED.iter().map(on).collect() }
+}
+
+#[test]
+fn what_is_found_is_recorded_as_it_was_built_or_not_at_all() {
+    let reference: Reference = "registry.example.com/elk/es:some-tag".parse().unwrap();
+    let place = || Published::Repository(&reference);
+    let before = record(place());
+    ordered(|order| {
+        let whole = as_found(order.plan.key());
+        let of = |image: &Found, known: &[RecordedFile]| found(order, image, known, place(), &occasion());
+        assert_eq!(of(&whole, &before.plugins).as_ref(), Some(&before));
+        assert!(of(&whole, &before.plugins[..1]).is_none(), "nobody knows what the other plugin may do");
+        assert!(of(&as_found(sha("another key")), &before.plugins).is_none());
+        let one = Found { images: whole.images[..1].to_vec(), ..whole.clone() };
+        assert!(of(&one, &before.plugins).is_none(), "a platform is missing");
+        let twice = Found { images: vec![whole.images[0].clone(); 2], ..whole.clone() };
+        assert!(of(&twice, &before.plugins).is_none());
+        let inner = Found { digest: whole.images[0].manifest, ..whole };
+        assert!(of(&inner, &before.plugins).is_none(), "the tag is on one of the platforms");
+    });
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::bake::build::{self, Order};
 use crate::bake::built::Built;
 use crate::bake::event::Event;
+use crate::bake::found::{Holder as _, Remote};
 use crate::bake::push::Cargo;
-use crate::bake::recorded::{Occasion, Published, recorded};
+use crate::bake::recorded::{self, Occasion, Published, recorded};
 use crate::cli::build::image_of;
 use crate::cli::choice::no_image;
 use crate::cli::courier::Courier;
@@ -18,7 +19,7 @@ use crate::digest::Digest;
 use crate::name::{RecipeName, Reference, Repository, Tag};
 use crate::plan::Work;
 use crate::recipe::{From, Recipe};
-use crate::record::Record;
+use crate::record::{Record, RecordedFile};
 
 /// A recipe that was planned, with all that it builds on.
 pub(in crate::cli) struct Parcel {
@@ -47,6 +48,11 @@ impl Parcel {
     pub(in crate::cli) fn planned(&self) -> &Planned {
         // `plan` lets no empty line pass, and no line gets shorter.
         &self.line[self.line.len() - 1]
+    }
+
+    /// The recipes that it builds on, the nearest first.
+    pub(in crate::cli) fn ancestors(&self) -> impl Iterator<Item = &RecipeName> {
+        self.line.iter().rev().skip(1).map(|planned| planned.plan.name())
     }
 
     pub(in crate::cli) fn key(&self) -> Digest {
@@ -79,13 +85,31 @@ impl Parcel {
         packed: &Packed,
         published: Published<'_>,
     ) -> Result<Record, Failure> {
-        let occasion =
-            Occasion { source: courier.source(), elkbake: env!("CARGO_PKG_VERSION"), pushed_at: courier.now };
+        let occasion = occasion(courier);
         self.with_order(courier.planner, |order| {
             let store = courier.planner.world.open()?.store();
             let nothing = || Failure::input(format!("{} makes nothing", self.name));
             recorded(order, &packed.built, published, &occasion, store)?.ok_or_else(nothing)
         })
+    }
+
+    /// The record of an image of its key that a repository has, made from what that says of itself: nothing is built
+    /// for it. `None` where that is another image, or where the record has to say what only a build knows.
+    pub(in crate::cli) fn found(
+        &self,
+        courier: &Courier<'_>,
+        at: &Reference,
+        known: &[RecordedFile],
+        published: Published<'_>,
+    ) -> Option<Record> {
+        let planner = courier.planner;
+        let opened = planner.world.open().ok()?;
+        let tell = |event: Event<'_>| planner.ui.event(event);
+        let found =
+            Remote { reference: at, registry: opened.wire(), store: opened.store(), tell: &tell }.find(None).ok()?;
+        let unbuilt = |_: &Order<'_>| Err(no_image(&self.name));
+        let order = order(std::slice::from_ref(self.planned()), &planner.stamps, &unbuilt).ok()?;
+        recorded::found(&order, &found, known, published, &occasion(courier))
     }
 
     /// Puts the layers of the base into the store, for a target that has to be given all of them.
@@ -127,4 +151,8 @@ impl Parcel {
         let platforms = first.lock.value.base.iter().flat_map(|base| &base.platform);
         platforms.flat_map(|platform| &platform.layer).map(|layer| (layer.digest, reference.clone())).collect()
     }
+}
+
+fn occasion(courier: &Courier<'_>) -> Occasion<'static> {
+    Occasion { source: courier.source(), elkbake: env!("CARGO_PKG_VERSION"), pushed_at: courier.now }
 }

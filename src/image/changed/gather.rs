@@ -6,13 +6,16 @@ use std::io::{self, Read};
 use super::report::{ChangedError, Report};
 use crate::contents::{Contents, Spool};
 use crate::image::below::{Below, BelowError};
-use crate::image::scan::{Head, Place, ScanError, link_target, place, walk};
+use crate::image::scan::{Bounds, Head, Place, Promise, ScanError, link_target, place, walk};
 use crate::image::tar::Attribute;
 use crate::name::ImagePath;
 use crate::tree::{Entry, Node};
 
 /// What begins the key of an extended attribute. Others speak of the same ones in their own ways.
 const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
+
+/// Nobody promises what a container has left; it is on a disk already.
+const OWN: Promise<'static> = Promise { packing: None, diff_id: None, bounds: Bounds::OWN, packed: None };
 
 /// What changed, before it is held against what lies below.
 pub(super) struct Gathered {
@@ -66,7 +69,7 @@ pub(super) fn gather(
         missing: BTreeSet::new(),
         refused: None,
     };
-    let read = walk(export, None, None, &mut |head, bytes| gatherer.add(&head, bytes));
+    let read = walk(export, &OWN, &mut |head, bytes| gatherer.add(&head, bytes));
     if let Some(refused) = gatherer.refused {
         return Err(refused);
     }

@@ -243,11 +243,12 @@ proptest! {
 
 /// What other code of ours, which knows nothing of this one, sees in layers: everything but the root, by path.
 fn viewed(layers: &[Layer]) -> Option<BTreeMap<String, String>> {
-    use crate::image::scan::{NOTHING, Scan, scan};
+    use crate::image::scan::{Bounds, NOTHING, Scan, scan};
     use crate::image::stack::{Stack, There};
     let mut stack = Stack::default();
     for layer in layers {
-        let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false };
+        let what =
+            Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false, bounds: Bounds::FOREIGN, packed: None };
         let scanned = scan(&what, &layer.0[..], crate::contents::Spool::new(tempfile::tempfile().unwrap())).ok()?;
         stack.add(&scanned.listing).ok()?;
     }

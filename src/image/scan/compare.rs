@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
+use super::bounds::{Bounds, PackedBytes};
 use super::entries::Entries;
 use super::error::ScanError;
 use super::head::Head;
@@ -55,7 +56,7 @@ type Unpacked<R> = Entries<Inflated<BufReader<R>>>;
 fn entries<R: Read>(compressed: R) -> Result<Unpacked<R>, ScanError> {
     let compressed = BufReader::with_capacity(128 << 10, compressed);
     match Inflated::packed(compressed, None).map_err(ScanError::Read)? {
-        Some(inflated) => Ok(Entries::new(Stream::new(inflated))),
+        Some(inflated) => Ok(Entries::new(Stream::new(inflated, Bounds::OWN, PackedBytes::default()))),
         None => Err(Refusal::new("it is compressed with bzip2, which is not read").into()),
     }
 }

@@ -2,20 +2,21 @@
 
 use std::io::{self, Read};
 
+use super::bounds::{Bounds, PackedBytes};
 use crate::digest::{Digest, Hasher};
-
-/// Unpacked, no image is larger: a stream that goes on behind this is a bomb.
-pub(super) const LONGEST: u64 = 256 << 30;
 
 /// What all of a tar stream passes through.
 pub(super) struct Stream<R> {
     inner: R,
     hasher: Hasher,
+    bounds: Bounds,
+    packed: PackedBytes,
 }
 
 impl<R: Read> Stream<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Self { inner, hasher: Hasher::default() }
+    /// `packed` counts what it is unpacked from.
+    pub(super) fn new(inner: R, bounds: Bounds, packed: PackedBytes) -> Self {
+        Self { inner, hasher: Hasher::default(), bounds, packed }
     }
 
     /// Fills a buffer, as far as there are bytes.
@@ -42,10 +43,7 @@ impl<R: Read> Read for Stream<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(into)?;
         self.hasher.update(&into[..n]);
-        if self.hasher.size() > LONGEST {
-            let message = format!("it has more than {LONGEST} bytes when it is unpacked");
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-        }
+        self.bounds.check(self.packed.read(), self.hasher.size())?;
         Ok(n)
     }
 }

@@ -12,7 +12,8 @@ fn read(bytes: &[u8], what: &Scan<'_>) -> Result<Scanned, ScanError> {
     scan(what, verifying, Spool::new(tempfile::tempfile().unwrap()))
 }
 
-const ANY: Scan<'static> = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false };
+const ANY: Scan<'static> =
+    Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false, bounds: Bounds::FOREIGN, packed: None };
 const WHOLE: Scan<'static> = Scan { whole: true, ..ANY };
 
 fn text(bytes: &[u8]) -> String {

@@ -6,10 +6,11 @@ use super::*;
 use crate::contents::Spool;
 use crate::digest::Digest;
 use crate::image::scan::fixture::Tarball;
-use crate::image::scan::{NOTHING, Scan, scan};
+use crate::image::scan::{Bounds, NOTHING, Scan, scan};
 
 fn listing(tarball: Tarball) -> Listing {
-    let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false };
+    let what =
+        Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false, bounds: Bounds::FOREIGN, packed: None };
     scan(&what, &tarball.end()[..], Spool::new(tempfile::tempfile().unwrap())).unwrap().listing
 }
 

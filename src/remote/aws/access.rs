@@ -12,6 +12,7 @@ use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::name::Registry;
+use crate::remote::clock::Clock;
 use crate::remote::config::{Aws, EcrSite, WireConfig};
 
 /// A call that has not been answered by then never will be; the SDK itself knows no such bound.
@@ -29,6 +30,7 @@ type Role = (String, Option<String>);
 /// The ways to AWS. What is read from profiles, and who we are by them, is found out once and shared by all regions.
 pub(in crate::remote) struct Access {
     aws: Aws,
+    pub(in crate::remote) clock: Clock,
     own: Mutex<Option<SdkConfig>>,
     assumed: Mutex<BTreeMap<Role, SdkConfig>>,
     /// So many parts of layers are under way at once.
@@ -43,6 +45,7 @@ impl Access {
     pub(in crate::remote) fn new(config: &WireConfig) -> Self {
         Self {
             aws: config.aws.clone(),
+            clock: Clock::new(config.now),
             own: Mutex::default(),
             assumed: Mutex::default(),
             parts: Semaphore::new(PARTS),

@@ -11,7 +11,7 @@ use aws_sdk_ecr::types::{
 };
 
 use crate::bake::port::{
-    Mutability, PortError, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
+    Closeness, Mutability, PortError, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
 };
 use crate::name::Repository;
 use crate::remote::config::EcrSite;
@@ -47,8 +47,13 @@ impl Control<'_> {
         }
     }
 
-    /// All that is known of a repository that is there.
-    pub(super) async fn state(&self, known: &EcrRepository, with_tags: bool) -> Result<RepositoryState, PortError> {
+    /// What is known of a repository that is there.
+    pub(super) async fn state(
+        &self,
+        known: &EcrRepository,
+        closeness: Closeness,
+    ) -> Result<RepositoryState, PortError> {
+        let with_policies = closeness != Closeness::Glance;
         let name = known.repository_name().unwrap_or_default();
         let encryption = known.encryption_configuration();
         Ok(RepositoryState {
@@ -58,9 +63,9 @@ impl Control<'_> {
                 kind: encryption.map_or("AES256", |set| set.encryption_type().as_str()).to_owned(),
                 key: encryption.and_then(|set| set.kms_key().map(str::to_owned)),
             },
-            lifecycle: self.lifecycle(name).await?,
-            policy: self.policy(name).await?,
-            tags: if with_tags {
+            lifecycle: if with_policies { self.lifecycle(name).await? } else { None },
+            policy: if with_policies { self.policy(name).await? } else { None },
+            tags: if closeness == Closeness::PoliciesAndTags {
                 self.tags(known.repository_arn().unwrap_or_default()).await?
             } else {
                 BTreeMap::new()

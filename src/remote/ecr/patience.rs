@@ -8,12 +8,9 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use crate::bake::event::Listener;
 use crate::bake::port::PortError;
 use crate::remote::aws::words::refusal;
+use crate::remote::clock::Clock;
 use crate::remote::config::Timing;
-use crate::remote::retry::{Failure, Tries};
-
-/// So many throttled tries in a row, with half a minute between the last ones, span some four minutes: as long as that
-/// no quota of ECR's is used up by one who waits.
-const THROTTLED_TRIES: u32 = 14;
+use crate::remote::retry::{Failure, THROTTLED_TRIES, Tries};
 
 /// What is called.
 #[derive(Clone, Copy)]
@@ -23,6 +20,7 @@ pub(in crate::remote) struct Call<'c> {
     /// The permission that it takes: `ecr:CreateRepository`.
     pub(in crate::remote) action: &'static str,
     pub(in crate::remote) timing: Timing,
+    pub(in crate::remote) clock: Clock,
     pub(in crate::remote) tell: Listener<'c>,
 }
 
@@ -104,7 +102,7 @@ impl Call<'_> {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        refusal(self.subject, self.action, error)
+        refusal(self.subject, self.action, error, self.clock)
     }
 
     fn why<E>(&self, error: &SdkError<E>, code: &str) -> String

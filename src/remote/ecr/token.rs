@@ -78,7 +78,13 @@ impl Tokens {
     async fn fetch(&self, site: &EcrSite) -> Result<Token, PortError> {
         let client = client(&self.access, site).await;
         let subject = format!("the token of {}", site.registry);
-        let call = Call { subject: &subject, action: "ecr:GetAuthorizationToken", timing: self.timing, tell: SILENT };
+        let call = Call {
+            subject: &subject,
+            action: "ecr:GetAuthorizationToken",
+            timing: self.timing,
+            clock: self.access.clock,
+            tell: SILENT,
+        };
         let answer = call.must(async || client.get_authorization_token().send().await).await?;
         let data = answer.authorization_data.unwrap_or_default();
         let header = data.first().and_then(|data| login(data.authorization_token()?)?.basic());

@@ -167,6 +167,7 @@ impl Line<'_> {
         length: u64,
     ) -> Result<Turn, Failure> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        let _turn = self.wire.streams.acquire().await.map_err(|error| self.wrong(error.to_string()))?;
         let mut ask = Ask::new(&self.door.subject, method, url);
         ask.headers = headers;
         let (to, body) = streamed(length);

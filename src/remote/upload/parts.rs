@@ -18,7 +18,8 @@ use crate::remote::config::EcrSite;
 use crate::remote::door::{Door, Purpose};
 use crate::remote::ecr::{self, Call, Refused};
 use crate::remote::http::Ask;
-use crate::remote::retry::{Failure, Tries};
+use crate::remote::refusal::refusal;
+use crate::remote::retry::{Failure, Tries, may_pass};
 use crate::remote::wire::Wire;
 
 /// ECR takes parts of 5 to 10 MiB, the last one excepted, and at most 4,200 of them.
@@ -34,6 +35,8 @@ pub(in crate::remote) async fn bring_to_ecr(
     tell: Listener<'_>,
 ) -> Result<Arrival, PortError> {
     let is_small = trip.freight.size <= wire.config.pieces.whole.min(SMALLEST_PART);
+    // Whatever goes there by HTTP goes in one request: of chunks, ECR was seen to keep the first one only.
+    wire.takes_in_one(&trip.door.registry);
     if is_small || !wire.access.knows_layers(&site.registry) {
         return bring(wire, trip, tell).await;
     }
@@ -54,7 +57,13 @@ pub(in crate::remote) async fn bring_to_ecr(
         wire,
         site,
         client,
-        call: Call { subject: &subject, action: "ecr:UploadLayerPart", timing: wire.config.timing, tell },
+        call: Call {
+            subject: &subject,
+            action: "ecr:UploadLayerPart",
+            timing: wire.config.timing,
+            clock: wire.access.clock,
+            tell,
+        },
         cargo: Cargo::new(wire, &subject, freight, store, tell),
         digest: freight.digest,
         part: freight.size.div_ceil(MOST_PARTS).clamp(SMALLEST_PART, LARGEST_PART),
@@ -82,8 +91,8 @@ async fn is_mounted(
     let asked = wire.persist(&door.subject, tell, async || {
         let mut ask = Ask::new(&door.subject, Method::POST, url.clone());
         let (reply, _) = wire.exchange(door, &mut ask).await?;
-        if crate::remote::retry::may_pass(reply.status) {
-            return Err(Failure::again(format!("HTTP {}", reply.status)));
+        if may_pass(reply.status) {
+            return Err(refusal(&door.subject, reply, "").await);
         }
         Ok(reply.status == StatusCode::CREATED)
     });

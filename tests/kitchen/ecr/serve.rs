@@ -1,8 +1,8 @@
 //! HTTP, and which call is meant.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,23 +14,28 @@ pub struct Call {
     pub key: String,
     pub action: String,
     pub is_form: bool,
+    pub length: usize,
     pub body: Value,
 }
 
 /// Answers calls until the client ends the connection.
 pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while let Some(call) = read(&mut stream)? {
-        let (trouble, is_throttled) = {
-            let mut state = api.state();
-            state.asked.push(Asked { action: call.action.clone(), region: call.region.clone() });
-            let trouble = state.trouble(&call.action);
-            let is_throttled = trouble.is_none() && state.is_too_often(&call.action);
-            (trouble, is_throttled)
-        };
+    while let Some(mut call) = read(&mut stream)? {
+        let _counted = Coming::new(api);
+        let mut trouble = if call.is_form { None } else { begun(api, &call) };
+        if let Some(Trouble::Cut(after)) = trouble {
+            let mut body = vec![0; call.length.min(after)];
+            return stream.read_exact(&mut body);
+        }
+        call.body = body(&mut stream, &mut call)?;
+        if call.is_form {
+            trouble = begun(api, &call);
+        }
+        let is_throttled = trouble.is_none() && api.state().is_too_often(&call);
         let to = stream.get_mut();
         match trouble {
-            Some(Trouble::HangUp) => return Ok(()),
+            Some(Trouble::HangUp | Trouble::Cut(_)) => return Ok(()),
             Some(Trouble::Lost) => {
                 drop(answer(api, &call));
                 return Ok(());
@@ -40,18 +45,53 @@ pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
                 send(to, 400, "text/xml", &identity::error(code, "as planned"))?;
             }
             Some(Trouble::Error(code)) => refuse(to, &no(code, "as planned"))?,
+            Some(Trouble::Clock(minutes)) => skewed(to, &call, minutes)?,
+            Some(Trouble::Says(field, value)) => match answer(api, &call) {
+                Ok(mut json) => {
+                    json[field] = value;
+                    send(to, 200, "application/x-amz-json-1.1", &json.to_string())?;
+                }
+                Err(no) => refuse(to, &no)?,
+            },
             None if is_throttled => refuse(to, &no("ThrottlingException", "Rate exceeded"))?,
-            None if call.is_form => match identity::answer(api, &call) {
+            None | Some(Trouble::Nothing) if call.is_form => match identity::answer(api, &call) {
                 Ok(xml) => send(to, 200, "text/xml", &xml)?,
                 Err(xml) => send(to, 403, "text/xml", &xml)?,
             },
-            None => match answer(api, &call) {
+            None | Some(Trouble::Nothing) => match answer(api, &call) {
                 Ok(json) => send(to, 200, "application/x-amz-json-1.1", &json.to_string())?,
                 Err(no) => refuse(to, &no)?,
             },
         }
     }
     Ok(())
+}
+
+/// Notes a call whose action is known, lets it take its time, and tells what goes wrong with it.
+fn begun(api: &Api, call: &Call) -> Option<Trouble> {
+    let (trouble, time) = {
+        let mut state = api.state();
+        state.asked.push(Asked { action: call.action.clone(), region: call.region.clone() });
+        (state.trouble(&call.action), state.slow.get(&call.action).copied())
+    };
+    std::thread::sleep(time.unwrap_or_default());
+    trouble
+}
+
+/// Counts a call as long as it is worked on.
+struct Coming<'a>(&'a Api);
+
+impl<'a> Coming<'a> {
+    fn new(api: &'a Api) -> Self {
+        api.state().coming += 1;
+        Self(api)
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.state().coming -= 1;
+    }
 }
 
 impl State {
@@ -61,18 +101,11 @@ impl State {
         Some(planned.2.clone())
     }
 
-    fn is_too_often(&mut self, action: &str) -> bool {
-        let Some(bucket) = self.limits.get_mut(action) else { return false };
-        let now = Instant::now();
-        let more = now.duration_since(bucket.seen).as_secs_f64() * bucket.rate;
-        bucket.left = (bucket.left + more).min(bucket.rate / 4.0);
-        bucket.seen = now;
-        if bucket.left >= 1.0 {
-            bucket.left -= 1.0;
-            return false;
-        }
-        self.throttled += 1;
-        true
+    fn is_too_often(&mut self, call: &Call) -> bool {
+        let Some(bucket) = self.limits.get_mut(&(call.action.clone(), call.region.clone())) else { return false };
+        let is_empty = bucket.is_empty();
+        self.throttled += usize::from(is_empty);
+        is_empty
     }
 }
 
@@ -113,12 +146,27 @@ fn refuse(to: &mut TcpStream, no: &No) -> io::Result<()> {
     send(to, 400, "application/x-amz-json-1.1", &body.to_string())
 }
 
+/// What AWS answers to a signature that another clock has dated.
+#[expect(clippy::disallowed_methods, reason = "a server with a clock of its own")]
+fn skewed(to: &mut TcpStream, call: &Call, minutes: i64) -> io::Result<()> {
+    let by = Duration::from_mins(minutes.unsigned_abs());
+    let now = std::time::SystemTime::now();
+    let date = httpdate::fmt_http_date(if minutes < 0 { now - by } else { now + by });
+    let (status, kind, body) = if call.is_form {
+        (403, "text/xml", identity::error("SignatureDoesNotMatch", "Signature expired"))
+    } else {
+        let no = json!({ "__type": "InvalidSignatureException", "message": "Signature expired" });
+        (400, "application/x-amz-json-1.1", no.to_string())
+    };
+    send(to, status, &format!("{kind}\r\nDate: {date}"), &body)
+}
+
 fn send(to: &mut TcpStream, status: u16, kind: &str, body: &str) -> io::Result<()> {
     let length = body.len();
     write!(to, "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
-/// The next call; `None` when there is none.
+/// The head of the next call; `None` when there is none.
 fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
     let (mut length, mut action, mut region, mut key, mut is_form) = Default::default();
     let mut first = String::new();
@@ -144,19 +192,22 @@ fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
             _ => {}
         }
     }
-    let mut body = vec![0; length];
+    Ok(Some(Call { region, key, action, is_form, length, body: Value::Null }))
+}
+
+/// What comes with a call; of a form, it says which action.
+fn body(from: &mut impl Read, call: &mut Call) -> io::Result<Value> {
+    let mut body = vec![0; call.length];
     from.read_exact(&mut body)?;
-    let body = if is_form {
-        let form = String::from_utf8_lossy(&body).into_owned();
-        let fields: serde_json::Map<String, Value> = form
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.replace("%3A", ":").replace("%2F", "/").into()))
-            .collect();
-        fields.get("Action").and_then(Value::as_str).unwrap_or_default().clone_into(&mut action);
-        Value::Object(fields)
-    } else {
-        serde_json::from_slice(&body).unwrap_or_default()
-    };
-    Ok(Some(Call { region, key, action, is_form, body }))
+    if !call.is_form {
+        return Ok(serde_json::from_slice(&body).unwrap_or_default());
+    }
+    let form = String::from_utf8_lossy(&body).into_owned();
+    let fields: serde_json::Map<String, Value> = form
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.replace("%3A", ":").replace("%2F", "/").into()))
+        .collect();
+    fields.get("Action").and_then(Value::as_str).unwrap_or_default().clone_into(&mut call.action);
+    Ok(Value::Object(fields))
 }

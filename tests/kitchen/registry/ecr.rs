@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answer::{Answer, error};
 use super::guard::basic;
 use super::{Request, State};
+use crate::kitchen::ecr::Bucket;
 
 /// The habits of a registry that is ECR.
 #[derive(Default)]
@@ -14,11 +15,24 @@ pub struct Ecr {
     pub repositories: BTreeMap<String, (bool, BTreeSet<String>)>,
     /// The passwords that hold.
     pub passwords: BTreeSet<String>,
+    /// How often an image may be put.
+    pub puts: PutImage,
+    /// How many were refused because there were too many.
+    pub throttled: usize,
+}
+
+/// AWS's quota of `PutImage`: as many at once as in a second.
+pub struct PutImage(Bucket);
+
+impl Default for PutImage {
+    fn default() -> Self {
+        Self(Bucket::new(10, 10))
+    }
 }
 
 /// The refusal of a request, where there is one.
-pub(super) fn refuse(state: &State, request: &Request) -> Option<Answer> {
-    let ecr = state.ecr.as_ref()?;
+pub(super) fn refuse(state: &mut State, request: &Request) -> Option<Answer> {
+    let ecr = state.ecr.as_mut()?;
     let shown = request.header("authorization");
     if !ecr.passwords.iter().any(|password| shown == Some(&basic("AWS", password))) {
         let said = if shown.is_some() {
@@ -39,6 +53,10 @@ pub(super) fn refuse(state: &State, request: &Request) -> Option<Answer> {
         // It takes the first chunk and loses the others; a client that does not know that fails here at once.
         return Some(error(405, "UNSUPPORTED", "chunked uploads are not what this registry is for"));
     }
+    if request.method == "PUT" && rest.starts_with("/manifests/") && ecr.puts.0.is_empty() {
+        ecr.throttled += 1;
+        return Some(error(429, "TOOMANYREQUESTS", "Rate exceeded"));
+    }
     let tag = rest.strip_prefix("/manifests/").filter(|tag| request.method == "PUT" && !tag.contains(':'))?;
     let is_there = state.manifests.contains_key(&(name.to_owned(), tag.to_owned()));
     let is_fixed = *immutable != except.iter().any(|pattern| fits(pattern, tag));
@@ -48,6 +66,15 @@ pub(super) fn refuse(state: &State, request: &Request) -> Option<Answer> {
         );
         error(400, "TAG_INVALID", &said)
     })
+}
+
+/// Whether a blob may be mounted from a repository: ECR does so only with what a manifest there refers to.
+pub(super) fn is_referred_to(state: &State, repository: &str, digest: &str) -> bool {
+    state.ecr.is_none()
+        || state
+            .manifests
+            .iter()
+            .any(|((of, _), (_, bytes))| of == repository && String::from_utf8_lossy(bytes).contains(digest))
 }
 
 /// What ECR says of a repository that is not there.

@@ -55,15 +55,20 @@ const DOCKER: Words = Words {
 impl Registry {
     /// Holds an image for some platforms, as OCI writes it.
     pub fn image(&self, repository: &str, tag: &str, platforms: &[&str]) -> Image {
-        self.image_of(&OCI, repository, tag, platforms)
+        self.image_of(&OCI, repository, tag, platforms, None)
+    }
+
+    /// Holds an image with the same files on all its platforms.
+    pub fn image_of_tar(&self, repository: &str, tag: &str, platforms: &[&str], tar: &[u8]) -> Image {
+        self.image_of(&OCI, repository, tag, platforms, Some(tar))
     }
 
     /// Holds an image for some platforms, as Docker writes it (schema 2).
     pub fn docker_image(&self, repository: &str, tag: &str, platforms: &[&str]) -> Image {
-        self.image_of(&DOCKER, repository, tag, platforms)
+        self.image_of(&DOCKER, repository, tag, platforms, None)
     }
 
-    fn image_of(&self, words: &Words, repository: &str, tag: &str, platforms: &[&str]) -> Image {
+    fn image_of(&self, words: &Words, repository: &str, tag: &str, platforms: &[&str], tar: Option<&[u8]>) -> Image {
         let mut image = Image {
             repository: repository.to_owned(),
             digest: Digest::of(b""),
@@ -74,7 +79,8 @@ impl Registry {
         let mut entries: Vec<Value> = Vec::new();
         for platform in platforms {
             let (os, architecture) = platform.split_once('/').expect("OS/ARCHITECTURE");
-            let (layer, diff) = layer(&format!("{repository}:{tag} for {platform}\n"));
+            let note = || note(&format!("{repository}:{tag} for {platform}\n"));
+            let (layer, diff) = layer(&tar.map_or_else(note, <[u8]>::to_vec));
             let config = config(os, architecture, repository, tag, diff);
             let manifest = json!({
                 "schemaVersion": 2,
@@ -122,8 +128,8 @@ fn config(os: &str, architecture: &str, repository: &str, version: &str, diff: D
     config.to_string().into_bytes()
 }
 
-/// A layer with one file, and the digest of its tar.
-fn layer(content: &str) -> (Vec<u8>, Digest) {
+/// A tar of one file.
+fn note(content: &str) -> Vec<u8> {
     let mut header = tar::Header::new_ustar();
     header.set_path("etc/kitchen").expect("a short path");
     header.set_size(content.len() as u64);
@@ -134,8 +140,12 @@ fn layer(content: &str) -> (Vec<u8>, Digest) {
     header.set_cksum();
     let mut builder = tar::Builder::new(Vec::new());
     builder.append(&header, content.as_bytes()).expect("memory");
-    let tar = builder.into_inner().expect("memory");
+    builder.into_inner().expect("memory")
+}
+
+/// A layer, and the digest of its tar.
+fn layer(tar: &[u8]) -> (Vec<u8>, Digest) {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&tar).expect("memory");
-    (gzip.finish().expect("memory"), Digest::of(&tar))
+    gzip.write_all(tar).expect("memory");
+    (gzip.finish().expect("memory"), Digest::of(tar))
 }

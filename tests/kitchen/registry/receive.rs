@@ -1,6 +1,7 @@
 //! What comes with a request, and what goes wrong while it comes.
 
 use std::io::{self, BufRead, Read};
+use std::time::{Duration, Instant};
 
 use super::serve::Server;
 use super::{Fault, Request, guard, uploads};
@@ -43,7 +44,7 @@ impl Server {
                 }
             }
         }
-        let read = from.take(until as u64).read_to_end(&mut request.body);
+        let read = self.take_in(&mut request, until, from);
         let is_cut = request.body.len() < until || matches!(fault, Some(Fault::CutBody(_)));
         if is_cut || matches!(fault, Some(Fault::StallBody(_))) {
             let mut state = self.state.lock().expect("no panic in the server");
@@ -53,8 +54,24 @@ impl Server {
             if !is_cut {
                 self.stall();
             }
-            return read.map(|_| None);
+            return read.map(|()| None);
         }
         Ok(Some((request, fault, goes_on)))
+    }
+    /// Reads a body, as fast as the rules let it come. What came of one that ends too early is kept too.
+    fn take_in(&self, request: &mut Request, until: usize, from: &mut impl BufRead) -> io::Result<()> {
+        let pace = self.state.lock().expect("no panic in the server").rules.pace;
+        let Some(pace) = pace.filter(|_| until > 0) else {
+            return from.take(until as u64).read_to_end(&mut request.body).map(drop);
+        };
+        let begun = Instant::now();
+        let mut read = Ok(1);
+        while request.body.len() < until && matches!(read, Ok(1..)) {
+            let most = (until - request.body.len()).min(pace);
+            read = from.take(most as u64).read_to_end(&mut request.body);
+            let due = Duration::from_millis((request.body.len() / pace) as u64);
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
+        read.map(drop)
     }
 }

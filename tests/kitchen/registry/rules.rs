@@ -36,6 +36,8 @@ pub struct Rules {
     pub least_chunk: Option<u64>,
     /// Answers say which digest they are about.
     pub says_digest: bool,
+    /// So many bytes of an upload are taken in a millisecond, and no more.
+    pub pace: Option<usize>,
 }
 
 impl Default for Rules {
@@ -51,6 +53,7 @@ impl Default for Rules {
             relative: false,
             least_chunk: None,
             says_digest: true,
+            pace: None,
         }
     }
 }

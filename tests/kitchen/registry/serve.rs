@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::answer::{Answer, answer, part};
-use super::{Fault, Request, State};
+use super::{Fault, Request, State, write};
 
 /// A connection, with or without TLS.
 pub trait Duplex: Read + Write {}
@@ -19,6 +19,25 @@ pub struct Server {
     pub state: Arc<Mutex<State>>,
     pub stop: Arc<AtomicBool>,
     pub address: SocketAddr,
+}
+
+/// Counts a request as long as it is worked on.
+struct Coming<'s>(&'s Server);
+
+impl<'s> Coming<'s> {
+    fn new(server: &'s Server) -> Self {
+        let mut state = server.state.lock().expect("no panic in the server");
+        state.coming += 1;
+        state.most_coming = state.most_coming.max(state.coming);
+        drop(state);
+        Self(server)
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().expect("no panic in the server").coming -= 1;
+    }
 }
 
 /// How a body goes out.
@@ -36,6 +55,7 @@ impl Server {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
+            let _counted = (length > 0 && request.path().contains("/blobs/uploads/")).then(|| Coming::new(self));
             let fault = self.planned(&request);
             let Ok(Some((request, fault, goes_on))) = self.receive(request, length, fault, &mut stream) else { return };
             if !matches!(self.respond(request, fault.as_ref(), stream.get_mut()), Ok(true)) || !goes_on {
@@ -56,12 +76,16 @@ impl Server {
 
     /// Sends an answer; tells whether the connection goes on.
     fn respond(&self, mut request: Request, fault: Option<&Fault>, to: &mut dyn Write) -> io::Result<bool> {
+        while matches!(fault, Some(Fault::Hold)) && !self.goes_on() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let target = local(&request.target);
         let whole = std::mem::replace(&mut request.target, target);
         let mut state = self.state.lock().expect("no panic in the server");
         match fault {
             Some(Fault::Vanish) => state.uploads.clear(),
             Some(Fault::Expire) => state.tokens.expire(),
+            Some(Fault::Taken(tag)) => write::take(&mut state, &request, tag),
             Some(Fault::NotTaken) => request.headers.extend([("kitchen-not-taken".to_owned(), String::new())]),
             _ => {}
         }
@@ -82,7 +106,7 @@ impl Server {
         request.sent = match fault {
             _ if is_head => 0,
             Some(Fault::Cut(after)) => right.body.len().min(*after) as u64,
-            Some(Fault::Stall | Fault::HangUp | Fault::Endless) => 0,
+            Some(Fault::Stall | Fault::HangUp | Fault::Silent | Fault::Endless) => 0,
             _ => right.body.len() as u64,
         };
         let number = state.requests.len();
@@ -112,6 +136,10 @@ impl Server {
         }
         let (framing, cut) = spoil(&mut answer, fault);
         if matches!(fault, Some(Fault::HangUp)) {
+            return Ok((0, false));
+        }
+        if matches!(fault, Some(Fault::Silent)) {
+            self.stall();
             return Ok((0, false));
         }
         to.write_all(head(&answer, &framing).as_bytes())?;
@@ -159,6 +187,11 @@ impl Server {
         Ok((sent, false))
     }
 
+    /// Whether what is held goes on.
+    fn goes_on(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.state.lock().expect("no panic in the server").is_released
+    }
+
     pub fn stall(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
@@ -202,6 +235,9 @@ fn spoil(answer: &mut Answer, fault: Option<&Fault>) -> (Framing, usize) {
             | Fault::NotTaken
             | Fault::Endless
             | Fault::HangUp
+            | Fault::Silent
+            | Fault::Hold
+            | Fault::Taken(_)
             | Fault::Stall
             | Fault::NoRanges
             | Fault::OtherRange,

@@ -19,6 +19,10 @@ impl Uploads {
         self.open.len()
     }
 
+    pub fn furthest(&self) -> usize {
+        self.open.values().map(Vec::len).max().unwrap_or(0)
+    }
+
     pub fn clear(&mut self) {
         self.open.clear();
     }
@@ -94,6 +98,7 @@ fn begin(state: &mut State, request: &Request, repository: &str, host: &str) -> 
         && state.rules.mounts
         && guard::may_read(state, request, &from)
         && state.has(&from, &digest)
+        && may_mount(state, &from, &digest)
     {
         state.placed.insert((repository.to_owned(), digest));
         return created(state, repository, digest);
@@ -106,6 +111,16 @@ fn begin(state: &mut State, request: &Request, repository: &str, host: &str) -> 
         Some(least) => answer.with("OCI-Chunk-Min-Length", &least.to_string()),
         None => answer,
     }
+}
+
+#[cfg(feature = "aws")]
+fn may_mount(state: &State, from: &str, digest: &Digest) -> bool {
+    super::ecr::is_referred_to(state, from, &digest.to_string())
+}
+
+#[cfg(not(feature = "aws"))]
+fn may_mount(_: &State, _: &str, _: &Digest) -> bool {
+    true
 }
 
 /// How far an upload is, and where it goes on.

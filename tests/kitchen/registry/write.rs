@@ -52,3 +52,24 @@ fn missing(state: &State, repository: &str, json: &Value) -> Option<Answer> {
     let child = list("manifests").filter_map(digest).find(|child| !is_here(child))?;
     Some(error(400, "MANIFEST_UNKNOWN", &format!("manifest unknown to registry: {child}")))
 }
+
+/// Puts an image of somebody else's under a tag of the repository that a request is about.
+pub fn take(state: &mut State, request: &Request, tag: &str) {
+    const KIND: &str = "application/vnd.oci.image.manifest.v1+json";
+    let path = request.path().strip_prefix("/v2/").unwrap_or_default();
+    let repository = path.split("/blobs/").next().unwrap_or_default().to_owned();
+    let config = b"{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}";
+    let digest = Digest::of(config);
+    state.place(&repository, digest, config.to_vec());
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": KIND, "layers": [],
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": digest.to_string(), "size": config.len(),
+        },
+    });
+    let bytes = manifest.to_string().into_bytes();
+    for name in [tag.to_owned(), Digest::of(&bytes).to_string()] {
+        state.manifests.insert((repository.clone(), name), (KIND.to_owned(), bytes.clone()));
+    }
+}

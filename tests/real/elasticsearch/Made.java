@@ -21,6 +21,8 @@ public final class Made extends Plugin implements DiscoveryPlugin {
     public List<Setting<?>> getSettings() {
         return List.of(
             Setting.prefixKeySetting("discovery.ec2.tag.", key -> Setting.stringListSetting(key, Property.NodeScope)),
+            Setting.stringListSetting("discovery.ec2.groups", Property.NodeScope),
+            Setting.boolSetting("discovery.ec2.any_group", true, Property.NodeScope),
             Setting.simpleString("discovery.ec2.host_type", Property.NodeScope),
             Setting.simpleString("discovery.ec2.endpoint", Property.NodeScope),
             Setting.affixKeySetting("s3.client.", "endpoint", key -> Setting.simpleString(key, Property.NodeScope)),

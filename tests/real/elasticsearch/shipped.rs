@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Node, VERSION, class, descriptor, loaded, packed};
 use crate::entrypoint::metadata::{HOST, agent, instance};
@@ -75,16 +75,53 @@ fn plugins(kitchen: &Kitchen, engine: &Engine, base: &str) {
 pub(super) fn starts_as_its_task_says(kitchen: &Kitchen, engine: &Engine, base: &str) {
     plugins(kitchen, engine, base);
     let image = loaded(kitchen, engine, "elasticsearch");
+    starts_with_all_that_a_task_says(engine, &image);
+    starts_without_security(engine, &image);
+}
+
+/// The setting of a node, by its answer.
+fn setting(answer: &Value, key: &str) -> Value {
+    answer["settings"][key].clone()
+}
+
+fn first_node(answer: &Value) -> Value {
+    answer["nodes"].as_object().unwrap().values().next().unwrap().clone()
+}
+
+/// For clusters that are closed by their network alone; and what has no variable of its own is an argument.
+fn starts_without_security(engine: &Engine, image: &str) {
+    let node = Node::start_with(
+        engine,
+        image,
+        &["ES_SECURITY=false", "ES_EC2_ANY_GROUP=false", "ES_DISCOVERY_TYPE=single-node", "ES_MEMORY_LOCK=false"],
+        &["eswrapper", "-Enetwork.host=127.0.0.1", "-Enode.roles=master"],
+    );
+    let answer = first_node(&node.wait("/_nodes/settings?flat_settings=true"));
+    assert_eq!(answer["roles"], json!(["master"]));
+    for (key, value) in [
+        ("cluster.name", json!("elk")),
+        ("xpack.security.enabled", json!("false")),
+        ("discovery.ec2.any_group", json!("false")),
+        ("discovery.ec2.groups", Value::Null),
+        ("reindex.remote.whitelist", Value::Null),
+        ("s3.client.default.endpoint", Value::Null),
+    ] {
+        assert_eq!(setting(&answer, key), value, "{key}");
+    }
+}
+
+fn starts_with_all_that_a_task_says(engine: &Engine, image: &str) {
     let (agent, instance) = (agent(HOST, ""), instance());
     let node = Node::start_with(
         engine,
-        &image,
+        image,
         &[
             &format!("ECS_CONTAINER_METADATA_URI_V4={}/v4/id", agent.url),
             &format!("AWS_EC2_METADATA_SERVICE_ENDPOINT={}", instance.url),
             "CLUSTER_NAME=of bread # \"rye\"",
             "ES_DISCOVERY_TYPE=single-node",
             "ES_MEMORY_LOCK=false",
+            "ES_EC2_GROUPS=sg-0123456789abcdef0, nodes",
             "ES_CORS=true",
             "ES_CORS_ORIGIN=/https?:\\/\\/localhost(:[0-9]+)?/",
             "ES_REINDEX_WHITELIST=old.example:9200, older.example:9200",
@@ -96,9 +133,7 @@ pub(super) fn starts_as_its_task_says(kitchen: &Kitchen, engine: &Engine, base: 
         &["eswrapper", "-Enetwork.host=127.0.0.1"],
     )
     .user("elastic:s3cr3t: \"of\" $(rye)");
-    let answer = node.wait("/_nodes/settings?flat_settings=true");
-    let answer = answer["nodes"].as_object().unwrap().values().next().unwrap();
-    let setting = |key: &str| answer["settings"][key].clone();
+    let answer = first_node(&node.wait("/_nodes/settings?flat_settings=true"));
     assert_eq!(answer["name"], "ip-10-0-1-23");
     assert!(answer["transport_address"].as_str().unwrap().starts_with("10.0.1.23:"), "{answer}");
     for (key, value) in [
@@ -106,6 +141,9 @@ pub(super) fn starts_as_its_task_says(kitchen: &Kitchen, engine: &Engine, base: 
         ("node.attr.aws_availability_zone", "eu-west-1a"),
         ("discovery.seed_providers", "ec2"),
         ("discovery.ec2.endpoint", "https://ec2.eu-west-1.amazonaws.com"),
+        ("discovery.ec2.groups", "sg-0123456789abcdef0, nodes"),
+        ("discovery.ec2.any_group", "true"),
+        ("xpack.security.enabled", "true"),
         ("discovery.ec2.tag.elk-cluster", "of bread # \"rye\""),
         ("reindex.remote.whitelist", "old.example:9200, older.example:9200"),
         ("s3.client.default.endpoint", "https://s3.example"),
@@ -113,10 +151,10 @@ pub(super) fn starts_as_its_task_says(kitchen: &Kitchen, engine: &Engine, base: 
         ("http.cors.allow-origin", "/https?:\\/\\/localhost(:[0-9]+)?/"),
         ("xpack.security.http.ssl.enabled", "false"),
     ] {
-        assert_eq!(setting(key), value, "{key}");
+        assert_eq!(setting(&answer, key), value, "{key}");
     }
     for empty in ["cluster.initial_master_nodes", "transport.publish_port", "xpack.security.http.ssl.key"] {
-        assert_eq!(setting(empty), Value::Null, "{empty}");
+        assert_eq!(setting(&answer, empty), Value::Null, "{empty}");
     }
     let within = |args: &[&str]| run(engine.podman().args(["exec", "node"]).args(args));
     // The tools read the same file, without the entrypoint in front of them.

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::bake::resolve::{Update, resolve};
 use crate::image::scan::fixture::xz;
-use crate::image::scan::{Scan, scan};
+use crate::image::scan::{Bounds, Scan, scan};
 use crate::lock::Lock;
 use crate::recipe;
 
@@ -35,7 +35,8 @@ fn blobs(fake: &Fake) -> BTreeSet<String> {
 /// What a layer of the store unpacks to.
 fn unpacked(fake: &Fake, layer: &BuiltLayer) -> Digest {
     let blob = fake.store.read(&layer.descriptor.digest).unwrap().unwrap();
-    let what = Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false };
+    let what =
+        Scan { diff_id: None, wanted: NOTHING, packing: None, whole: false, bounds: Bounds::FOREIGN, packed: None };
     scan(&what, blob, crate::contents::Spool::new(fake.store.scratch().unwrap())).unwrap().diff_id
 }
 

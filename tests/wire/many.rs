@@ -1,0 +1,41 @@
+//! Many blobs for many repositories at once.
+
+use elkbake::digest::Digest;
+
+use super::bench::{Bench, bytes, config};
+use crate::kitchen::registry::{Fault, Registry};
+
+#[test]
+fn so_many_blobs_are_sent_at_once_that_memory_stays_small_and_the_wire_is_full() {
+    let (server, bench) = (Registry::start(), Bench::with(config()));
+    // Some 40 ms for each, so that those which may go at once do.
+    server.rules(|rules| rules.pace = Some(1000));
+    let blobs: Vec<Vec<u8>> = (0..60).map(|n| bytes(40_000 + n)).collect();
+    std::thread::scope(|scope| {
+        for blob in &blobs {
+            scope.spawn(|| bench.send(&server.reference("a"), blob).unwrap());
+        }
+    });
+    assert!(blobs.iter().all(|blob| server.held("a", &Digest::of(blob)).as_ref() == Some(blob)));
+    let most = server.most_at_once();
+    assert!((8..=16).contains(&most), "{most} at once");
+}
+
+#[test]
+fn a_registry_that_asks_to_slow_down_is_given_time() {
+    let (server, bench) = (Registry::start(), Bench::with(config()));
+    for (path, times) in [("POST /v2/a/blobs/uploads/*", 6), ("PUT /v2/a/blobs/uploads/*", 7)] {
+        server.fault(path, times, Fault::Status(429, None));
+    }
+    bench.send(&server.reference("a"), b"content").unwrap();
+    assert!(bench.notes().contains("HTTP 429 Too Many Requests; try 14 of 14"), "{}", bench.notes());
+    server.fault("POST /v2/b/blobs/uploads/*", usize::MAX, Fault::Status(429, None));
+    let error = bench.send(&server.reference("b"), b"content").unwrap_err().to_string();
+    assert!(error.contains("14 times in a row"), "{error}");
+    // Trouble of other kinds is counted apart.
+    for _ in 0..4 {
+        server.fault("POST /v2/c/blobs/uploads/*", 3, Fault::Status(429, None));
+        server.fault("POST /v2/c/blobs/uploads/*", 1, Fault::Status(503, None));
+    }
+    bench.send(&server.reference("c"), b"content").unwrap();
+}
