@@ -173,7 +173,7 @@ mod tests {
     fn an_answer_in_pieces_is_put_together() {
         let answer =
             |body: &str| parsed(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}").as_bytes());
-        assert_eq!(answer("3\r\none\r\nA;x=y\r\n and two...\r\n0\r\n\r\n").unwrap().body, "one and two...");
+        assert_eq!(answer("3\r\none\r\nB;x=y\r\n and two...\r\n0\r\n\r\n").unwrap().body, "one and two...");
         for cut in ["3\r\non", "3\r\none\r\n", "x\r\n", "3\r\none4\r\n", "ffffffffffffffff\r\n"] {
             assert_eq!(answer(cut), None, "{cut}");
         }

@@ -162,3 +162,88 @@ fn lost(message: &str) -> PortError {
         help: "see whether the engine still answers, with `docker info`, and test again".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::record::Needs;
+
+    /// The program as it is committed, taken out of the archive that engines get.
+    fn program(folder: &std::path::Path) -> std::path::PathBuf {
+        let (name, archive) = image(&"linux/amd64".parse().unwrap(), "run").unwrap().unwrap();
+        assert_eq!(name, "elkbake-probe:run");
+        let mut archive = tar::Archive::new(&archive[..]);
+        let layer =
+            archive.entries().unwrap().map(Result::unwrap).find(|entry| entry.path().unwrap().ends_with("layer.tar"));
+        let mut layer = tar::Archive::new(layer.unwrap());
+        let mut bytes = Vec::new();
+        layer.entries().unwrap().next().unwrap().unwrap().read_to_end(&mut bytes).unwrap();
+        let path = folder.join("probe");
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn ask_as_a_container(question: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", 51679)).unwrap();
+        // In two pieces, as the network has it.
+        let (one, two) = question.split_at(5);
+        stream.write_all(one.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        stream.write_all(two.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn bytes_go_both_ways_between_us_and_a_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child =
+            Command::new(program(folder.path())).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (to, answers) = channel();
+        let net = Net::new(Box::new(child.stdin.take().unwrap()), answers);
+        let (ear, ecs) = (child.stdout.take().unwrap(), Ecs::of([("app", &Needs::default())]));
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        std::thread::scope(|scope| {
+            let (net, ecs) = (&net, &ecs);
+            scope.spawn(move || net.listen(ear, &to, ecs));
+            assert!(!net.is_open(1).unwrap(), "nobody is there");
+            scope.spawn(move || {
+                for stream in server.incoming().take(2).map(Result::unwrap) {
+                    let mut line = String::new();
+                    BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
+                    // Who only knocks says nothing.
+                    let answer = if line.is_empty() { Vec::new() } else { vec![b'x'; 1 << 20] };
+                    (&stream).write_all(&answer).unwrap();
+                }
+            });
+            assert!(net.is_open(port).unwrap());
+            let asking = scope.spawn(|| ask_as_a_container("GET /v4/app HTTP/1.1\r\nHost: x\r\n\r\n"));
+            assert_eq!(net.ask(port, b"hello\n").unwrap().unwrap().len(), 1 << 20);
+            let answer = asking.join().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("awsvpc"), "{answer}");
+            assert!(ask_as_a_container("GET /none HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
+            net.close();
+        });
+        assert!(child.wait().unwrap().success(), "it ends when nobody speaks to it");
+    }
+
+    #[test]
+    fn there_is_a_probe_for_both_processors_of_ecs() {
+        for (platform, machine) in [("linux/amd64", 62), ("linux/arm64", 183)] {
+            let (_, archive) = image(&platform.parse().unwrap(), "run").unwrap().unwrap();
+            let at = archive.windows(4).position(|four| four == b"\x7fELF").unwrap();
+            assert_eq!(archive[at + 18], machine, "{platform}");
+        }
+        assert!(image(&"linux/riscv64".parse().unwrap(), "run").is_none());
+    }
+}

@@ -1,5 +1,6 @@
 //! One test: everything is brought into the engine, started, looked at and stopped.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
@@ -83,7 +84,8 @@ pub enum SmokeError {
 struct Actor<'s> {
     subject: &'s Subject<'s>,
     needs: &'s Needs,
-    place: Place,
+    /// Its variables, and those of the others.
+    known: BTreeMap<String, String>,
     id: String,
     log: Log,
 }
@@ -113,11 +115,14 @@ impl Smoke<'_> {
         let named = || self.subjects.iter().map(|subject| subject.name).zip(&needs);
         let probe = probe_of(engine, platform, named())?;
         let mut actors = Vec::new();
-        for (subject, needs) in self.subjects.iter().zip(&needs) {
+        let places: Vec<_> =
+            self.subjects.iter().zip(&needs).map(|(one, needs)| Place::of(one.name, one.recipe, needs)).collect();
+        for ((subject, needs), place) in self.subjects.iter().zip(&needs).zip(&places) {
             let image = self.image(subject, &visit, actors.len())?;
-            let place = Place::of(subject.name, subject.recipe, needs);
             let id = place.container(engine, &image, &probe)?;
-            actors.push(Actor { subject, needs, place, id, log: Log::default() });
+            let mut known: BTreeMap<_, _> = places.iter().flat_map(|place| place.env.clone()).collect();
+            known.extend(place.env.clone());
+            actors.push(Actor { subject, needs, known, id, log: Log::default() });
         }
         let ecs = Ecs::of(named().map(|(name, needs)| (name.as_str(), needs)));
         let talk = engine.converse(&probe)?;
@@ -244,8 +249,8 @@ impl<'t, 'e> Stage<'t, 'e> {
 
     fn look(self, actor: &'t Actor<'t>) -> Look<'t, 'e> {
         let Stage { net, engine, .. } = self;
-        let Actor { log, id, subject, place, .. } = actor;
-        Look { engine, net, log, id, env: &place.env, recipe: subject.recipe }
+        let Actor { log, id, subject, known, .. } = actor;
+        Look { engine, net, log, id, env: known, recipe: subject.recipe }
     }
 
     /// Waits until a container is ready, and healthy where its task definition says how to tell.
