@@ -229,7 +229,7 @@ fn an_image_that_is_loaded_already_is_used_and_stays() {
 fn who_has_no_test_is_left_out_unless_it_is_named() {
     let engine = Engine::start();
     let kitchen = kitchen(&engine, &["hang"], "");
-    kitchen.run(&["test"]).code(3).complains("no recipe for an image has a [test]");
+    kitchen.run(&["test"]).code(3).complains("no recipe for an image has a `[test]`");
     kitchen.run(&["test", "app"]).success().says("  ok      started");
     kitchen.write("recipes/app.toml", recipe(&["exit:7"], ""));
     kitchen.run(&["test", "app"]).code(1).says("it ended with exit code 7");

@@ -43,7 +43,7 @@ What is not built is built first. The image is started with what its recipe says
 
 The exit code is 1 where an image fails, and 6 where the engine does. What passed is noted in the store, and from there in the record of the next push. Nothing is left in the engine; an image that is there already, by `elkbake load`, is used and stays.")]
 pub(super) struct TestArgs {
-    /// Recipes by name; all images with a [test] where none is named
+    /// Recipes by name; all images with a `[test]` where none is named
     recipes: Vec<String>,
     /// Of images for several platforms, test this one, once for each; otherwise that of the machine
     #[arg(long = "platform", value_name = "PLATFORM")]
@@ -107,7 +107,7 @@ fn chosen(workspace: &Workspace, args: &TestArgs) -> Result<Vec<RecipeName>, Fai
         };
         recipes.retain(says_how);
         if recipes.is_empty() {
-            let failure = Failure::input("no recipe for an image has a [test]");
+            let failure = Failure::input("no recipe for an image has a `[test]`");
             return Err(failure.hint("recipes/README.md shows what can be said there; or name a recipe"));
         }
     }
