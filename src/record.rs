@@ -3,6 +3,7 @@
 
 mod merge;
 mod needs;
+mod nondeterminism;
 mod publish;
 mod write;
 
@@ -122,6 +123,9 @@ table! {
         /// What a task definition has to say for it.
         #[serde(default)]
         pub needs: Needs,
+        /// Where it differs first when it is built again, if that was found; nothing says that it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub nondeterminism: Option<String>,
         /// Where an image is in each region, by digest.
         #[serde(default)]
         pub regions: BTreeMap<Region, Reference>,

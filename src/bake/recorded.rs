@@ -133,6 +133,7 @@ fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Oc
         archives: archives(order),
         inputs: order.plan.inputs().clone(),
         needs: Needs::of(image),
+        nondeterminism: None,
         regions,
         source: occasion.source.clone(),
         elkbake: occasion.elkbake.to_owned(),
