@@ -125,6 +125,24 @@ fn whoever_is_killed_leaves_what_sweeping_removes() {
     }
 }
 
+/// Nobody cleans up in an engine that is gone, and nobody waits for it either.
+#[test]
+fn an_engine_that_dies_ends_the_run() {
+    let Some(daemon) = Daemon::start() else { return };
+    let Some(kitchen) = kitchen(&daemon.address(), "echo begun; sleep 1000", "") else { return };
+    assert_eq!(left(&daemon), [""; 3]);
+    let mut command = kitchen.command(&["build", "app"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while run_program(daemon.docker().args(["ps", "-q"])).is_empty() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(daemon);
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("`elkbake sweep`") && !stderr.contains("panicked"), "{stderr}");
+}
+
 /// Memory is for what is at hand, not for what a command writes.
 #[test]
 fn a_command_that_writes_much_takes_little_memory() {
