@@ -3,6 +3,7 @@
 
 mod merge;
 mod needs;
+mod nondeterminism;
 mod publish;
 mod tested;
 mod write;
@@ -127,6 +128,9 @@ table! {
         /// The smoke tests that it passed before it was published.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub tests: Vec<RecordedTest>,
+        /// Where it differs first when it is built again, if that was found; nothing says that it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub nondeterminism: Option<String>,
         /// Where an image is in each region, by digest.
         #[serde(default)]
         pub regions: BTreeMap<Region, Reference>,

@@ -139,6 +139,7 @@ fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Oc
         inputs: order.plan.inputs().clone(),
         needs: Needs::of(image),
         tests: made.tests,
+        nondeterminism: None,
         regions,
         source: occasion.source.clone(),
         elkbake: occasion.elkbake.to_owned(),

@@ -189,6 +189,7 @@ fn record() -> impl Strategy<Value = Record> {
             inputs,
             needs,
             tests: vec![tested(key)],
+            nondeterminism: Some("layer 1".to_owned()),
             regions: BTreeMap::from([("eu-west-1".parse().unwrap(), "a.example/b".parse().unwrap())]),
             source,
             elkbake: "0.1.0".to_owned(),

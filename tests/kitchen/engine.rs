@@ -1,8 +1,8 @@
 //! A container engine at a socket, which speaks as much of Docker's API as elkbake uses and is strict about it.
 //!
 //! It runs no programs. The command of a container is a list of what it is to do: `print:TEXT`, `put:PATH=TEXT`,
-//! `link:PATH=FIRST`, `remove:PATH`, `pipe:PATH`, `exit:CODE`, `memory`, `hang`; and for
-//! smoke tests `serve:PORT=STATUS BODY`, `ask:METHOD PATH`, `deaf`, `end`. What an image's own command is, is done too.
+//! `random:PATH`, `link:PATH=FIRST`, `remove:PATH`, `pipe:PATH`, `exit:CODE`, `memory`, `hang`; and for smoke tests
+//! `serve:PORT=STATUS BODY`, `ask:METHOD PATH`, `deaf`, `end`. What an image's own command is, is done too.
 
 mod container;
 mod files;

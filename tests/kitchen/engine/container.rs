@@ -1,10 +1,13 @@
 //! Containers, and what their commands do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use super::files::{File, Files, What, remove};
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own")]
 pub struct Container {
@@ -77,6 +80,8 @@ impl Container {
                     self.changes.insert(path.to_owned(), 2);
                     self.touch_parents(path);
                 }
+                // Another text each time.
+                "random" => self.put(path, File::text(&NEXT.fetch_add(1, Ordering::Relaxed).to_string())),
                 "exit" => self.code = rest.parse().unwrap(),
                 "memory" => (self.code, self.out_of_memory) = (137, true),
                 "hang" => self.hangs = true,
