@@ -40,6 +40,7 @@ mod subject;
 mod surroundings;
 mod sweep;
 mod taken;
+mod test;
 mod ui;
 mod verify;
 mod workspace;
@@ -83,6 +84,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Diff(args) => diff::diff(args, global, ui, surroundings),
         Command::Inspect(args) => inspect::inspect(args, global, ui, surroundings),
         Command::Load(args) => load::load(args, global, ui, surroundings),
+        Command::Test(args) => test::test(args, global, ui, surroundings),
         Command::Sweep(args) => sweep::sweep(args, global, ui, surroundings),
         Command::Push(args) => push::push(args, global, ui, surroundings),
         Command::Promote(args) => promote::promote(args, global, ui, surroundings),

@@ -45,6 +45,8 @@
 //! | key | SHA-256 over recipe, lock, local files and format number: known before any work is done |
 //! | store | the local cache: blobs by digest, and an index from keys to results |
 //! | image | a container image, never an AMI |
+//! | smoke test | an image started as ECS would start it, looked at and stopped |
+//! | probe | the program by which a smoke test reaches the network of its containers |
 //! | finding | what a check found: a code, a severity, a place, why, and what to do |
 
 pub mod ami;

@@ -26,7 +26,7 @@ pub(crate) use grammar::{Account, is_account};
 pub use image::{Compression, From, FromError, ImageRecipe, Product};
 pub use ingredient::{Archive, FileRule, Jar, Plugin, Run};
 pub use setting::{Config, HealthCheck, NetworkMode, Runtime, Ulimit};
-pub use test::{Expect, Ready, Test};
+pub use test::{Expect, HostExpect, Ready, Test};
 pub use value::{Checksum, Glob, LayoutTag, ProjectPath, Url, Version};
 
 /// One image or one AMI.

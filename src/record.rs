@@ -3,7 +3,9 @@
 
 mod merge;
 mod needs;
+mod nondeterminism;
 mod publish;
+mod tested;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,7 @@ use crate::text::{Read, table, word};
 pub use merge::{MergeError, merge};
 pub use needs::{HealthCheck, Needs, Ulimit};
 pub use publish::HISTORY;
+pub use tested::{RecordedCheck, RecordedTest};
 
 /// The format that is read and written; a manifest of a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -122,6 +125,12 @@ table! {
         /// What a task definition has to say for it.
         #[serde(default)]
         pub needs: Needs,
+        /// The smoke tests that it passed before it was published.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub tests: Vec<RecordedTest>,
+        /// Where it differs first when it is built again, if that was found; nothing says that it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub nondeterminism: Option<String>,
         /// Where an image is in each region, by digest.
         #[serde(default)]
         pub regions: BTreeMap<Region, Reference>,

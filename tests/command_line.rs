@@ -4,11 +4,12 @@ use crate::kitchen::project::{Kitchen, golden};
 
 const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "check",
     "lock",
     "plan",
     "build",
+    "test",
     "load",
     "push",
     "promote",

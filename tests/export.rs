@@ -43,6 +43,8 @@ fn record(name: &str, recipe: &Recipe) -> Record {
         archives: Vec::new(),
         inputs: BTreeMap::new(),
         needs: Needs::default(),
+        tests: Vec::new(),
+        nondeterminism: None,
         regions: BTreeMap::new(),
         source: Some(SourceRevision { revision: "0123456789abcdef0123456789abcdef01234567".to_owned(), dirty: false }),
         elkbake: "0.1.0".to_owned(),

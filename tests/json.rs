@@ -9,7 +9,7 @@ use crate::kitchen::project::Kitchen;
 use crate::kitchen::registry::Registry;
 
 /// Keys whose own keys are data.
-const MAPS: [&str; 4] = ["annotations", "labels", "packages", "inputs"];
+const MAPS: [&str; 5] = ["annotations", "labels", "packages", "inputs", "with"];
 
 /// A command, some runs of it, and the keys of docs/json.md that these do not print.
 type Case<'c> = (&'c str, Vec<Vec<&'c str>>, &'c [&'c str]);
@@ -38,7 +38,7 @@ fn market() -> (Registry, Kitchen) {
 }
 
 /// All keys of a document, but for those of data.
-fn keys(value: &Value, into: &mut BTreeSet<String>) {
+pub fn keys(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
@@ -54,7 +54,7 @@ fn keys(value: &Value, into: &mut BTreeSet<String>) {
 }
 
 /// The keys that a section of docs/json.md names.
-fn told(section: &str) -> BTreeSet<String> {
+pub fn told(section: &str) -> BTreeSet<String> {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md")).unwrap();
     let heading = format!("\n## `{section}`\n");
     let begin = text.find(&heading).unwrap_or_else(|| panic!("docs/json.md has no section {section}"));

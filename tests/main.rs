@@ -39,6 +39,7 @@ mod recipes;
 mod reproducible;
 mod run;
 mod schema;
+mod smoke;
 mod store;
 mod store_crash;
 mod verify;

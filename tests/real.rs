@@ -23,6 +23,7 @@ pub mod push;
 pub mod registry;
 pub mod run;
 pub mod seen;
+pub mod smoke;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

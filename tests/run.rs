@@ -5,6 +5,7 @@ use crate::kitchen::project::{Kitchen, Ran};
 
 mod faults;
 mod load;
+mod rebuilt;
 
 /// A recipe with a file of its own and a command, which does what the words say.
 pub fn recipe(words: &[&str], more: &str) -> String {
@@ -162,16 +163,6 @@ fn what_is_only_mounted_is_in_no_layer() {
     assert_eq!(engine.asked("/start"), 2);
     kitchen.write("recipes/app.toml", recipe(&["put:/etc/a=1"], "mount = [\"pak\"]\n"));
     kitchen.run(&["check", "app"]).code(3).complains("there is no archive `pak` to mount");
-    engine.clean();
-}
-
-#[test]
-fn building_again_runs_it_again_and_names_what_differs() {
-    let engine = Engine::start();
-    let kitchen = kitchen(&engine).recipe("app", &recipe(&["put:/etc/a=1"], ""));
-    kitchen.run(&["build", "app"]).success();
-    kitchen.run(&["verify", "--rebuild", "app"]).success().says("the same");
-    assert_eq!(engine.asked("/start"), 2);
     engine.clean();
 }
 

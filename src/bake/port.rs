@@ -15,7 +15,9 @@ use crate::store::{Store, StoreError};
 pub use ecr::{
     Closeness, EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
 };
-pub use engine::{Became, Container, Ended, Engine, EngineFacts, Engines, Kept, Mount, RUN_LABEL, Thing};
+pub use engine::{
+    Became, Confines, Container, Ended, Engine, EngineFacts, Engines, Kept, Mount, RUN_LABEL, Said, Talk, Thing,
+};
 
 /// Why something could not be had from outside.
 #[derive(Debug, thiserror::Error)]

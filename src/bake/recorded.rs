@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::build::Order;
 use super::built::{BASE_DIGEST, Built, BuiltImage, KEY};
 use super::found::{Found, FoundImage};
+use super::smoke;
 use crate::digest::Digest;
 use crate::image::oci;
 use crate::lock::{Input, LockedFile, wants};
@@ -13,7 +14,9 @@ use crate::name::{Platform, Reference};
 use crate::plan::Work;
 use crate::product::PluginFacts;
 use crate::recipe::{From, ImageRecipe, ProjectPath, Region};
-use crate::record::{Needs, Record, RecordKind, RecordedBase, RecordedFile, RecordedPlatform, SourceRevision};
+use crate::record::{
+    Needs, Record, RecordKind, RecordedBase, RecordedFile, RecordedPlatform, RecordedTest, SourceRevision,
+};
 use crate::store::{Store, StoreError};
 
 /// Where an image was published.
@@ -46,6 +49,7 @@ struct Made {
     base: Option<Digest>,
     plugins: Vec<RecordedFile>,
     created: Moment,
+    tests: Vec<RecordedTest>,
 }
 
 /// The record of an image that was built; `None` of one that has no platform, which nobody builds.
@@ -70,6 +74,7 @@ pub fn recorded(
         base,
         plugins: plugins(order, built),
         created: created(order, built, store)?,
+        tests: tests(built, store)?,
     };
     Ok(Some(record(order, made, published, occasion)))
 }
@@ -103,7 +108,7 @@ pub fn found(
     let nothing = |_: usize, _: &Platform| None;
     let plugins = plugins_by(order, &nothing).into_iter().map(|file| told(file, known)).collect::<Option<_>>()?;
     let created = newest(order, found.images.iter().map(|image| image.config.created.as_deref()));
-    Some(record(order, Made { top, platforms, base, plugins, created }, published, occasion))
+    Some(record(order, Made { top, platforms, base, plugins, created, tests: Vec::new() }, published, occasion))
 }
 
 fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Occasion<'_>) -> Record {
@@ -133,6 +138,8 @@ fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Oc
         archives: archives(order),
         inputs: order.plan.inputs().clone(),
         needs: Needs::of(image),
+        tests: made.tests,
+        nondeterminism: None,
         regions,
         source: occasion.source.clone(),
         elkbake: occasion.elkbake.to_owned(),
@@ -144,6 +151,11 @@ fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Oc
 fn platform(image: &BuiltImage) -> RecordedPlatform {
     let size = image.layers.iter().map(|layer| layer.descriptor.size).sum();
     RecordedPlatform { name: image.platform.clone(), digest: image.manifest.digest, size }
+}
+
+fn tests(built: &Built, store: &Store) -> Result<Vec<RecordedTest>, StoreError> {
+    let each = built.platforms.iter().map(|image| smoke::passed(&image.manifest.digest, store));
+    Ok(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn found_on(platform: &Platform, image: &FoundImage) -> Option<RecordedPlatform> {

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::global::Global;
 use super::{
-    build, check, diff, export, inspect, load, lock, manifest, plan, promote, push, schema, shell, store, sweep, verify,
+    build, check, diff, export, inspect, load, lock, manifest, plan, promote, push, schema, shell, store, sweep, test,
+    verify,
 };
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
@@ -21,13 +22,13 @@ pub(super) struct Args {
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    a check or a verification failed
+  1    a check, a verification or a test failed
   2    the command line is wrong
   3    bad input: a recipe, lock, artefact or file that is wrong or cannot be read or written
   4    the network or a registry
   5    AWS
   6    Docker: a container engine, or a command of a recipe that runs there
-  7    refused: a tag that may not move, a secret that may not be baked
+  7    refused: a tag that may not move, a secret, an image that no test passed
   130  interrupted
 
 `elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds elkbake.toml, or recipes/ where there is no such file.";
@@ -38,6 +39,7 @@ pub(super) enum Command {
     Lock(lock::LockArgs),
     Plan(plan::PlanArgs),
     Build(build::BuildArgs),
+    Test(test::TestArgs),
     Load(load::LoadArgs),
     Push(push::PushArgs),
     Promote(promote::PromoteArgs),

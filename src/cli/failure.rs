@@ -12,6 +12,7 @@ use crate::bake::output::OutputError;
 use crate::bake::port::{BY_MIRROR, PortError};
 use crate::bake::push::PushError;
 use crate::bake::resolve::{Fault, ResolveError};
+use crate::bake::smoke::SmokeError;
 use crate::export::ExportError;
 use crate::image::settle::SettleError;
 use crate::name::RecipeName;
@@ -193,6 +194,17 @@ impl From<BuildError> for Failure {
         };
         let hint = error.fault.help();
         Self { hint, ..Self::new(exit, error) }
+    }
+}
+
+impl From<SmokeError> for Failure {
+    fn from(error: SmokeError) -> Self {
+        match error {
+            SmokeError::Port(error) => error.into(),
+            SmokeError::Store(error) => error.into(),
+            SmokeError::Build(error) => error.into(),
+            SmokeError::Missing(_) => Self::input(error),
+        }
     }
 }
 

@@ -35,11 +35,13 @@ Examples:
   elkbake push elasticsearch --target staging
   elkbake push --target staging --target prod
   elkbake push --dry-run          # what would be sent, in bytes
+  elkbake push --require-test     # only what passed `elkbake test` here
   elkbake push --json | jq -r '.pushes[].reference'
 
 What is not built yet is built. What a target has already is not sent again: where the tag is there with the same digest, nothing is done; where it is another image's, the push is refused, and the exit code is 7. A push that was cut off goes on where it stopped.
 
 Targets are named in elkbake.toml (docs/project.md). Where each image is, is recorded in the target's bake-manifest.json, once it is proven to be there (docs/manifest.md).")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 pub(super) struct PushArgs {
     /// Recipes by name; all that make images where none is named
     recipes: Vec<String>,
@@ -49,6 +51,9 @@ pub(super) struct PushArgs {
     /// Say what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
+    /// Refuse images that `elkbake test` has not tested, or that failed: on each of their platforms, in exactly these bytes
+    #[arg(long)]
+    require_test: bool,
     /// Make and change no repository of ECR: somebody else looks after them
     #[arg(long)]
     no_provision: bool,
@@ -79,7 +84,7 @@ pub(super) fn push(args: &PushArgs, global: &Global, ui: &Ui, surroundings: &Sur
             }
         };
         for (route, manifest) in routes.iter().zip(&manifests) {
-            match Delivery::new(&parcel, route, manifest.as_ref(), &workspace) {
+            match Delivery::new(&parcel, route, manifest.as_ref(), &workspace, args.require_test) {
                 Ok(delivery) => deliveries.push(delivery),
                 Err(failure) => failures.push(failure),
             }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::grammar::{Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, Organization, Parameter, SysctlKey};
 use super::ingredient::FileRule;
-use super::test::Expect;
+use super::test::HostExpect;
 use super::value::{Glob, ValueError, Version, wrong};
 use crate::name::{ImagePath, text_serde};
 use crate::text::{Reader, Scalar, Text, read_as_text, table, word};
@@ -230,7 +230,7 @@ table! {
         /// Seconds until a started host has to say that it is well.
         pub timeout: u32 = 600,
         /// What has to hold on it.
-        pub expect: Vec<Expect>,
+        pub expect: Vec<HostExpect>,
     }
 }
 

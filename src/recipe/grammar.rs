@@ -114,6 +114,18 @@ grammar! {
         })
     };
 
+    /// A place in a JSON document, as RFC 6901 has it.
+    JsonPointer = "JSON pointer", "^/", "it begins with a slash, as in `/hits/total/value`", |text| text.starts_with('/');
+
+    /// Who logs in, and the variable that the password is in.
+    Login = "login", "^[^:]+:[A-Za-z_][A-Za-z0-9_]*$", "it is `NAME:VARIABLE`, as in `elastic:ELASTIC_PASSWORD`", |text| {
+        text.split_once(':').is_some_and(|(name, variable)| {
+            let is_letter = |c: u8| c.is_ascii_alphabetic() || c == b'_';
+            let rest = |c: u8| is_letter(c) || c.is_ascii_digit();
+            !name.is_empty() && variable.bytes().next().is_some_and(is_letter) && variable.bytes().all(rest)
+        })
+    };
+
     /// An SSM parameter.
     Parameter = "SSM parameter", "^/[A-Za-z0-9_./-]{1,1010}$", "it is a path: `/`, then letters, digits, `_`, `.`, `-` and `/`", |text| {
         let rest = text.strip_prefix('/').unwrap_or_default();

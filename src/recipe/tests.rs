@@ -281,13 +281,25 @@ fn short_texts_keep_their_grammar() {
 
 #[test]
 fn tests_of_images_say_what_they_look_at() {
-    wrong_image("[test.ready]\n", "1:1: this waits for nothing | say `http`, `tcp` or `log`");
+    wrong_image("[test.ready]\n", "1:1: this waits for nothing | say `http`, `tcp`, `log` or `exit`");
     wrong_image("[[test.expect]]\ncontains = \"x\"\n", "1:1: an expectation is about one thing");
     wrong_image(
         "[[test.expect]]\nfile = \"/a\"\ncontains = \"x\"\n",
         "3:12: `contains` is about what a command prints",
     );
     wrong_image("[[test.expect]]\ncommand = [\"a\"]\nmode = \"0644\"\n", "3:8: `mode` is about a file");
+    wrong_image("[[test.expect]]\nfile = \"/a\"\njson = { \"/a\" = 1 }\n", "3:8: `json` is about an answer");
+    wrong_image("[[test.expect]]\nhttp = \"http://localhost\"\njson = { a = 1 }\n", "3:10: `a` is no JSON pointer");
+    wrong_image("[test.ready]\ntcp = 1\nlogin = \"a:B\"\n", "3:9: `login` is about an answer");
+    wrong_image("[test.ready]\ntcp = 1\nexit = 0\n", "3:8: what has ended answers no more");
+    wrong_image("[test.ready]\nhttp = \"https://localhost\"\n", "2:8: smoke tests speak plain HTTP only");
+    let (elsewhere, help) = ("2:8: nobody in the test's network is called `es`", "name a recipe under `with`");
+    wrong_image(
+        "[test.ready]\nhttp = \"http://es:9200\"\n",
+        &format!("{elsewhere} | say `localhost` for the container itself, or {help}"),
+    );
+    let ended = "[test.ready]\nexit = 0\n[[test.expect]]\ncommand = [\"a\"]\n";
+    wrong_image(ended, "3:1: nothing can be asked of a container that has ended");
 }
 
 #[test]

@@ -50,7 +50,9 @@ fn entry(mut records: Vec<Record>) -> Option<Entry> {
     records.sort_by_cached_key(|record| Reverse(order(&record.pushed_at, record)));
     let mut kept: Vec<Record> = Vec::new();
     for record in records {
-        if kept.len() <= HISTORY && !kept.iter().any(|newer| newer.is_same_result(&record)) {
+        if let Some(newer) = kept.iter_mut().find(|newer| newer.is_same_result(&record)) {
+            newer.learn(&record);
+        } else if kept.len() <= HISTORY {
             kept.push(record);
         }
     }

@@ -61,12 +61,16 @@ impl Record {
 /// The same result once more: its first record says when and from what it came to be. Only that something was not
 /// committed does not stick when it is since.
 fn renewed(old: Record, new: &Record) -> Record {
+    let mut new = new.clone();
+    new.learn(&old);
     let source = match (old.source, &new.source) {
         (Some(old), Some(new)) if old.dirty && !new.dirty => Some(new.clone()),
         (old, new) => old.or_else(|| new.clone()),
     };
+    // Who has not tested it here takes nothing away from who has elsewhere.
+    let tests = if new.tests.is_empty() { old.tests } else { new.tests.clone() };
     let Record { elkbake, created, pushed_at, .. } = old;
-    Record { source, elkbake, created, pushed_at, ..new.clone() }
+    Record { tests, source, elkbake, created, pushed_at, ..new }
 }
 
 fn followed(before: Entry, record: &Record) -> Entry {
@@ -74,7 +78,9 @@ fn followed(before: Entry, record: &Record) -> Entry {
     let mut history = Vec::with_capacity(HISTORY);
     for old in std::iter::once(before.current).chain(before.history) {
         current.pushed_at = later(current.pushed_at, &old.pushed_at);
-        if !old.is_same_result(record) && history.len() < HISTORY {
+        if old.is_same_result(record) {
+            current.learn(&old);
+        } else if history.len() < HISTORY {
             history.push(old);
         }
     }

@@ -141,6 +141,20 @@ fn needs() -> impl Strategy<Value = Needs> {
     )
 }
 
+fn tested(digest: Digest) -> RecordedTest {
+    RecordedTest {
+        platform: "linux/amd64".parse().unwrap(),
+        digest,
+        at: "2026-01-01T00:00:00Z".to_owned(),
+        engine: "Docker 9".to_owned(),
+        with: [("es".parse().unwrap(), digest)].into(),
+        checks: vec![RecordedCheck { name: "ready".to_owned(), ms: 1 }],
+        ready_ms: 1,
+        stop_ms: 2,
+        log: digest,
+    }
+}
+
 fn record() -> impl Strategy<Value = Record> {
     let file = (".{0,5}", option::of("[0-9]{1,3}"), digest()).prop_map(|(name, version, digest)| RecordedFile {
         name,
@@ -174,6 +188,8 @@ fn record() -> impl Strategy<Value = Record> {
             plugins,
             inputs,
             needs,
+            tests: vec![tested(key)],
+            nondeterminism: Some("layer 1".to_owned()),
             regions: BTreeMap::from([("eu-west-1".parse().unwrap(), "a.example/b".parse().unwrap())]),
             source,
             elkbake: "0.1.0".to_owned(),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! engines -> speaker -> line -> way         one engine, one call, one connection
-//!    |          +-----> pour, words         bytes that go in and come out while a call lasts; its words
+//!    |          +-----> pour, words, talk   bytes that go in and come out while a call lasts; its words; a container
+//!    |                                     that runs
 //!    +-> choose -> address                  which engine, and where it is
 //! ```
 
@@ -12,6 +13,7 @@ mod engines;
 mod line;
 mod pour;
 mod speaker;
+mod talk;
 mod way;
 mod words;
 

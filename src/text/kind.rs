@@ -66,7 +66,7 @@ macro_rules! read_integer {
     )*};
 }
 
-read_integer!(u16 u32 u64 i64);
+read_integer!(u8 u16 u32 u64 i64);
 
 impl<T: Read> Read for Option<T> {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader) -> Option<Self> {

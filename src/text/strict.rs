@@ -173,6 +173,12 @@ impl Plain<u32> for Positive {
     }
 }
 
+impl Plain<Self> for serde_json::Value {
+    fn plain(self) -> Self {
+        self
+    }
+}
+
 impl Plain<serde_json::Value> for Scalar {
     fn plain(self) -> serde_json::Value {
         self.0

@@ -29,11 +29,15 @@ fn kitchen() -> Kitchen {
 
 fn start(kitchen: &Kitchen) -> Child {
     let mut command = kitchen.command(&["build", "app", "--json", "--output", "oci:layout"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn digest(json: &[u8]) -> String {
-    let json: serde_json::Value = serde_json::from_slice(json).unwrap();
+/// What a build that ended well made; of one that did not, why.
+fn digest(build: Child) -> String {
+    let output = build.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stderr}", output.status);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     json["builds"][0]["digest"].as_str().unwrap().to_owned()
 }
 
@@ -41,8 +45,7 @@ fn digest(json: &[u8]) -> String {
 fn builds_of_one_recipe_at_one_time_make_the_same_and_lose_nothing() {
     let kitchen = kitchen();
     let builds: Vec<_> = (0..3).map(|_| start(&kitchen)).collect();
-    let outputs = builds.into_iter().map(|build| build.wait_with_output().unwrap());
-    let digests: Vec<_> = outputs.map(|output| digest(&output.stdout)).collect();
+    let digests: Vec<_> = builds.into_iter().map(digest).collect();
     assert!(digests.iter().all(|other| *other == digests[0]), "{digests:?}");
     kitchen.run(&["store", "verify"]).success();
     kitchen.run(&["verify", "--rebuild", "app"]).success();
@@ -51,7 +54,7 @@ fn builds_of_one_recipe_at_one_time_make_the_same_and_lose_nothing() {
 #[test]
 fn a_build_that_was_killed_leaves_nothing_that_a_later_one_would_believe() {
     let whole = kitchen();
-    let expected = digest(&start(&whole).wait_with_output().unwrap().stdout);
+    let expected = digest(start(&whole));
     let index = whole.read("layout/index.json");
     let kitchen = kitchen();
     for delay in (0..10).map(|i| i * i * 3) {
@@ -63,7 +66,7 @@ fn a_build_that_was_killed_leaves_nothing_that_a_later_one_would_believe() {
             kitchen.run(&["store", "verify"]).success();
         }
     }
-    assert_eq!(digest(&start(&kitchen).wait_with_output().unwrap().stdout), expected);
+    assert_eq!(digest(start(&kitchen)), expected);
     assert_eq!(kitchen.read("layout/index.json"), index);
     kitchen.run(&["store", "verify"]).success();
     let left = |folder: &str| std::fs::read_dir(kitchen.store().join(folder)).unwrap().count();

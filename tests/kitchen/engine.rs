@@ -1,11 +1,13 @@
 //! A container engine at a socket, which speaks as much of Docker's API as elkbake uses and is strict about it.
 //!
 //! It runs no programs. The command of a container is a list of what it is to do: `print:TEXT`, `put:PATH=TEXT`,
-//! `link:PATH=FIRST`, `remove:PATH`, `pipe:PATH`, `exit:CODE`, `memory`, `hang`.
+//! `random:PATH`, `link:PATH=FIRST`, `remove:PATH`, `pipe:PATH`, `exit:CODE`, `memory`, `hang`; and for smoke tests
+//! `serve:PORT=STATUS BODY`, `ask:METHOD PATH`, `deaf`, `end`. What an image's own command is, is done too.
 
 mod container;
 mod files;
 mod serve;
+mod smoke;
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
@@ -39,6 +41,8 @@ pub struct Image {
     pub labels: BTreeMap<String, Value>,
     pub layers: Vec<String>,
     pub files: Files,
+    /// What is started where a container says nothing.
+    pub cmd: Value,
 }
 
 /// All that it has.
@@ -60,10 +64,19 @@ pub struct State {
     /// The files in layers that were seen before, which need not be sent again.
     pub known: BTreeMap<String, Files>,
     pub faults: Vec<Fault>,
+    /// Commands in containers: in which, what, and how it ended.
+    pub execs: BTreeMap<String, (String, Vec<String>, i64)>,
+    /// What containers ask the services of ECS, by way of the probe.
+    pub questions: std::collections::VecDeque<(String, String)>,
     made: usize,
 }
 
 impl State {
+    /// Whether the engine is there at all.
+    fn lives(&self) -> bool {
+        !self.faults.contains(&Fault::Dies(""))
+    }
+
     /// A new id.
     fn id(&mut self) -> String {
         self.made += 1;

@@ -24,7 +24,7 @@ use crate::kitchen::project::Kitchen;
 const VERSION: &str = "8.19.21";
 
 /// Laid out as the official image is: everything in one folder, Java among it.
-const BASE: &str = r#"
+pub const BASE: &str = r#"
 kind    = "image"
 product = "generic"
 version = "8.19.21"
@@ -56,7 +56,7 @@ ES_JAVA_OPTS = "-Xms384m -Xmx384m"
 PATH         = "/usr/share/elasticsearch/bin:/usr/bin:/bin"
 "#;
 
-const PLAIN_NODE: &str = "discovery.type: single-node
+pub const PLAIN_NODE: &str = "discovery.type: single-node
 xpack.security.enabled: false
 http.host: 127.0.0.1
 transport.host: 127.0.0.1

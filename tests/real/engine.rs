@@ -52,6 +52,8 @@ impl Engine {
         let address = format!("unix://{}", within("podman.sock").display());
         let mut command = self.podman();
         command.env("CONTAINERS_CONF", within("containers.conf"));
+        // Who watches over its containers leaves notes where it was started.
+        command.current_dir(self.folder.path());
         command.args(["system", "service", "--time=0", &address]).stdout(Stdio::null()).stderr(Stdio::null());
         let server = Server(command.spawn().unwrap(), 0);
         while std::os::unix::net::UnixStream::connect(within("podman.sock")).is_err() {

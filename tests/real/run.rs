@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::docker::Daemon;
 use super::engine::Engine;
-use super::onto_debian::{debian, place};
+use super::onto_debian::debian;
+use super::run as run_program;
 use super::seen::assert_same;
-use super::{artefact, run as run_program};
 use crate::kitchen::project::Kitchen;
 use crate::wire::tunnel::authority;
+
+mod shipped;
 
 /// Changes of all sorts, none of which depends on when or where they are made.
 const STEP: &str = "set -e
@@ -123,6 +125,24 @@ fn whoever_is_killed_leaves_what_sweeping_removes() {
     }
 }
 
+/// Nobody cleans up in an engine that is gone, and nobody waits for it either.
+#[test]
+fn an_engine_that_dies_ends_the_run() {
+    let Some(daemon) = Daemon::start() else { return };
+    let Some(kitchen) = kitchen(&daemon.address(), "echo begun; sleep 1000", "") else { return };
+    assert_eq!(left(&daemon), [""; 3]);
+    let mut command = kitchen.command(&["build", "app"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while run_program(daemon.docker().args(["ps", "-q"])).is_empty() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(daemon);
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("`elkbake sweep`") && !stderr.contains("panicked"), "{stderr}");
+}
+
 /// Memory is for what is at hand, not for what a command writes.
 #[test]
 fn a_command_that_writes_much_takes_little_memory() {
@@ -190,37 +210,6 @@ fn an_engine_is_reached_by_tls_and_by_nobody_without_a_certificate() {
     kitchen.run(&["build", "app"]).success();
     std::fs::remove_file(file("key.pem")).unwrap();
     kitchen.run(&["load", "app"]).code(6).complains("key.pem").complains("hint: DOCKER_CERT_PATH names a folder");
-}
-
-/// The example of `recipes/README.md`: a company's own authority, brought into the bundle by the distribution's tool.
-#[test]
-fn the_bundle_of_authorities_is_rebuilt_by_the_distribution() {
-    let Some(daemon) = Daemon::start() else { return };
-    let Some(authorities) = artefact("authorities.tar", "authorities") else { return };
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/README.md")).unwrap();
-    let example = text.split("```toml\n").find(|example| example.contains("update-ca-certificates\"")).unwrap();
-    let example = example.split("```").next().unwrap().replace("debian.tar.xz", "debian.tar");
-    // Debian's tool and its authorities are in every whole Debian; this base is a small one.
-    let tool = "[[archive]]\nname = \"tool\"\npath = \"authorities.tar\"\ninto = \"/\"\n\n[[run]]";
-    let kitchen = Kitchen::new().recipe("app", &example.replace("[[run]]", tool)).env("DOCKER_HOST", &daemon.address());
-    let Some(_) = debian(&kitchen) else { return };
-    place(&authorities, &kitchen.project().join("authorities.tar"));
-    let mut own = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    own.distinguished_name.push(rcgen::DnType::CommonName, "Corporate Authority");
-    own.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let own = own.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
-    kitchen.write("certificates/corporate.crt", &own);
-    let built = kitchen.build("app");
-    let baked = kitchen.baked(&built, 0);
-    let layer = baked.layers.last().unwrap();
-    let bundle = layer["etc/ssl/certs/ca-certificates.crt"].text();
-    assert!(bundle.contains(own.trim()) && bundle.matches("BEGIN CERTIFICATE").count() > 100);
-    assert_eq!(layer["etc/ssl/certs/corporate.pem"].content, b"/usr/local/share/ca-certificates/corporate.crt");
-    let hashed =
-        layer.iter().filter(|(path, _)| path.ends_with(".0")).any(|(_, item)| item.content == b"corporate.pem");
-    assert!(hashed, "openssl finds it by its hash");
-    kitchen.run(&["verify", "--rebuild", "app"]).success().says("the same");
-    assert_eq!(left(&daemon), [""; 3]);
 }
 
 /// A capability is an attribute of a file, without which the program does not do what it is there for.

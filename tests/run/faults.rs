@@ -93,6 +93,11 @@ fn an_engine_that_cannot_tell_what_changed_is_helped() {
     assert_eq!(compared.json()["builds"][0]["digest"], told["builds"][0]["digest"]);
     compared.complains("not a directory; all files are compared instead");
     engine.heal();
+    engine.fault(Fault::Cut("/changes", 9));
+    let cut = digest("three");
+    assert_eq!(cut.json()["builds"][0]["digest"], told["builds"][0]["digest"]);
+    cut.complains("end of file before message length reached; all files are compared instead");
+    engine.heal();
     engine.clean();
 }
 
@@ -104,6 +109,23 @@ fn a_stream_that_is_cut_makes_no_layer() {
         engine.fault(Fault::Cut("/export", after));
         kitchen.run(&["build", "app"]).code(6).complains("it does not send the files of a container");
         engine.heal();
+        engine.clean();
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_is_not_believed() {
+    for (at, after) in [("/version", 10), ("/load", 3), ("/create", 5), ("/wait", 4)] {
+        let engine = Engine::start();
+        let kitchen = app(&engine, &["put:/etc/zz=1"], "");
+        engine.fault(Fault::Cut(at, after));
+        let told = kitchen.run(&["build", "app"]).code(6).complains("error: ").complains("hint: ");
+        assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
+        engine.heal();
+        // What was made by a call whose answer never came is nobody's; it carries the run's id.
+        kitchen.run(&["sweep"]).success();
+        engine.clean();
+        kitchen.run(&["build", "app"]).success();
         engine.clean();
     }
 }

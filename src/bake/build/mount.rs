@@ -39,6 +39,7 @@ impl Bench<'_> {
                 network: "none",
                 memory: None,
                 mounts: &mounts,
+                confines: None,
             };
             let container = visit.engine().container(&container)?;
             let mut file = self.world.store.scratch()?;

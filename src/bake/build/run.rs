@@ -195,5 +195,6 @@ fn container(run: &Run, image: &str, mounts: &[Mount<'_>], visit: &Visit<'_>) ->
         network: &run.network,
         memory: Some(u64::from(run.memory) << 20),
         mounts,
+        confines: None,
     })
 }

@@ -1,6 +1,7 @@
 //! What is asked of a container engine: anything that speaks Docker's API.
 
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::PortError;
@@ -31,6 +32,8 @@ pub struct EngineFacts {
     pub platform: Platform,
     /// Whether an image may be handed to it without the layers that it has.
     pub takes_parts: bool,
+    /// Whether a file that it sends belongs to whom it belongs in the container.
+    pub tells_owners: bool,
     /// The id of this visit of the run, which is the value of [`RUN_LABEL`].
     pub run: String,
 }
@@ -54,6 +57,46 @@ pub struct Container<'c> {
     pub memory: Option<u64>,
     /// What is mounted into it.
     pub mounts: &'c [Mount<'c>],
+    /// What more is said of how it lives, where it is started as ECS would.
+    pub confines: Option<&'c Confines>,
+}
+
+/// What a task definition says of a container, in the engine's units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confines {
+    /// The soft and the hard limits of its processes, by name.
+    pub ulimits: BTreeMap<String, (i64, i64)>,
+    /// The memory that is reserved for it, in bytes.
+    pub reserved: Option<u64>,
+    /// Its share of the processors, of which each has 1024.
+    pub shares: Option<u32>,
+    /// Whether its own files cannot be changed.
+    pub read_only: bool,
+    /// Folders in memory.
+    pub fleeting: Vec<ImagePath>,
+    /// Kernel settings of its own network.
+    pub sysctls: BTreeMap<String, String>,
+    /// Names of the container itself in its network.
+    pub names: Vec<String>,
+    /// Whether somebody speaks to it: its input stays open as long as that one listens.
+    pub listens: bool,
+}
+
+/// A way to speak with the program of a container. An error is an [`std::io::Error`] around a [`PortError`].
+pub struct Talk<'e> {
+    /// Its standard input. When this is dropped, nothing more is heard.
+    pub mouth: Box<dyn Write + Send + 'e>,
+    /// Its standard output.
+    pub ear: Box<dyn Read + Send + 'e>,
+}
+
+/// What a command in a container said, and its exit code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The exit code.
+    pub code: i64,
+    /// The beginning of its output.
+    pub text: String,
 }
 
 /// A volume that a container sees.
@@ -156,6 +199,30 @@ pub trait Engine: Sync {
     /// # Errors
     /// When it cannot be started, or the engine stops answering.
     fn run(&self, container: &str, limit: Duration, heard: &mut dyn FnMut(&[u8])) -> Result<Option<Ended>, PortError>;
+
+    /// Starts a container to speak with its program.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    fn converse(&self, container: &str) -> Result<Talk<'_>, PortError>;
+
+    /// Runs a command in a container that runs, at most so long. `None` when it has not ended by then.
+    ///
+    /// # Errors
+    /// When it cannot be started, or the engine stops answering.
+    fn exec(&self, container: &str, command: &[String], limit: Duration) -> Result<Option<Said>, PortError>;
+
+    /// A path of a container as a tar stream, the path itself first; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the engine does not begin to send it.
+    fn fetch<'e>(&'e self, container: &str, path: &ImagePath) -> Result<Option<Box<dyn Read + 'e>>, PortError>;
+
+    /// Asks the program of a container to end as its image says, and kills it when it has not ended after so long.
+    ///
+    /// # Errors
+    /// When the engine does not say that it has ended.
+    fn stop(&self, container: &str, patience: Duration) -> Result<(), PortError>;
 
     /// What a container changed in the files of its image, in no order.
     ///

@@ -30,11 +30,18 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.platform.iter().try_for_each(|platform| write!(f, "{platform}, "))?;
-        write!(f, "{}", self.part)?;
-        self.entry.iter().try_for_each(|entry| write!(f, ", entry `{entry}`"))?;
         let said = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
-        write!(f, ", {}: {} and then {}", self.field, said(&self.first), said(&self.second))
+        write!(f, "{}: {} and then {}", self.place(), said(&self.first), said(&self.second))
+    }
+}
+
+impl Difference {
+    /// Where it is, without what it was: the next build may differ in the same place again.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let platform = self.platform.as_ref().map(|platform| format!("{platform}, "));
+        let entry = self.entry.as_ref().map(|entry| format!(", entry `{entry}`"));
+        format!("{}{}{}, {}", platform.unwrap_or_default(), self.part, entry.unwrap_or_default(), self.field)
     }
 }
 

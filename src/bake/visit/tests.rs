@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Visit;
 use crate::bake::event::Event;
-use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Engines, Kept, PortError, Thing};
+use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Engines, Kept, PortError, Said, Talk, Thing};
 use crate::digest::Digest;
 use crate::name::{ImagePath, Platform};
 
@@ -31,6 +31,7 @@ impl Shelf {
             version: "Docker 9".to_owned(),
             platform: "linux/amd64".parse().unwrap(),
             takes_parts: true,
+            tells_owners: true,
             run: "us-1".to_owned(),
         };
         Self { facts, kept: Mutex::new(kept.to_vec()), stuck }
@@ -78,6 +79,22 @@ impl Engine for &Shelf {
 
     fn run(&self, _: &str, _: Duration, _: &mut dyn FnMut(&[u8])) -> Result<Option<Ended>, PortError> {
         Ok(None)
+    }
+
+    fn converse(&self, _: &str) -> Result<Talk<'_>, PortError> {
+        Ok(Talk { mouth: Box::new(std::io::sink()), ear: Box::new(std::io::empty()) })
+    }
+
+    fn exec(&self, _: &str, _: &[String], _: Duration) -> Result<Option<Said>, PortError> {
+        Ok(None)
+    }
+
+    fn fetch<'e>(&'e self, _: &str, _: &ImagePath) -> Result<Option<Box<dyn Read + 'e>>, PortError> {
+        Ok(None)
+    }
+
+    fn stop(&self, _: &str, _: Duration) -> Result<(), PortError> {
+        Ok(())
     }
 
     fn changes(&self, _: &str) -> Result<Vec<(String, Became)>, PortError> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::parcel::{Packed, Parcel};
 use crate::bake::push::{Cargo, PushError};
 use crate::bake::recorded::Published;
+use crate::bake::smoke;
 use crate::cli::courier::{Blocked, Courier, Visit, Written};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::cli::ground::Coming;
 use crate::cli::report::Row;
 use crate::cli::route::{Route, Stop, placed};
@@ -17,7 +18,7 @@ use crate::cli::workspace::Workspace;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Reference};
 use crate::recipe::Region;
-use crate::record::{Manifest, Record, RecordedFile};
+use crate::record::{Manifest, Record, RecordedFile, RecordedPlatform, RecordedTest};
 
 /// What is at a target already, or has come there by now.
 pub(super) type There<'d> = BTreeMap<&'d RecipeName, &'d Delivery<'d>>;
@@ -33,6 +34,8 @@ pub(super) struct Delivery<'d> {
     known: Vec<RecordedFile>,
     /// Whether an earlier push of the recipe did not reach all regions.
     is_unfinished: bool,
+    /// Whether only images go that passed a test.
+    require_test: bool,
 }
 
 impl<'d> Delivery<'d> {
@@ -42,6 +45,7 @@ impl<'d> Delivery<'d> {
         route: &'d Route<'d>,
         manifest: Option<&Manifest>,
         workspace: &Workspace,
+        require_test: bool,
     ) -> Result<Self, Failure> {
         let is_unfinished = manifest.is_some_and(|manifest| manifest.unfinished.contains_key(&parcel.name));
         let entry = manifest.and_then(|manifest| manifest.recipes.get(&parcel.name));
@@ -49,7 +53,7 @@ impl<'d> Delivery<'d> {
         let records = entry.into_iter().flat_map(|entry| std::iter::once(&entry.current).chain(&entry.history));
         let known = records.flat_map(|record| record.plugins.clone()).collect();
         let stops = route.stops(&workspace.root, &parcel.repository)?;
-        Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded, known, is_unfinished })
+        Ok(Self { parcel: Arc::clone(parcel), route, stops, recorded, known, is_unfinished, require_test })
     }
 
     /// What there is to say where nothing is to be done. What is recorded and there needs nobody who has its bytes: a
@@ -57,6 +61,9 @@ impl<'d> Delivery<'d> {
     pub(super) fn settled(&self, courier: &Courier<'_>) -> Option<Result<Row, Failure>> {
         let Some(record) = &self.recorded else { return self.found(courier) };
         let digest = record.digest?;
+        if !self.has_nothing_to_say_of_tests(record, courier) {
+            return None;
+        }
         courier.all_hold(&self.stops, self.parcel.tag(), digest).then(|| self.settle(courier, record, digest))
     }
 
@@ -82,7 +89,11 @@ impl<'d> Delivery<'d> {
         if !courier.all_hold(others, tag, digest) {
             return None;
         }
-        let record = self.parcel.found(courier, &into.at(digest), &self.known, self.published(&self.places()))?;
+        let mut record = self.parcel.found(courier, &into.at(digest), &self.known, self.published(&self.places()))?;
+        record.tests = tests(&record, courier);
+        if self.require_test && record.tests.len() < record.platforms.len() {
+            return None;
+        }
         let visits = self.no_visits();
         let written = self.write_down(courier, digest, &visits, || Ok(record));
         Some(written.map(|written| self.row(digest, written, visits)))
@@ -90,6 +101,38 @@ impl<'d> Delivery<'d> {
 
     fn no_visits(&self) -> Vec<Result<Visit, Failure>> {
         self.stops.iter().map(|_| Ok(Visit::nothing())).collect()
+    }
+
+    /// Whether all that is known of tests is recorded, and is enough.
+    fn has_nothing_to_say_of_tests(&self, record: &Record, courier: &Courier<'_>) -> bool {
+        let is_tested = |on: &RecordedPlatform| record.tests.iter().any(|test| test.digest == on.digest);
+        let is_enough = !self.require_test || record.platforms.iter().all(is_tested);
+        is_enough && tests(record, courier).iter().all(|known| record.tests.contains(known))
+    }
+
+    /// Refuses what no test has passed, where that is asked for.
+    fn check_tests(&self, packed: &Packed, courier: &Courier<'_>) -> Result<(), Failure> {
+        if !self.require_test {
+            return Ok(());
+        }
+        let store = courier.planner.world.open()?.store();
+        let recorded = self.recorded.iter().flat_map(|record| &record.tests);
+        let recorded: Vec<_> = recorded.map(|test| test.digest).collect();
+        let mut untested = Vec::new();
+        for image in &packed.built.platforms {
+            let digest = &image.manifest.digest;
+            if !recorded.contains(digest) && smoke::passed(digest, store)?.is_none() {
+                untested.push(image.platform.to_string());
+            }
+        }
+        if untested.is_empty() {
+            return Ok(());
+        }
+        let (name, tag, on) = (&self.parcel.name, self.parcel.tag(), untested.join(" and "));
+        let options: String = untested.iter().map(|platform| format!(" --platform {platform}")).collect();
+        let message =
+            format!("{name} {tag} has passed no test on {on}, and `--require-test` lets nothing else through");
+        Err(Failure::new(Exit::Refused, message).hint(format!("`elkbake test {name}{options}` tests it")).with(name))
     }
 
     /// What is to come to the target.
@@ -115,6 +158,7 @@ impl<'d> Delivery<'d> {
     pub(super) fn deliver(&self, courier: &Courier<'_>, blocked: &Blocked, there: &There<'_>) -> Result<Row, Failure> {
         let parcel = &self.parcel;
         let packed = parcel.packed(courier.planner)?;
+        self.check_tests(packed, courier)?;
         let cargo = self.cargo(packed, courier, there)?;
         let nothing = || Failure::input(format!("{} makes nothing", parcel.name));
         let digest = packed.cargo.digest().ok_or_else(nothing)?;
@@ -180,4 +224,11 @@ impl<'d> Delivery<'d> {
             _ => Published::Regions(places),
         }
     }
+}
+
+/// The tests that are known here of what is recorded.
+fn tests(record: &Record, courier: &Courier<'_>) -> Vec<RecordedTest> {
+    let store = courier.planner.world.stored();
+    let known = |on: &RecordedPlatform| store.and_then(|store| smoke::passed(&on.digest, store).ok().flatten());
+    record.platforms.iter().filter_map(known).collect()
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::bake::build;
 use crate::bake::built::Built;
 use crate::bake::event::Event;
+use crate::bake::interrupt::Interrupt;
 use crate::bake::port::PortError;
 use crate::bake::rebuild::{Difference, Inputs, difference};
 use crate::bake::resolve::{Fault, World as Ports};
@@ -30,6 +31,7 @@ use crate::recipe::Recipe;
 use crate::store::Store;
 
 use super::asked::VerifyArgs;
+use super::noted;
 
 /// What the names of stores for one run begin with.
 const ASIDE: &str = ".verify-";
@@ -43,6 +45,8 @@ struct Verdict {
     rebuilt: Digest,
     difference: Option<Difference>,
     doubt: Option<Doubt>,
+    /// The targets whose records say now that it does not come out the same.
+    noted: Vec<String>,
 }
 
 impl Verdict {
@@ -74,7 +78,10 @@ pub(super) fn rebuild(
     for name in &recipes {
         match desk.verdict(name) {
             _ if world.interrupt.requested() => return Err(PortError::Interrupted.into()),
-            Ok(verdict) => {
+            Ok(mut verdict) => {
+                if args.record_nondeterminism {
+                    note(&mut verdict, &workspace, &world.interrupt, ui)?;
+                }
                 if !args.json {
                     ui.result(&text(&verdict, ui))?;
                 }
@@ -125,7 +132,7 @@ impl Desk<'_> {
             Before::Recorded(digest) => (*digest, None),
         };
         let rebuilt = top(&rebuilt).ok_or_else(nothing)?;
-        Ok(Verdict { name: name.clone(), tag, key, digest, rebuilt, difference, doubt })
+        Ok(Verdict { name: name.clone(), tag, key, digest, rebuilt, difference, doubt, noted: Vec::new() })
     }
 
     /// What was built before under this key, or published.
@@ -199,8 +206,24 @@ fn drop_leftovers(root: &Path) {
     }
 }
 
+/// Notes in the records that an image does not come out the same. Where its lock is wrong that is why, and no trait of
+/// the image.
+fn note(verdict: &mut Verdict, workspace: &Workspace, interrupt: &Interrupt, ui: &Ui) -> Result<(), Failure> {
+    if verdict.digest == verdict.rebuilt || verdict.doubt.is_some() {
+        return Ok(());
+    }
+    let place = verdict.difference.as_ref().map_or_else(|| "digest".to_owned(), Difference::place);
+    let Verdict { name, tag, key, digest, .. } = &*verdict;
+    let noted = noted::note((name, *key, *digest), &plain(&place), workspace, interrupt)?;
+    if noted.is_empty() {
+        ui.warn(&format!("{name} {tag} is recorded of no target, so nothing is noted: push it first"));
+    }
+    verdict.noted = noted;
+    Ok(())
+}
+
 fn text(verdict: &Verdict, ui: &Ui) -> String {
-    let Verdict { name, tag, digest, rebuilt, difference, doubt, .. } = verdict;
+    let Verdict { name, tag, digest, rebuilt, difference, doubt, noted, .. } = verdict;
     let mut text = format!("{} {tag} {digest}: ", ui.paint(Paint::Bold, name.as_str()));
     if digest == rebuilt {
         text += &format!("{} when it is built again\n", ui.paint(Paint::Green, "the same"));
@@ -215,6 +238,9 @@ fn text(verdict: &Verdict, ui: &Ui) -> String {
         let wrong = ui.paint(Paint::Red, "its lock is wrong");
         text += &format!("  {wrong}: {}; remove it and run `elkbake lock`\n", plain(&doubt.to_string()));
     }
+    if !noted.is_empty() {
+        text += &format!("  noted in the records of {}\n", noted.join(", "));
+    }
     text
 }
 
@@ -228,5 +254,6 @@ fn json_of(verdict: &Verdict) -> serde_json::Value {
         "same": verdict.digest == verdict.rebuilt,
         "difference": verdict.difference,
         "lock": verdict.doubt,
+        "noted": verdict.noted,
     })
 }

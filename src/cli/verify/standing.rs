@@ -33,6 +33,8 @@ struct Case<'m> {
     recipe: &'m RecipeName,
     tag: &'m Tag,
     digest: Digest,
+    /// Where it differs when it is built again, if that was noted.
+    nondeterminism: Option<&'m str>,
     place: Place<'m>,
 }
 
@@ -76,6 +78,7 @@ pub(super) fn standing(
         }
     }
     let unfinished = routes.iter().zip(&records).any(|(route, manifest)| warn_of_unfinished(route, manifest, args, ui));
+    warn_of_nondeterminism(&cases, ui);
     if args.json {
         let standing: Vec<_> = rows.iter().map(json_of).collect();
         ui.json(&json!({ "standing": standing, "problems": problems(&failures) }))?;
@@ -106,7 +109,8 @@ fn of_entry(entry: &Entry, history: bool) -> impl Iterator<Item = &Record> {
 
 fn cases_in<'m>(route: &'m Route<'m>, recipe: &'m RecipeName, record: &'m Record) -> Vec<Case<'m>> {
     let Some(digest) = record.digest else { return Vec::new() };
-    let case = |place| Case { route, recipe, tag: &record.tag, digest, place };
+    let nondeterminism = record.nondeterminism.as_deref();
+    let case = |place| Case { route, recipe, tag: &record.tag, digest, nondeterminism, place };
     if !record.regions.is_empty() {
         return record.regions.iter().map(|(region, at)| case(Place::Repository(Some(region), at))).collect();
     }
@@ -154,6 +158,14 @@ fn warn_of_unfinished(route: &Route<'_>, manifest: &Manifest, args: &VerifyArgs,
     any
 }
 
+/// Says of which images it is known that nobody can build them again, once each.
+fn warn_of_nondeterminism(cases: &[Case<'_>], ui: &Ui) {
+    let known = cases.iter().filter_map(|case| Some((case.recipe, case.tag, case.nondeterminism?)));
+    for (recipe, tag, place) in known.collect::<BTreeSet<_>>() {
+        ui.warn(&format!("{recipe} {tag} does not come out the same when it is built again: {}", plain(place)));
+    }
+}
+
 fn text((case, flaws): &(&Case<'_>, Vec<Flaw>), ui: &Ui) -> String {
     let (recipe, place) = (ui.paint(Paint::Bold, case.recipe.as_str()), case.place.name());
     if flaws.is_empty() {
@@ -176,6 +188,7 @@ fn json_of((case, flaws): &(&Case<'_>, Vec<Flaw>)) -> serde_json::Value {
         "digest": case.digest,
         "repository": case.place.name(),
         "region": region,
+        "nondeterminism": case.nondeterminism,
         "flaws": flaws.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
-use super::line::Line;
+use super::line::{Line, is_absent};
 use crate::bake::port::PortError;
 
 /// So many pieces wait for the socket: enough that reading the next ones and sending overlap.
@@ -107,6 +107,22 @@ impl<'l> Pull<'l> {
         let mut from: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + 'l>> = Box::pin(from);
         let piece = line.ask(what, line.timing.work, async { from.next().await.transpose() })?;
         Ok(Self { line, what, from, piece: piece.unwrap_or_default() })
+    }
+
+    /// The same for what may be absent.
+    pub(super) fn begin_if_there(
+        line: &'l Line,
+        what: &'static str,
+        from: impl Stream<Item = Result<Bytes, Error>> + 'l,
+    ) -> Result<Option<Self>, PortError> {
+        let mut from: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + 'l>> = Box::pin(from);
+        let piece = line.ask(what, line.timing.work, async {
+            match from.next().await.transpose() {
+                Err(error) if is_absent(&error) => Ok(None),
+                first => first.map(|piece| Some(piece.unwrap_or_default())),
+            }
+        })?;
+        Ok(piece.map(|piece| Self { line, what, from, piece }))
     }
 }
 

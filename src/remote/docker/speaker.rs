@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use super::line::{Line, is_absent};
 use super::pour::Pull;
-use super::words;
-use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Kept, PortError, RUN_LABEL, Thing};
+use super::{talk, words};
+use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Kept, PortError, RUN_LABEL, Said, Talk, Thing};
 use crate::digest::Digest;
 use crate::name::{ImagePath, Platform};
 
@@ -68,6 +68,8 @@ fn facts(said: &SystemVersion, address: &str, run: &str) -> Result<EngineFacts, 
         platform,
         // Podman wants every layer that an image names to be in the archive.
         takes_parts: !is_podman,
+        // Podman says of each that it belongs to the container's user.
+        tells_owners: !is_podman,
         run: run.to_owned(),
     })
 }
@@ -240,6 +242,22 @@ impl Engine for Speaker {
                 Ok(ended) => ended.map(Some).map_err(|error| line.failed("it stopped telling of a container", &error)),
             }
         })
+    }
+
+    fn converse(&self, container: &str) -> Result<Talk<'_>, PortError> {
+        talk::converse(&self.line, container)
+    }
+
+    fn exec(&self, container: &str, command: &[String], limit: Duration) -> Result<Option<Said>, PortError> {
+        talk::exec(&self.line, container, command, limit)
+    }
+
+    fn fetch<'e>(&'e self, container: &str, path: &ImagePath) -> Result<Option<Box<dyn Read + 'e>>, PortError> {
+        talk::fetch(&self.line, container, path)
+    }
+
+    fn stop(&self, container: &str, patience: Duration) -> Result<(), PortError> {
+        talk::stop(&self.line, container, patience)
     }
 
     fn changes(&self, container: &str) -> Result<Vec<(String, Became)>, PortError> {

@@ -1,11 +1,15 @@
 //! Containers, and what their commands do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use super::files::{File, Files, What, remove};
 
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own")]
 pub struct Container {
     pub body: Value,
     pub files: Files,
@@ -14,6 +18,12 @@ pub struct Container {
     pub output: Vec<u8>,
     pub code: i64,
     pub out_of_memory: bool,
+    /// What is answered at which port, while it runs.
+    pub serves: BTreeMap<u16, String>,
+    /// Whether it does not hear the signal that stops it.
+    pub deaf: bool,
+    /// What it asks the services of ECS.
+    pub asks: Vec<String>,
     /// What became of paths: 0 changed, 1 added, 2 removed.
     pub changes: BTreeMap<String, u8>,
 }
@@ -28,6 +38,9 @@ impl Container {
             output: Vec::new(),
             code: 0,
             out_of_memory: false,
+            serves: BTreeMap::new(),
+            deaf: false,
+            asks: Vec::new(),
             changes: BTreeMap::new(),
         }
     }
@@ -36,8 +49,19 @@ impl Container {
     pub fn start(&mut self) {
         self.started = true;
         let words: Vec<String> = serde_json::from_value(self.body["Cmd"].clone()).unwrap();
+        self.perform(&words);
+    }
+
+    /// Does what a command says beside its own; gives what that prints, and its exit code.
+    pub fn exec(&mut self, words: &[String]) -> (Vec<u8>, i64) {
+        let (output, code) = (std::mem::take(&mut self.output), std::mem::take(&mut self.code));
+        self.perform(words);
+        (std::mem::replace(&mut self.output, output), std::mem::replace(&mut self.code, code))
+    }
+
+    fn perform(&mut self, words: &[String]) {
         for word in words {
-            let (verb, rest) = word.split_once(':').unwrap_or((&word, ""));
+            let (verb, rest) = word.split_once(':').unwrap_or((word, ""));
             let (path, text) = rest.split_once('=').unwrap_or((rest, ""));
             match verb {
                 "print" => self.output.extend(format!("{rest}\n").bytes()),
@@ -56,9 +80,19 @@ impl Container {
                     self.changes.insert(path.to_owned(), 2);
                     self.touch_parents(path);
                 }
+                // Another text each time.
+                "random" => self.put(path, File::text(&NEXT.fetch_add(1, Ordering::Relaxed).to_string())),
                 "exit" => self.code = rest.parse().unwrap(),
                 "memory" => (self.code, self.out_of_memory) = (137, true),
                 "hang" => self.hangs = true,
+                "end" => self.hangs = false,
+                "deaf" => (self.hangs, self.deaf) = (true, true),
+                "ask" => self.asks.push(format!("{rest}\r\n\r\n")),
+                "serve" => {
+                    let (status, body) = text.split_once(' ').unwrap_or((text, ""));
+                    let answer = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n\r\n{body}");
+                    self.serves.insert(path.parse().unwrap(), answer);
+                }
                 other => panic!("the kitchen's engine has no `{other}`"),
             }
         }

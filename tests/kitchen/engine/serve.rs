@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::container::Container;
 use super::files::{Files, export, put_layer};
-use super::{Fault, Image, State, is_label_of};
+use super::{Fault, Image, State, is_label_of, smoke};
 
 struct Request {
     method: String,
@@ -48,6 +48,11 @@ pub fn connection(stream: UnixStream, state: &Mutex<State>, stop: &AtomicBool) {
             drop(send(stream.get_mut(), status, &json!({ "message": message }).to_string().into_bytes(), usize::MAX));
         }
         _ if target.ends_with("/attach") => drop(attach(stream.get_mut(), &request, state, stop)),
+        _ if target.starts_with("POST /exec/") => drop(smoke::exec(stream.get_mut(), thing(&request), state)),
+        _ if target.ends_with("/stop") => {
+            let (status, body) = smoke::stop(thing(&request), &request.query, state);
+            drop(send(stream.get_mut(), status, &body, usize::MAX));
+        }
         fault => {
             let (status, body) = answer(&mut state.lock().unwrap(), &request);
             let most = if let Some(Fault::Cut(_, most)) = fault { most } else { usize::MAX };
@@ -105,19 +110,34 @@ fn send(stream: &mut UnixStream, status: u16, body: &[u8], most: usize) -> io::R
 
 /// Shows what a container prints, from its start to its end.
 fn attach(stream: &mut UnixStream, request: &Request, state: &Mutex<State>, stop: &AtomicBool) -> io::Result<()> {
-    let id = request.path.split('/').nth(2).unwrap_or_default();
-    stream.write_all(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")?;
-    let there = |is: &dyn Fn(&Container) -> bool| state.lock().unwrap().containers.get(id).is_none_or(is);
-    wait(stop, || there(&|container| container.started));
-    let output = state.lock().unwrap().containers.get(id).map(|container| container.output.clone()).unwrap_or_default();
-    for (at, piece) in output.chunks(7).enumerate() {
-        let size = u32::try_from(piece.len()).unwrap();
-        let kind = 1 + u8::try_from(at % 2).unwrap();
-        stream.write_all(&[&[kind, 0, 0, 0][..], &size.to_be_bytes(), piece].concat())?;
+    let id = thing(request);
+    if smoke::listens(state, id) {
+        return smoke::probe(stream, id, state, stop);
     }
-    stream.flush()?;
-    wait(stop, || there(&|container| !container.hangs));
-    Ok(())
+    smoke::upgrade(stream)?;
+    let there = |is: &dyn Fn(&Container) -> bool| {
+        let state = state.lock().unwrap();
+        !state.lives() || state.containers.get(id).is_none_or(is)
+    };
+    wait(stop, || there(&|container| container.started));
+    let mut shown = 0;
+    loop {
+        let is_over = stop.load(Ordering::Relaxed) || there(&|container| !container.hangs);
+        let output = state.lock().unwrap().containers.get(id).map(|container| container.output[shown..].to_vec());
+        for (at, bytes) in output.iter().flat_map(|output| output.chunks(7)).enumerate() {
+            smoke::piece(stream, 1 + u8::try_from(at % 2).unwrap(), bytes)?;
+            shown += bytes.len();
+        }
+        if is_over {
+            return stream.flush();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What a call is about: the second part of its path.
+fn thing(request: &Request) -> &str {
+    request.path.split('/').nth(2).unwrap_or_default()
 }
 
 fn answer(state: &mut State, request: &Request) -> Answer {
@@ -151,6 +171,13 @@ fn answer(state: &mut State, request: &Request) -> Answer {
             json(json!(all.collect::<Vec<_>>()))
         }
         ("DELETE", ["containers", id]) => gone(state.containers.remove(*id).is_some(), id),
+        ("GET", ["exec", id, "json"]) => match state.execs.get(*id) {
+            Some((.., code)) => json(json!({ "ExitCode": code, "Running": false })),
+            None => absent(id),
+        },
+        ("POST", ["containers", id, "exec"]) if state.containers.contains_key(*id) => {
+            smoke::make_exec(state, id, &body)
+        }
         (_, ["containers", id, verb]) => with_container(state, request, id, verb),
         _ => {
             state.wrong.push(format!("{} {} {}", request.method, request.path, String::from_utf8_lossy(&request.body)));
@@ -164,12 +191,18 @@ fn with_container(state: &mut State, request: &Request, id: &str, verb: &str) ->
     match (request.method.as_str(), verb) {
         ("POST", "start") => {
             container.start();
+            let asks = std::mem::take(&mut container.asks);
+            state.questions.extend(asks.into_iter().map(|ask| (id.to_owned(), ask)));
             (204, Vec::new())
         }
         ("POST", "wait") => (200, json!({ "StatusCode": container.code }).to_string().into_bytes()),
         ("GET", "json") => (200, container.told().to_string().into_bytes()),
         ("GET", "changes") => (200, container.changed().to_string().into_bytes()),
         ("GET", "export") => (200, export(&container.files)),
+        ("GET", "archive") => {
+            let path = decoded(request.query.trim_start_matches("path="));
+            smoke::archive(&path, container.files.get(path.trim_start_matches('/')))
+        }
         ("PUT", "archive") => {
             let mut files = Files::new();
             put_layer(&mut files, &request.body);
@@ -248,15 +281,20 @@ fn load(state: &mut State, archive: &[u8]) -> Answer {
     let id = format!("sha256:{}", config_name.trim_end_matches(".json"));
     let labels = serde_json::from_value(config["config"]["Labels"].clone()).unwrap_or_default();
     let names = serde_json::from_value(manifest[0]["RepoTags"].clone()).unwrap();
-    state.images.insert(id, Image { names, labels, layers, files });
+    let cmd = config["config"]["Cmd"].clone();
+    state.images.insert(id, Image { names, labels, layers, files, cmd });
     (200, json!({ "stream": "Loaded image" }).to_string().into_bytes())
 }
 
-fn create(state: &mut State, body: Value) -> Answer {
+fn create(state: &mut State, mut body: Value) -> Answer {
     let name = body["Image"].as_str().unwrap_or_default();
-    let Some(image) = state.images.values().find(|image| image.names.iter().any(|other| other == name)) else {
+    let is_it = |(id, image): &(&String, &Image)| *id == name || image.names.iter().any(|other| other == name);
+    let Some((_, image)) = state.images.iter().find(is_it) else {
         return absent(name);
     };
+    if body["Cmd"].is_null() {
+        body["Cmd"] = if image.cmd.is_null() { json!([]) } else { image.cmd.clone() };
+    }
     let container = Container::new(body.clone(), image.files.clone());
     state.created.push(body);
     let id = state.id();
