@@ -5,7 +5,7 @@
 //! elkbake did with the same files. Processor time includes daemons, and holds on a busy machine too; how busy others
 //! kept it is told. Peers that are not installed are left out, and that is told as well.
 //!
-//! Words after `--` choose: `builds`, `growth`; all where there are none.
+//! Words after `--` choose: `builds`, `growth`, `steps`; all where there are none.
 #![allow(
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
@@ -26,6 +26,7 @@ mod growth;
 mod random;
 mod scene;
 mod service;
+mod steps;
 mod table;
 mod umoci;
 
@@ -44,6 +45,9 @@ fn main() {
     }
     if is_chosen("growth") {
         document.insert("growth".to_owned(), growth::growth(work.path()));
+    }
+    if is_chosen("steps") {
+        document.insert("steps".to_owned(), steps::steps(work.path()));
     }
     let text = serde_json::to_string_pretty(&document).expect("a document");
     std::fs::write(folder.join("bake.json"), text + "\n").expect("a file");
