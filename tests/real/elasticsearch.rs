@@ -56,10 +56,12 @@ ES_JAVA_OPTS = "-Xms384m -Xmx384m"
 PATH         = "/usr/share/elasticsearch/bin:/usr/bin:/bin"
 "#;
 
+/// How full the disk of the machine is, is not what is tested.
 pub const PLAIN_NODE: &str = "discovery.type: single-node
 xpack.security.enabled: false
 http.host: 127.0.0.1
 transport.host: 127.0.0.1
+cluster.routing.allocation.disk.threshold_enabled: false
 ";
 
 /// A recipe for plugins by name and file.
