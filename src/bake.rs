@@ -20,6 +20,7 @@ pub mod rebuild;
 pub mod recorded;
 pub mod replicated;
 pub mod resolve;
+mod saved;
 pub mod smoke;
 pub mod standing;
 pub mod survey;

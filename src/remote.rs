@@ -11,6 +11,7 @@
 //! registry, fetch -> download -> retry          many, until the thing is in the store
 //! publish -> upload ---------------+            many, until the thing is in the registry
 //! docker                                        container engines
+//! wire, docker -> stop                          whatever waits, until the person asks to stop
 //! aws, ecr -> clock                             what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
@@ -42,6 +43,7 @@ mod refusal;
 mod registry;
 mod retry;
 mod secret;
+mod stop;
 mod tls;
 mod upload;
 mod wire;

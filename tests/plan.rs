@@ -4,7 +4,7 @@ pub mod locked;
 mod shared;
 mod why;
 
-use crate::kitchen::project::{Kitchen, golden};
+use crate::kitchen::project::{Kitchen, golden, interrupted};
 use crate::kitchen::registry::{Fault, Registry};
 
 /// A project with a base, a plugin, an archive and files of its own.
@@ -135,9 +135,7 @@ fn whoever_presses_ctrl_c_ends_it_whatever_else_is_wrong() {
         assert!(begun.elapsed().as_secs() < 60, "it does not ask");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
-    let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
+    interrupted(child).code(130);
     assert!(!kitchen.has("recipes/es.lock"));
 }
 

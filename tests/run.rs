@@ -1,7 +1,7 @@
 //! `[[run]]`: commands in containers of an engine that speaks Docker's API, right and wrong.
 
 use crate::kitchen::engine::{Engine, Fault, nothing_at};
-use crate::kitchen::project::{Kitchen, Ran};
+use crate::kitchen::project::Kitchen;
 
 mod faults;
 mod load;
@@ -186,14 +186,4 @@ fn each_platform_is_built_on_its_own_engine() {
     assert_eq!(swept["engines"].as_array().unwrap().len(), 2);
     all.clean();
     arm.clean();
-}
-
-/// Ends a run as a test needs it.
-pub fn ended(child: std::process::Child) -> Ran {
-    let output = child.wait_with_output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
 }

@@ -7,16 +7,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
-use serde_json::json;
-
 use crate::bake::built::BuiltLayer;
 use crate::bake::event::{Listener, Task};
 use crate::bake::port::{Engine, PortError};
+use crate::bake::saved;
 use crate::digest::{Digest, Verifying};
 use crate::store::Store;
-
-/// What a tarball is made of.
-const BLOCK: usize = 512;
 
 /// An image whose layers are in the store.
 #[derive(Clone, Copy)]
@@ -80,9 +76,9 @@ impl Handover<'_> {
         for layer in &sent {
             let (part, size) = self.layer(layer)?;
             bytes += size;
-            archive.parts.extend([header(&file_name(&layer.diff_id), size)?, part, padding(size)]);
+            archive.parts.extend([header(&saved::layer_name(&layer.diff_id), size)?, part, padding(size)]);
         }
-        archive.parts.push_back(Part::Bytes(vec![0; 2 * BLOCK]));
+        archive.parts.push_back(Part::Bytes(saved::END.to_vec()));
         let task = format!("{} to {}", self.name, engine.facts().address);
         let task = Task::begin(&task, Some(bytes), self.tell);
         engine.load(&mut Counted { inner: archive, task: &task })?;
@@ -91,10 +87,10 @@ impl Handover<'_> {
 
     /// What stands before the layers.
     fn head(&self) -> Result<VecDeque<Part>, PortError> {
-        let config = format!("{}.json", Digest::of(self.config).hex());
-        let layers: Vec<_> = self.layers.iter().map(|layer| file_name(&layer.diff_id)).collect();
-        let manifest = json!([{ "Config": config, "RepoTags": [self.name], "Layers": layers }]).to_string();
+        let config = Digest::of(self.config);
+        let manifest = saved::manifest(&config, self.name, self.layers);
         let mut parts = VecDeque::new();
+        let config = saved::config_name(&config);
         for (name, bytes) in [("manifest.json", manifest.into_bytes()), (&config, self.config.to_vec())] {
             let size = bytes.len() as u64;
             parts.extend([header(name, size)?, Part::Bytes(bytes), padding(size)]);
@@ -125,26 +121,13 @@ impl Handover<'_> {
     }
 }
 
-/// What a layer is called in the archive.
-fn file_name(diff_id: &Digest) -> String {
-    format!("{}.tar", diff_id.hex())
-}
-
 fn header(name: &str, size: u64) -> Result<Part, PortError> {
-    let mut header = tar::Header::new_ustar();
-    let named = header.set_path(name);
-    named.map_err(|error| PortError::Wrong { subject: name.to_owned(), message: error.to_string() })?;
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_size(size);
-    header.set_cksum();
-    Ok(Part::Bytes(header.as_bytes().to_vec()))
+    let wrong = |error: io::Error| PortError::Wrong { subject: name.to_owned(), message: error.to_string() };
+    Ok(Part::Bytes(saved::header(name, size).map_err(wrong)?.as_bytes().to_vec()))
 }
 
 fn padding(size: u64) -> Part {
-    Part::Bytes(vec![0; usize::try_from(size.wrapping_neg() % BLOCK as u64).unwrap_or_default()])
+    Part::Bytes(saved::padding(size).to_vec())
 }
 
 /// A piece of the archive.

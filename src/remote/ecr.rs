@@ -49,13 +49,7 @@ impl EcrControl for Wire {
             let config = self.access.site(&site).await;
             let config = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
             let client = aws_sdk_sts::Client::from_conf(config);
-            let call = Call {
-                subject: &subject,
-                action: "sts:GetCallerIdentity",
-                timing: self.config.timing,
-                clock: self.access.clock,
-                tell,
-            };
+            let call = self.call(&subject, "sts:GetCallerIdentity", tell);
             let answer = call.must(async || client.get_caller_identity().send().await).await?;
             answer.account.ok_or_else(|| PortError::Cloud {
                 subject: subject.clone(),
@@ -128,13 +122,7 @@ impl EcrControl for Wire {
             let config = self.access.site(&site).await;
             let config = aws_sdk_ssm::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
             let client = aws_sdk_ssm::Client::from_conf(config);
-            let call = Call {
-                subject: &subject,
-                action: "ssm:PutParameter",
-                timing: self.config.timing,
-                clock: self.access.clock,
-                tell,
-            };
+            let call = self.call(&subject, "ssm:PutParameter", tell);
             let sent = call.must(async || {
                 let request = client.put_parameter().name(name).value(value).overwrite(true);
                 request.r#type(aws_sdk_ssm::types::ParameterType::String).send().await
@@ -185,9 +173,12 @@ impl Wire {
     ) -> Result<T, PortError> {
         self.run(subject, async {
             let client = client(&self.access, site).await;
-            let call = Call { subject, action: "", timing: self.config.timing, clock: self.access.clock, tell };
-            work(Control { client, site, call }).await
+            work(Control { client, site, call: self.call(subject, "", tell) }).await
         })
+    }
+
+    fn call<'c>(&self, subject: &'c str, action: &'static str, tell: Listener<'c>) -> Call<'c> {
+        Call { subject, action, timing: self.config.timing, clock: self.access.clock, tell }
     }
 }
 

@@ -19,11 +19,9 @@ use crate::remote::http::Http;
 use crate::remote::netrc::Netrc;
 use crate::remote::proxy::Ways;
 use crate::remote::retry::{Failure, Tries};
+use crate::remote::stop::unless_stopped;
 #[cfg(not(feature = "aws"))]
 use crate::remote::without_aws::access::Access;
-
-/// A person who presses Ctrl-C sees an end at once; asking 20 times a second costs nothing.
-const TICK: Duration = Duration::from_millis(50);
 
 /// So many blobs are sent at one time, to all registries together: each has some 2 MB in memory on its way, and as many
 /// fill any wire. An image alone sends four to each of its regions.
@@ -99,18 +97,7 @@ impl Wire {
         if self.config.offline {
             return Err(PortError::Offline { subject: subject.to_owned() });
         }
-        let stopped = async {
-            while !self.config.interrupt.requested() {
-                tokio::time::sleep(TICK).await;
-            }
-        };
-        self.handle.block_on(async {
-            tokio::select! {
-                biased;
-                () = stopped => Err(PortError::Interrupted),
-                done = work => done,
-            }
-        })
+        unless_stopped(&self.handle, &self.config.interrupt, Duration::ZERO, work)
     }
 
     /// Does one thing until it succeeds, fails for good, or has failed too often.

@@ -14,6 +14,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -141,6 +142,15 @@ impl Engine {
     /// How often it was asked for something whose method and target hold a text.
     pub fn asked(&self, text: &str) -> usize {
         self.state().asked.iter().filter(|asked| asked.contains(text)).count()
+    }
+
+    /// Waits until it was asked for that so often.
+    pub fn until_asked(&self, text: &str, times: usize) {
+        let begun = Instant::now();
+        while self.asked(text) < times {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{text} is not asked for");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Fails when something was asked wrongly, or is left behind.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A project and what a run of elkbake finds around it.
 pub struct Kitchen {
@@ -104,16 +104,19 @@ impl Kitchen {
 
     /// Runs elkbake in another folder.
     pub fn run_in(&self, folder: &Path, args: &[&str]) -> Ran {
-        let output = self.command(args).current_dir(folder).output().unwrap();
-        Ran {
+        Ran::of(self.command(args).current_dir(folder).output().unwrap())
+    }
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Ran {
     /// Fails unless the run ended with this code.
     pub fn code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "\n-- stdout\n{}\n-- stderr\n{}", self.stdout, self.stderr);
@@ -153,4 +156,10 @@ pub fn golden(name: &str, text: &str) {
     let known = std::fs::read_to_string(&path)
         .unwrap_or_else(|e| panic!("{}: {e}; UPDATE=1 makes it, and its text is to be reviewed", path.display()));
     assert_eq!(known, text, "tests/golden/{name} differs; UPDATE=1 renews it, and the change is to be reviewed");
+}
+
+/// The end of a run on which the person presses Ctrl-C.
+pub fn interrupted(child: Child) -> Ran {
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    Ran::of(child.wait_with_output().unwrap())
 }

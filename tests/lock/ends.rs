@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use elkbake::digest::Digest;
 
 use super::{generic, market, plain, recipe, recipes};
-use crate::kitchen::project::Kitchen;
+use crate::kitchen::project::{Kitchen, interrupted};
 use crate::kitchen::registry::{Fault, Registry};
 
 /// Starts a run that somebody will end.
@@ -80,11 +80,7 @@ fn whoever_presses_ctrl_c_finds_nothing_half_done() {
     let kitchen = plain(&registry);
     let child = start(&kitchen, &["lock"]);
     until_asked(&registry, path, 1);
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
-    let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(130), "{said}");
-    assert!(said.contains("interrupted"), "{said}");
+    interrupted(child).code(130).complains("interrupted");
     assert_eq!(recipes(&kitchen), ["app.toml"]);
     kitchen.run(&["lock"]).success();
 }

@@ -1,11 +1,19 @@
 //! Engines that are not there, too old, full, stuck, or gone in the middle: each a clear end, and nothing left behind.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
-use super::{ended, kitchen, recipe};
+use super::{kitchen, recipe};
 use crate::kitchen::engine::{Engine, Fault, nothing_at};
-use crate::kitchen::project::Kitchen;
+use crate::kitchen::project::{Kitchen, interrupted};
+
+/// What failed is swept once the engine is well again, and then it is done.
+fn is_made_up_for(kitchen: &Kitchen, engine: &Engine) {
+    engine.heal();
+    kitchen.run(&["sweep"]).success();
+    engine.clean();
+    kitchen.run(&["build", "app"]).success();
+    engine.clean();
+}
 
 fn app(engine: &Engine, words: &[&str], more: &str) -> Kitchen {
     kitchen(engine).recipe("app", &recipe(words, more))
@@ -56,11 +64,7 @@ fn an_engine_that_is_gone_in_the_middle_ends_the_run() {
         // Nobody can clean up in an engine that is gone; what is left is found once it is back.
         let told = told.complains("hint: ").complains("`elkbake sweep`");
         assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
-        engine.heal();
-        kitchen.run(&["sweep"]).success();
-        engine.clean();
-        kitchen.run(&["build", "app"]).success();
-        engine.clean();
+        is_made_up_for(&kitchen, &engine);
     }
 }
 
@@ -121,12 +125,8 @@ fn an_answer_that_is_cut_is_not_believed() {
         engine.fault(Fault::Cut(at, after));
         let told = kitchen.run(&["build", "app"]).code(6).complains("error: ").complains("hint: ");
         assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
-        engine.heal();
         // What was made by a call whose answer never came is nobody's; it carries the run's id.
-        kitchen.run(&["sweep"]).success();
-        engine.clean();
-        kitchen.run(&["build", "app"]).success();
-        engine.clean();
+        is_made_up_for(&kitchen, &engine);
     }
 }
 
@@ -158,14 +158,8 @@ fn whoever_stops_it_leaves_nothing() {
     let engine = Engine::start();
     let kitchen = app(&engine, &["print:waiting", "hang"], "");
     let child = kitchen.command(&["build", "app"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    while engine.asked("/start") == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    ended(child).code(130).complains("interrupted");
+    engine.until_asked("/start", 1);
+    interrupted(child).code(130).complains("interrupted");
     engine.clean();
 }
 
@@ -174,9 +168,7 @@ fn whoever_is_killed_leaves_what_sweeping_removes() {
     let engine = Engine::start();
     let kitchen = app(&engine, &["hang"], "");
     let mut child = kitchen.command(&["build", "app"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while engine.asked("/start") == 0 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    engine.until_asked("/start", 1);
     kitchen.run(&["sweep"]).success().says("nothing removed").says("left: 1 container, 1 image of runs that go on");
     child.kill().unwrap();
     child.wait().unwrap();

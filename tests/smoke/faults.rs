@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{ALL, SERVED, kitchen};
 use crate::kitchen::engine::{Engine, Fault};
-use crate::run::ended;
+use crate::kitchen::project::interrupted;
 
 #[test]
 fn an_engine_that_is_gone_in_the_middle_is_no_failed_test() {
@@ -66,15 +66,9 @@ fn whoever_stops_it_leaves_nothing() {
     let engine = Engine::start();
     let kitchen = kitchen(&engine, &["hang"], "[test]\ntimeout = 100\n[test.ready]\nlog = \"never\"\n");
     let child = kitchen.command(&["test"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
     // The probe, and the image.
-    while engine.asked("/start") < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    ended(child).code(130).complains("interrupted");
+    engine.until_asked("/start", 2);
+    interrupted(child).code(130).complains("interrupted");
     engine.clean();
 }
 

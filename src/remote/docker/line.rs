@@ -16,9 +16,7 @@ use super::choose::EngineTiming;
 use super::way::Way;
 use crate::bake::interrupt::Interrupt;
 use crate::bake::port::PortError;
-
-/// A person who presses Ctrl-C sees an end at once; asking 20 times a second costs nothing.
-const TICK: Duration = Duration::from_millis(50);
+use crate::remote::stop::unless_stopped;
 
 /// No call lasts as long: each has a limit of its own here, and bollard's is out of the way.
 const A_DAY: u64 = 24 * 60 * 60;
@@ -85,19 +83,7 @@ impl Line {
         grace: Duration,
         work: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
-        let stopped = async {
-            while !self.interrupt.requested() {
-                tokio::time::sleep(TICK).await;
-            }
-            tokio::time::sleep(grace).await;
-        };
-        self.handle.block_on(async {
-            tokio::select! {
-                biased;
-                () = stopped => Err(PortError::Interrupted),
-                done = work => done,
-            }
-        })
+        unless_stopped(&self.handle, &self.interrupt, grace, work)
     }
 
     /// Does something within its time.
