@@ -2,6 +2,7 @@
 //!
 //! Everything in it has a default, so that a project needs no such file.
 
+mod ec2;
 mod ecr;
 mod shelf;
 mod target;
@@ -14,6 +15,7 @@ use crate::name::{Platform, RecipeName, Registry};
 use crate::recipe::{ProjectPath, Region, Url};
 use crate::text::{self, Document, Reader, TextError, table};
 
+pub use ec2::Ec2;
 pub use ecr::{Ecr, Encryption, Replication};
 pub use shelf::Shelf;
 pub use target::{CURRENT, Place, Target};

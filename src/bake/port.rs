@@ -1,6 +1,7 @@
 //! The world as the steps see it: small traits that `remote` implements for real and tests
 //! implement as they like.
 
+mod ec2;
 mod ecr;
 mod engine;
 
@@ -12,6 +13,10 @@ use crate::name::Reference;
 use crate::recipe::{AmiBase, Architecture, Region, Url};
 use crate::store::{Store, StoreError};
 
+pub use ec2::{
+    Ask, CopyOrder, Disk, Ec2, Ec2Site, ImageMade, ImageOrder, ImageStep, Instance, Machine, Mapped, Mapping, RunOrder,
+    Started, Tags, Template, TypeFacts,
+};
 pub use ecr::{
     Closeness, EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
 };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::shelf::Shelf;
 use crate::name::{NameError, Registry, Repository};
-use crate::recipe::{Account, Region, is_account};
+use crate::recipe::{Account, KmsKey, Region, RoleArn, arn, is_account};
 use crate::text::{Positive, Reader, Text, grammar, table, word};
 
 /// ECR takes no more filters than this.
@@ -29,27 +29,10 @@ word! {
 }
 
 grammar! {
-    /// A role.
-    RoleArn = "role", "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", "it is an ARN, `arn:aws:iam::ACCOUNT:role/NAME`", |text| {
-        arn(text, "iam").is_some_and(|(account, what)| {
-            is_account(account) && what.strip_prefix("role/").is_some_and(|name| !name.is_empty())
-        })
-    };
-
     /// Who may pull.
     Puller = "reader", "^([0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:.+)$",
     "it is an account's 12 digits, or the ARN of a role, a user or an account's root", |text| {
         is_account(text) || arn(text, "iam").is_some_and(|(account, what)| is_account(account) && !what.is_empty())
-    };
-
-    /// A key of KMS.
-    KmsKey = "KMS key", "^(arn:aws[a-z-]*:kms:.+|alias/.+|[0-9a-f-]{36}|mrk-[0-9a-f]{32})$",
-    "it is a key's id, its ARN, or `alias/NAME`", |text| {
-        let id = |text: &str| text.len() == 36 && text.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
-        text.strip_prefix("alias/").is_some_and(|name| !name.is_empty())
-            || id(text)
-            || text.strip_prefix("mrk-").is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|c| c.is_ascii_hexdigit()))
-            || arn(text, "kms").is_some()
     };
 
     /// Tags by pattern.
@@ -59,15 +42,6 @@ grammar! {
             && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"._*-".contains(&c))
             && text.bytes().filter(|c| *c == b'*').count() <= 2
     };
-}
-
-/// Account and resource of an ARN of a service.
-fn arn<'t>(text: &'t str, service: &str) -> Option<(&'t str, &'t str)> {
-    let parts: Vec<_> = text.splitn(6, ':').collect();
-    let [arn, partition, of, _region, account, what] = parts[..] else { return None };
-    let is_partition =
-        partition.strip_prefix("aws").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_lowercase() || c == b'-'));
-    (arn == "arn" && is_partition && of == service).then_some((account, what))
 }
 
 /// Account and region of a registry under one of ECR's own names: `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, with FIPS

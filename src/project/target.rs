@@ -1,5 +1,6 @@
 //! A place to push to, as `elkbake.toml` names it.
 
+use super::ec2::Ec2;
 use super::ecr::{Ecr, MOST_FILTERS};
 use super::shelf::Shelf;
 use crate::name::Repository;
@@ -13,7 +14,7 @@ pub const CURRENT: &str = "current";
 const MANIFEST: &str = "bake-manifest.json";
 
 table! {
-    /// A place to push to: one of `oci`, `registry` and `ecr` says which.
+    /// A place to push to: one of `oci`, `registry` and `ecr` says which, for images; `ec2` for AMIs, beside it or alone.
     #[checked(check)]
     pub struct Target {
         /// A folder of the project with an OCI layout for each repository.
@@ -22,6 +23,8 @@ table! {
         pub registry: Option<Shelf>,
         /// Amazon ECR, in one account and in one or more regions.
         pub ecr: Option<Ecr>,
+        /// The account in which AMIs are made.
+        pub ec2: Option<Ec2>,
         /// Where the records of this target are, for deploy tools; `bake-manifest.json` where nothing is said.
         pub manifest: Option<ProjectPath>,
         /// A repository of the target that the records are pushed into as well, for tools that cannot read a file: an OCI artifact under the tag `current`.
@@ -44,7 +47,7 @@ impl Target {
     /// The target in a folder of the project.
     #[must_use]
     pub fn in_folder(folder: ProjectPath) -> Self {
-        Self { oci: Some(folder), registry: None, ecr: None, manifest: None, manifest_repository: None }
+        Self { oci: Some(folder), registry: None, ecr: None, ec2: None, manifest: None, manifest_repository: None }
     }
 
     /// Where this target's records are, from the project's folder.
@@ -53,7 +56,7 @@ impl Target {
         self.manifest.as_ref().map_or(MANIFEST, ProjectPath::as_str)
     }
 
-    /// What kind of place it is. `None` never comes of an `elkbake.toml`: reading it refuses what is no place, or two.
+    /// What kind of place for images it is; `None` where it is one for AMIs only.
     #[must_use]
     pub fn place(&self) -> Option<Place<'_>> {
         match (&self.oci, &self.registry, &self.ecr) {
@@ -68,8 +71,9 @@ impl Target {
         let kinds = [("oci", self.oci.is_some()), ("registry", self.registry.is_some()), ("ecr", self.ecr.is_some())];
         let said: Vec<&str> = kinds.iter().filter(|(_, is_said)| *is_said).map(|(kind, _)| *kind).collect();
         match said[..] {
+            [] if self.ec2.is_some() => {}
             [] => {
-                let help = "say one of `oci`, `registry` and `[target.NAME.ecr]`";
+                let help = "say one of `oci`, `registry` and `[target.NAME.ecr]`, or `[target.NAME.ec2]` for AMIs";
                 reader.mistake("", "nobody knows where this is", help);
             }
             [one, other, ..] => {

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::grammar::{Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, Organization, Parameter, SysctlKey};
+use super::grammar::{
+    Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, JournalKey, KmsKey, Organization, Parameter, PortRange,
+    SysctlKey, Traffic, Unit, UserName,
+};
 use super::ingredient::FileRule;
 use super::test::HostExpect;
-use super::value::{Glob, ValueError, Version, wrong};
+use super::value::{Checksum, Glob, Url, ValueError, Version, wrong};
 use crate::name::{ImagePath, text_serde};
-use crate::text::{Reader, Scalar, Text, read_as_text, table, word};
+use crate::text::{Positive, Reader, Scalar, Text, read_as_text, table, word};
 use crate::tree::{Mode, Owner};
 
 word! {
@@ -45,6 +48,24 @@ word! {
         Sc1 = "sc1",
         /// The instance's own disks, which are empty after a stop.
         InstanceStore = "instance-store",
+    }
+
+    /// When the kernel gives out huge pages without being asked for them.
+    pub enum HugePages {
+        /// Whenever it can.
+        Always = "always",
+        /// Only to programs that say they want them.
+        Madvise = "madvise",
+        /// Never.
+        Never = "never",
+    }
+
+    /// What packets a firewall rule is about.
+    pub enum Protocol {
+        /// TCP.
+        Tcp = "tcp",
+        /// UDP.
+        Udp = "udp",
     }
 
     /// What a volume is formatted with.
@@ -123,10 +144,24 @@ table! {
         pub volume: Vec<Volume>,
         /// Folders on the host that containers mount.
         pub folder: Vec<Folder>,
+        /// Kernel, clock, journal and services.
+        pub host: Option<Host>,
+        /// The CloudWatch agent's configuration, as its own JSON says it.
+        pub cloudwatch: BTreeMap<String, serde_json::Value>,
+        /// Who may connect to the host itself; where there is one rule, nobody else may but by SSH and from the host.
+        pub firewall: Vec<Firewall>,
+        /// Users of the host.
+        pub user: Vec<HostUser>,
         /// Packages by name, with the version or `"*"`.
         pub packages: BTreeMap<String, String>,
+        /// Packages by file: an instance downloads, checks and installs them, in this order, after those by name.
+        pub package: Vec<PackageFile>,
+        /// Commands on the instance that is made into an image, in this order, when packages and files are there.
+        pub run: Vec<HostRun>,
         /// Owner and mode of files under `ami/NAME/`, by pattern; where several match, the longest pattern counts.
         pub files: BTreeMap<Glob, FileRule>,
+        /// The instance that is made into an image.
+        pub bake: Option<Bake>,
         /// What becomes of the finished image.
         pub ami: Option<AmiOutput>,
         /// How to tell that a host works.
@@ -152,6 +187,75 @@ table! {
         pub flags: Vec<String>,
         /// What `/etc/docker/daemon.json` says, key by key.
         pub daemon: BTreeMap<String, serde_json::Value>,
+    }
+
+    /// Kernel, clock, journal and services.
+    pub struct Host {
+        /// When huge pages are given out: always, madvise or never.
+        pub huge_pages: Option<HugePages>,
+        /// Where the time is had, in place of the base's servers: Amazon's is `169.254.169.123`.
+        pub time_servers: Vec<String>,
+        /// Settings of the journal, as journald.conf has them: `SystemMaxUse = "500M"`.
+        pub journal: BTreeMap<String, String> as BTreeMap<Text<JournalKey>, String>,
+        /// Units that start at boot, beside the base's.
+        pub enable: BTreeSet<String> as BTreeSet<Text<Unit>>,
+        /// Units of the base's that do not start at boot any more.
+        pub disable: BTreeSet<String> as BTreeSet<Text<Unit>>,
+    }
+
+    /// Who may connect to ports of the host.
+    pub struct Firewall {
+        /// The ports: `"9200"` or `"9300-9305"`.
+        pub ports: BTreeSet<String> as BTreeSet<Text<PortRange>>,
+        /// By which protocol.
+        pub protocol: Protocol = Protocol::Tcp,
+        /// From where: `"subnet"` for the host's own, `"any"`, or a network such as `"10.0.0.0/16"`.
+        pub from: BTreeSet<String> as BTreeSet<Text<Traffic>>,
+    }
+
+    /// A user of the host, and the group of the same name.
+    #[unique(name)]
+    pub struct HostUser {
+        /// What it is called.
+        pub name: String as Text<UserName>,
+        /// Its number, and its group's.
+        pub uid: u32,
+        /// Its home; none where nothing is said, and it is not made.
+        pub home: Option<ImagePath>,
+        /// Other groups that it is in.
+        pub groups: BTreeSet<String> as BTreeSet<Text<UserName>>,
+    }
+
+    /// A package that is installed from a file.
+    #[unique(name)]
+    pub struct PackageFile {
+        /// What the plan calls it.
+        pub name: String,
+        /// Where it is: an rpm or deb, as the base takes them.
+        pub url: Url,
+        /// Its bytes, by architecture where these differ.
+        pub checksum: Checksum,
+        /// The processor it is for; all where none is given.
+        pub architecture: Option<Architecture>,
+    }
+
+    /// A command on the instance that is made into an image.
+    #[unique(name)]
+    pub struct HostRun {
+        /// What the plan calls it.
+        pub name: String,
+        /// The program, and what it is told.
+        pub command: Vec<String>,
+    }
+
+    /// The instance that is made into an image.
+    pub struct Bake {
+        /// Its type, by processor.
+        pub instance_types: BTreeMap<Architecture, String> as BTreeMap<Architecture, Text<InstanceType>>,
+        /// Whether it may be a spot instance; where there is none to be had, it is none.
+        pub spot: bool = false,
+        /// Minutes until it has to have stopped itself.
+        pub timeout: u32 as Positive = 45,
     }
 
     /// A disk of the host.
@@ -194,6 +298,7 @@ table! {
     }
 
     /// What becomes of the finished image.
+    #[checked(check)]
     pub struct AmiOutput {
         /// Whether its snapshots are encrypted.
         pub encrypted: bool = true,
@@ -207,14 +312,20 @@ table! {
         pub keep: Option<u32>,
         /// Whether instances have to use IMDSv2.
         pub imds_v2: bool = true,
-        /// An SSM parameter that is set to the finished image's id.
+        /// Tags of image and snapshots, beside elkbake's own.
+        pub tags: BTreeMap<String, String>,
+        /// Whether a launch template's default becomes the version that is made for the image.
+        pub move_default: bool = false,
+        /// An SSM parameter that is set to the finished image's id, in every region; where a recipe is for several processors, `/` and the processor follow.
         pub ssm_parameter: Option<String> as Option<Text<Parameter>>,
     }
 
     /// What differs by region.
     pub struct RegionOutput {
         /// The key that encrypts snapshots there.
-        pub kms_key: Option<String>,
+        pub kms_key: Option<String> as Option<Text<KmsKey>>,
+        /// Launch templates there that get a version with the image, by processor.
+        pub launch_templates: BTreeMap<Architecture, String>,
     }
 
     /// Who else may start an image.
@@ -270,6 +381,22 @@ impl AmiBase {
         if self.name.is_some() && self.owner.is_none() {
             let help = "add `owner`, as in `owner = \"amazon\"`";
             reader.mistake("name", "anyone may give an image this name, so its owner has to be said", help);
+        }
+    }
+}
+
+impl AmiOutput {
+    fn check(&self, reader: &mut Reader) {
+        for (region, output) in &self.regions {
+            let Some(key) = &output.kms_key else { continue };
+            let there = key.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2));
+            if let Some(there) = there.filter(|there| *there != region.as_str()) {
+                let message = format!("a key in {there} encrypts nothing in {region}");
+                reader.mistake(&format!("regions.{region}.kms_key"), message, "name a key of that region");
+            } else if !self.encrypted {
+                let message = "nothing is encrypted with it";
+                reader.mistake(&format!("regions.{region}.kms_key"), message, "remove it, or `encrypted = false`");
+            }
         }
     }
 }

@@ -108,10 +108,74 @@ grammar! {
     };
 
     /// An AMI.
-    AmiId = "AMI id", "^ami-[0-9a-f]{8,17}$", "it is `ami-` and 8 to 17 hex digits", |text| {
-        text.strip_prefix("ami-").is_some_and(|id| {
-            (8..=17).contains(&id.len()) && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    AmiId = "AMI id", "^ami-[0-9a-f]{8,17}$", "it is `ami-` and 8 to 17 hex digits", |text| is_id(text, "ami-");
+
+
+    /// A unit of systemd.
+    Unit = "unit", "^[A-Za-z0-9:_.@-]+\\.(service|socket|target|timer|path|mount)$", "it is a name with its kind, as in `sshd.service`", |text| {
+        text.rsplit_once('.').is_some_and(|(name, kind)| {
+            let plain = |c: u8| c.is_ascii_alphanumeric() || b":_.@-".contains(&c);
+            !name.is_empty() && name.bytes().all(plain) && matches!(kind, "service" | "socket" | "target" | "timer" | "path" | "mount")
         })
+    };
+
+    /// A user or group of a host.
+    UserName = "name of a user", "^[a-z_][a-z0-9_-]{0,30}$", "it has up to 31 lower-case letters, digits, `_` and `-`", |text| {
+        text.len() <= 31
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c))
+    };
+
+    /// A setting of the journal.
+    JournalKey = "setting of the journal", "^[A-Z][A-Za-z]*$", "it looks like `SystemMaxUse`", |text| {
+        text.starts_with(|c: char| c.is_ascii_uppercase()) && text.bytes().all(|c| c.is_ascii_alphabetic())
+    };
+
+    /// Ports of a host.
+    PortRange = "range of ports", "^[0-9]{1,5}(-[0-9]{1,5})?$", "it is a port, or two with `-` between, as in `9300-9305`", |text| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let ordered = || first.parse::<u32>().ok() <= last.parse::<u32>().ok();
+        is_number(first, 1, 65535) && is_number(last, 1, 65535) && ordered()
+    };
+
+    /// Where packets come from.
+    Traffic = "source of packets", "^(subnet|any|[0-9a-f.:]+/[0-9]{1,3})$",
+    "it is `subnet`, `any`, or a network such as `10.0.0.0/16`", |text| {
+        let network = |text: &str| {
+            let (address, bits) = text.split_once('/')?;
+            let most = if address.parse::<std::net::Ipv4Addr>().is_ok() {
+                32
+            } else if address.parse::<std::net::Ipv6Addr>().is_ok() {
+                128
+            } else {
+                return None;
+            };
+            Some(bits == "0" || is_number(bits, 1, most))
+        };
+        matches!(text, "subnet" | "any") || network(text) == Some(true)
+    };
+
+    /// A subnet.
+    SubnetId = "subnet", "^subnet-[0-9a-f]{8,17}$", "it is `subnet-` and 8 to 17 hex digits", |text| is_id(text, "subnet-");
+
+    /// A security group.
+    SecurityGroupId = "security group", "^sg-[0-9a-f]{8,17}$", "it is `sg-` and 8 to 17 hex digits", |text| is_id(text, "sg-");
+
+    /// A role.
+    RoleArn = "role", "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", "it is an ARN, `arn:aws:iam::ACCOUNT:role/NAME`", |text| {
+        arn(text, "iam").is_some_and(|(account, what)| {
+            is_account(account) && what.strip_prefix("role/").is_some_and(|name| !name.is_empty())
+        })
+    };
+
+    /// A key of KMS.
+    KmsKey = "KMS key", "^(arn:aws[a-z-]*:kms:.+|alias/.+|[0-9a-f-]{36}|mrk-[0-9a-f]{32})$",
+    "it is a key's id, its ARN, or `alias/NAME`", |text| {
+        let id = |text: &str| text.len() == 36 && text.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+        text.strip_prefix("alias/").is_some_and(|name| !name.is_empty())
+            || id(text)
+            || text.strip_prefix("mrk-").is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|c| c.is_ascii_hexdigit()))
+            || arn(text, "kms").is_some()
     };
 
     /// A place in a JSON document, as RFC 6901 has it.
@@ -166,6 +230,21 @@ fn is_number(text: &str, least: u32, most: u32) -> bool {
 
 pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|c| c.is_ascii_digit())
+}
+
+/// Account and resource of an ARN of a service.
+pub(crate) fn arn<'t>(text: &'t str, service: &str) -> Option<(&'t str, &'t str)> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [arn, partition, of, _region, account, what] = parts[..] else { return None };
+    let is_partition =
+        partition.strip_prefix("aws").is_some_and(|rest| rest.bytes().all(|c| c.is_ascii_lowercase() || c == b'-'));
+    (arn == "arn" && is_partition && of == service).then_some((account, what))
+}
+
+/// Whether a text is the id of a thing in EC2.
+fn is_id(text: &str, start: &str) -> bool {
+    text.strip_prefix(start)
+        .is_some_and(|id| (8..=17).contains(&id.len()) && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn is_lower(text: &str) -> bool {
@@ -247,6 +326,16 @@ mod tests {
             &["ami-12345678", "ami-0123456789abcdef0"],
             &["ami-", "ami-1234567", "ami-0123456789abcdef01", "ami-ABCDEF01", "i-12345678"],
         );
+        corpus::<Unit>(&["sshd.service", "a@b.timer"], &["sshd", ".service", "a b.service", "a.exe"]);
+        corpus::<UserName>(&["elastic", "_a-b"], &["Elastic", "1a", "a b"]);
+        corpus::<JournalKey>(&["SystemMaxUse"], &["systemMaxUse", "System-Max", "A=1"]);
+        corpus::<PortRange>(&["9200", "9300-9305"], &["0", "9305-9300", "9300-", "a"]);
+        corpus::<Traffic>(
+            &["subnet", "any", "10.0.0.0/16", "fd00::/8", "0.0.0.0/0"],
+            &["10.0.0.0", "10.0.0/8", "x/8", "10.0.0.0/33"],
+        );
+        corpus::<SubnetId>(&["subnet-12345678"], &["subnet-", "sg-12345678"]);
+        corpus::<SecurityGroupId>(&["sg-12345678"], &["sg-", "subnet-12345678"]);
         corpus::<Parameter>(
             &["/a", "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"],
             &["a", "/", "/a/", "/a//b", "/a b", "/{arch}"],
