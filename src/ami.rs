@@ -7,6 +7,7 @@ mod host;
 mod instance_store;
 mod rules;
 mod tuning;
+pub mod user_data;
 pub mod verdict;
 mod volume;
 
