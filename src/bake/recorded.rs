@@ -1,4 +1,6 @@
-//! From an image that was published to its record in the manifest.
+//! From what was published to its record in the manifest.
+
+mod host;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +20,8 @@ use crate::record::{
     Needs, Record, RecordKind, RecordedBase, RecordedFile, RecordedPlatform, RecordedTest, SourceRevision,
 };
 use crate::store::{Store, StoreError};
+
+pub use host::{recorded_host, unfinished_host};
 
 /// Where an image was published.
 #[derive(Clone, Copy, Debug)]
