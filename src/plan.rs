@@ -19,7 +19,7 @@ pub use change::{Change, Kind, compare};
 pub use check::{Misfit, PlanError};
 pub use host::{HostBase, HostPlan, PlannedVolume};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-pub use key::KEY_FORMAT;
+pub use key::{HOST_FORMAT, KEY_FORMAT};
 pub use lineage::{lineage, parent_of};
 pub use planned::{Plan, Work};
 pub use stamp::Stamps;

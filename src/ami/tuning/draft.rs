@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::contents::Contents;
-use crate::local::Local;
+use crate::local::{Local, LocalError};
 use crate::name::{ImagePath, NameError};
 use crate::tree::{Entry, Mode, Node, Owner, Said, Tree};
 
@@ -17,6 +17,9 @@ pub enum TuningError {
     /// A path that is none.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// One of the recipe's own files cannot be read any more.
+    #[error(transparent)]
+    Local(#[from] LocalError),
 }
 
 #[derive(Debug, Default)]
@@ -77,10 +80,6 @@ impl Draft {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn tree(&self) -> &Tree {
-        &self.tree
     }
 
     pub(super) fn finish(self) -> (Tree, Contents) {
