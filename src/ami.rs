@@ -7,6 +7,7 @@ mod examples;
 mod host;
 mod instance_store;
 mod rules;
+pub mod storage;
 mod tables;
 mod tuning;
 mod volume;

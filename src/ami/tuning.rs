@@ -16,6 +16,7 @@ mod tmpfiles;
 use std::path::Path;
 
 use self::draft::Draft;
+use super::storage;
 use crate::contents::Contents;
 use crate::local::Local;
 use crate::name::ImagePath;
@@ -73,11 +74,17 @@ fn written(ami: &AmiRecipe, daemon_keys: &[String]) -> Result<Draft, TuningError
     draft.program("/usr/libexec/elkbake/apply", include_str!("host/apply.sh"))?;
     kernel::write(&mut draft, ami)?;
     tmpfiles::write(&mut draft, ami)?;
+    volumes(&mut draft, ami)?;
     docker::write(&mut draft, ami, daemon_keys)?;
     agent::write(&mut draft, ami)?;
     host::write(&mut draft, ami)?;
     firewall::write(&mut draft, ami)?;
     Ok(draft)
+}
+
+fn volumes(draft: &mut Draft, ami: &AmiRecipe) -> Result<(), TuningError> {
+    storage::files(ami).into_iter().try_for_each(|(path, mode, bytes)| draft.file(&path, mode, bytes))?;
+    storage::links(ami).iter().try_for_each(|(path, target)| draft.link(path, target))
 }
 
 #[cfg(test)]
