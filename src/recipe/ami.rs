@@ -8,7 +8,7 @@ use super::grammar::{
     Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, KmsKey, Organization, Parameter, SysctlKey,
 };
 use super::ingredient::FileRule;
-use super::machine::{Bake, Firewall, Host, HostRun, HostUser, PackageFile};
+use super::machine::{Architecture, Bake, Firewall, Host, HostRun, HostUser, PackageFile};
 use super::test::HostExpect;
 use super::value::{Glob, ValueError, Version, wrong};
 use crate::name::{ImagePath, text_serde};
@@ -16,14 +16,6 @@ use crate::text::{Reader, Scalar, Text, read_as_text, table, word};
 use crate::tree::{Mode, Owner};
 
 word! {
-    /// A processor, as EC2 names it.
-    pub enum Architecture {
-        /// Intel and AMD.
-        X86 = "x86_64",
-        /// Graviton.
-        Arm = "arm64",
-    }
-
     /// How the tuning gets into the AMI.
     pub enum Engine {
         /// An instance is started from the base, changes itself, and is made into an image.

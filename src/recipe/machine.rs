@@ -3,13 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ami::Architecture;
 use super::grammar::{InstanceType, JournalKey, PortRange, Traffic, Unit, UserName};
 use super::value::{Checksum, Url};
 use crate::name::ImagePath;
 use crate::text::{Positive, Text, table, word};
 
 word! {
+    /// A processor, as EC2 names it.
+    pub enum Architecture {
+        /// Intel and AMD.
+        X86 = "x86_64",
+        /// Graviton.
+        Arm = "arm64",
+    }
+
     /// When the kernel gives out huge pages without being asked for them.
     pub enum HugePages {
         /// Whenever it can.
