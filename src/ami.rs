@@ -1,5 +1,7 @@
 //! What a host needs so that Elastic's programs run on it: the rules for AMI recipes.
 
+mod checks;
+pub mod delivery;
 mod docker;
 #[cfg(test)]
 mod examples;

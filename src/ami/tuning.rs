@@ -11,6 +11,7 @@ mod release;
 use std::path::Path;
 
 use self::draft::Draft;
+use super::checks;
 use crate::contents::Contents;
 use crate::local::Local;
 use crate::recipe::AmiRecipe;
@@ -58,6 +59,9 @@ fn written(ami: &AmiRecipe) -> Result<Draft, TuningError> {
     let mut draft = Draft::default();
     kernel::write(&mut draft, ami)?;
     docker::write(&mut draft, ami)?;
+    for (path, mode, bytes) in checks::files(ami) {
+        draft.file(path, mode.bits(), bytes)?;
+    }
     Ok(draft)
 }
 
