@@ -7,6 +7,7 @@ pub mod diff;
 pub mod event;
 pub mod found;
 pub mod handover;
+pub mod host;
 pub mod inspect;
 pub mod interrupt;
 mod known;
