@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
+use super::storage;
 use super::user_data::shell::command;
-use crate::name::ImagePath;
-use crate::recipe::{AmiRecipe, HostExpect};
+use crate::recipe::{AmiRecipe, HostExpect, Volume};
 use crate::tree::Mode;
 
 const PROGRAM: &str = include_str!("host/check.sh");
@@ -73,21 +73,19 @@ fn kernel(ami: &AmiRecipe, calls: &mut Vec<Vec<String>>) {
 }
 
 fn volumes(ami: &AmiRecipe, calls: &mut Vec<Vec<String>>) {
-    let is_mounted = |mount: &&ImagePath| !mount.is_root();
-    let mounted: Vec<_> = ami
-        .volume
-        .iter()
-        .filter_map(|volume| Some((volume.mount.as_ref().filter(is_mounted)?, volume.filesystem)))
-        .collect();
+    let mount =
+        |volume: &'_ Volume| volume.mount.as_ref().is_some_and(|mount| storage::volume_of(ami, mount).is_some());
+    let mounted: Vec<_> = ami.volume.iter().filter(|volume| mount(volume)).collect();
     if !mounted.is_empty() {
         calls.push(call(["is_active", "elkbake-storage.service"]));
     }
-    for (mount, filesystem) in &mounted {
-        calls.push(call(["is_mounted", mount.as_str(), &filesystem.to_string()]));
+    for volume in &mounted {
+        let mount = volume.mount.iter();
+        calls.extend(mount.map(|at| call(["is_mounted", at.as_str(), &volume.filesystem.to_string()])));
     }
     for folder in &ami.folder {
-        let on_volume = mounted.iter().any(|(mount, _)| folder.path.is_within(mount));
-        let function = if on_volume { "is_folder_on_volume" } else { "is_folder" };
+        let function =
+            if storage::volume_of(ami, &folder.path).is_some() { "is_folder_on_volume" } else { "is_folder" };
         let mode = format!("{:o}", folder.mode.bits());
         calls.push(call([function, folder.path.as_str(), &mode, &folder.owner.to_string()]));
     }

@@ -8,6 +8,7 @@ mod parts;
 use self::parts::{install_files, packages, steps};
 use super::Tuning;
 use super::checks::expectations;
+use super::lean::lean;
 use super::user_data::unpack::{FUNCTIONS, unpack};
 use super::user_data::{Chunk, Kind, Part, UserData, UserDataError, shell};
 use crate::digest::Digest;
@@ -50,18 +51,18 @@ impl Delivery<'_> {
         if !self.ami.run.is_empty() {
             return Err(UserDataError::Run(self.ami.run.len()));
         }
-        let mut boot = vec![Chunk::own(format!("#cloud-boothook\n{}{FUNCTIONS}", self.head()))];
+        let mut boot = vec![Chunk::own(format!("#cloud-boothook\n{}{}", self.head(), own(&[FUNCTIONS])))];
         boot.extend(unpack(self.tuning.tree(), self.tuning.contents(), LONGEST_FILE)?);
-        boot.push(Chunk::own(BOOT));
+        boot.push(Chunk::own(own(&[BOOT])));
         let mut parts = vec![Part { kind: Kind::Boothook, name: "elkbake-boot", chunks: boot }];
         let packages = packages(self.ami);
         if !packages.is_empty() {
             let chunks = vec![Chunk::own("#cloud-config\n"), Chunk::of("packages", parts::config(&packages))];
             parts.push(Part { kind: Kind::Config, name: "elkbake-packages", chunks });
         }
-        let mut first = vec![Chunk::own(format!("{}{CONSOLE}{FIRST}", self.head()))];
+        let mut first = vec![Chunk::own(self.head() + &own(&[CONSOLE, FIRST]))];
         if !self.ami.package.is_empty() {
-            first.push(Chunk::own(INSTALL));
+            first.push(Chunk::own(own(&[INSTALL])));
             first.extend(install_files(self.ami, "once"));
         }
         first.push(Chunk::own("once settings bash /var/lib/cloud/instance/boothooks/elkbake-boot\n"));
@@ -75,8 +76,8 @@ impl Delivery<'_> {
     /// # Errors
     /// As [`Delivery::host`], but for commands.
     pub fn bake(&self) -> Result<UserData, UserDataError> {
-        let head = format!("#cloud-boothook\n{}{CONSOLE}{FUNCTIONS}{INSTALL}{BAKE}{CLEAN}", self.head());
-        let mut chunks = vec![Chunk::own(head)];
+        let programs = own(&[CONSOLE, FUNCTIONS, INSTALL, BAKE, CLEAN]);
+        let mut chunks = vec![Chunk::own(format!("#cloud-boothook\n{}{programs}", self.head()))];
         chunks.extend(unpack(self.tuning.tree(), self.tuning.contents(), LONGEST_FILE)?);
         chunks.extend(steps(self.ami, self.seconds()));
         UserData::of(&[Part { kind: Kind::Boothook, name: "elkbake-bake", chunks }])
@@ -87,7 +88,7 @@ impl Delivery<'_> {
     /// # Errors
     /// When it is more than EC2 takes.
     pub fn test(&self) -> Result<UserData, UserDataError> {
-        let mut chunks = vec![Chunk::own(format!("{}{CONSOLE}{FIRST}", self.head()))];
+        let mut chunks = vec![Chunk::own(self.head() + &own(&[CONSOLE, FIRST]))];
         chunks.extend(self.check());
         UserData::of(&[Part { kind: Kind::Script, name: "elkbake-test", chunks }])
     }
@@ -117,6 +118,12 @@ impl Delivery<'_> {
         let minutes = self.ami.bake.as_ref().map_or(BAKE_MINUTES, |bake| bake.timeout);
         minutes.saturating_mul(60).saturating_sub(300).max(minutes.saturating_mul(30))
     }
+}
+
+/// Our programs, as short as they can be.
+fn own(programs: &[&str]) -> String {
+    // Two lines stay of each program, and these have no line that says what runs them.
+    programs.iter().map(|program| lean(&format!("\n\n{program}")).trim_start().to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a recipe's packages and commands come to in a program.
 
+use crate::ami::storage;
 use crate::ami::user_data::Chunk;
 use crate::ami::user_data::shell::command;
 use crate::recipe::{AmiRecipe, Checksum, PackageFile};
@@ -8,8 +9,9 @@ use crate::recipe::{AmiRecipe, Checksum, PackageFile};
 pub(super) fn packages(ami: &AmiRecipe) -> Vec<String> {
     let version = |version: &str| if version == "*" { String::new() } else { format!("={version}") };
     let mut packages: Vec<_> = ami.packages.iter().map(|(name, said)| format!("{name}{}", version(said))).collect();
-    let needed = (!ami.firewall.is_empty()).then_some("nftables");
-    packages.extend(needed.iter().filter(|name| !ami.packages.contains_key(**name)).map(|&name| name.to_owned()));
+    let firewall = (!ami.firewall.is_empty()).then_some("nftables");
+    let needed = storage::packages(ami).into_iter().chain(firewall);
+    packages.extend(needed.filter(|name| !ami.packages.contains_key(*name)).map(str::to_owned));
     packages
 }
 
