@@ -41,6 +41,12 @@ pub struct Delivery<'d> {
     pub key: Digest,
 }
 
+/// All programs that are in documents and not among a host's files: documents are made anew where they change.
+#[must_use]
+pub fn programs() -> String {
+    own(&[CONSOLE, BOOT, FIRST, INSTALL, BAKE, CLEAN, FUNCTIONS])
+}
+
 impl Delivery<'_> {
     /// The user data for hosts that start from the stock image: at every boot it makes them what the recipe says, on
     /// the first one it installs packages, and in the end the host says how it is.
