@@ -6,6 +6,9 @@ mod examples;
 mod host;
 mod instance_store;
 mod rules;
+pub mod storage;
+mod tuning;
+pub mod user_data;
 pub mod verdict;
 mod volume;
 
@@ -16,6 +19,7 @@ use crate::product::{Subject, shared};
 use crate::recipe::Recipe;
 
 pub use rules::RULES;
+pub use tuning::{Identity, Tuning, TuningError};
 
 /// What is wrong with a host's recipe and files, by file, line and code. An image's recipe has none of it.
 ///

@@ -17,10 +17,13 @@ mod aws;
 mod bad_input;
 mod build;
 mod check;
+mod cloud;
 mod command_line;
 mod demo;
 mod diff;
 mod docs;
+#[cfg(feature = "aws")]
+mod ec2;
 #[cfg(feature = "aws")]
 mod ecr;
 mod entrypoint;
@@ -32,6 +35,7 @@ mod kitchen;
 mod lock;
 mod manifest;
 mod output;
+mod permissions;
 mod plan;
 mod push;
 mod real;

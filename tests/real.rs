@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod base_in_registry;
 pub mod docker;
+pub mod ec2;
 #[cfg(feature = "aws")]
 pub mod ecr;
 pub mod elasticsearch;
@@ -24,6 +25,7 @@ pub mod registry;
 pub mod run;
 pub mod seen;
 pub mod smoke;
+pub mod storage;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
