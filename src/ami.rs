@@ -6,6 +6,7 @@ mod examples;
 mod host;
 mod instance_store;
 mod rules;
+pub mod verdict;
 mod volume;
 
 use crate::finding::Finding;
