@@ -6,6 +6,8 @@ mod examples;
 mod host;
 mod instance_store;
 mod rules;
+mod tuning;
+pub mod user_data;
 pub mod verdict;
 mod volume;
 
@@ -16,6 +18,7 @@ use crate::product::{Subject, shared};
 use crate::recipe::Recipe;
 
 pub use rules::RULES;
+pub use tuning::{Identity, Tuning, TuningError};
 
 /// What is wrong with a host's recipe and files, by file, line and code. An image's recipe has none of it.
 ///
