@@ -6,6 +6,7 @@ mod examples;
 mod host;
 mod instance_store;
 mod rules;
+pub mod storage;
 mod tuning;
 pub mod user_data;
 pub mod verdict;
