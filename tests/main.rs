@@ -17,6 +17,7 @@ mod aws;
 mod bad_input;
 mod build;
 mod check;
+mod cloud;
 mod command_line;
 mod demo;
 mod diff;
