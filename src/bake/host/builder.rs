@@ -16,13 +16,10 @@ use crate::bake::port::{Ask, Machine, RunOrder, Started};
 /// So many tokens are tried: one is used up by each instance that was ended within a day.
 const MOST_GENERATIONS: u32 = 50;
 
-/// An instance that EC2 takes away is replaced so often.
-const RESTARTS: u32 = 2;
-
 /// What there is to make an image of.
 pub(super) enum Built {
-    /// An instance that has stopped, and all is well with it.
-    Stopped(String),
+    /// An instance that has stopped, and all is well with it; with its base, where it was looked at.
+    Stopped(String, Option<Machine>),
     /// The image itself: another run has made it meanwhile.
     Image(Machine),
 }
@@ -37,33 +34,31 @@ pub(super) fn build(
     let mut start = Start {
         spot: scope.order.recipe.bake.as_ref().is_some_and(|bake| bake.spot),
         generation: 0,
-        checked: false,
+        base: None,
         user_data,
     };
-    for lost in 0..=RESTARTS {
+    loop {
         let id = match start.find_or_run(scope, guard, desk)? {
-            Built::Stopped(id) => id,
+            Built::Stopped(id, _) => id,
             image @ Built::Image(_) => return Ok(image),
         };
         match watch(scope, &id, desk) {
-            Ok(()) => return Ok(Built::Stopped(id)),
+            Ok(()) => return Ok(Built::Stopped(id, start.base)),
             Err(error @ HostError::Ended { .. }) => {
                 // Another run may have made the image of it, and ended it.
                 if let Some(machine) = find::look(scope.order, (scope.region, scope.architecture), desk)?.machine {
                     return Ok(Built::Image(machine));
                 }
-                if lost == RESTARTS {
+                // EC2 takes spot instances away as it likes. Who ends another one has a reason.
+                if !std::mem::replace(&mut start.spot, false) {
                     return Err(error);
                 }
-                (desk.tell)(Event::Warn(&format!("{error}\nanother one is started")));
-                start.spot = false;
+                (desk.tell)(Event::Warn(&format!("{error}\none that is no spot instance is started")));
                 start.generation += 1;
             }
             Err(error) => return Err(error),
         }
     }
-    let message = "EC2 has ended all that were".to_owned();
-    Err(HostError::NotStarted { region: scope.region.clone(), message })
 }
 
 fn watch(scope: &Scope<'_>, id: &str, desk: Desk<'_>) -> Result<(), HostError> {
@@ -80,8 +75,8 @@ struct Start<'s> {
     spot: bool,
     /// Which one it is: a token is used once.
     generation: u32,
-    /// Whether base and types were looked at.
-    checked: bool,
+    /// What it is started from, once that was looked at.
+    base: Option<Machine>,
     user_data: &'s UserData,
 }
 
@@ -93,7 +88,7 @@ impl Start<'_> {
         if let Some(instance) = alive(found) {
             guard.holds(&instance.id);
             (desk.tell)(Event::Note(&format!("{} in {} is there: going on with it", instance.id, scope.region)));
-            return Ok(Built::Stopped(instance.id));
+            return Ok(Built::Stopped(instance.id, None));
         }
         if gone > 0 {
             self.generation = self.generation.max(u32::try_from(gone).unwrap_or(u32::MAX));
@@ -107,43 +102,46 @@ impl Start<'_> {
 
     fn run(&mut self, scope: &Scope<'_>, guard: &Guard<'_>, desk: Desk<'_>) -> Result<Built, HostError> {
         let mut order = self.order(scope, desk)?;
-        guard.arm();
         while self.generation < MOST_GENERATIONS {
             desk.check()?;
             order.spot = self.spot;
-            let kind = if self.spot { "spot" } else { "on demand" };
-            order.token = scope.order.token(
-                "instance",
-                scope.architecture,
-                scope.region,
-                &format!("{kind} {}", self.generation),
-            );
-            match desk.ec2.run(&scope.site(), &order, desk.tell)? {
+            order.token = self.token(scope);
+            match guard.begin(|| desk.ec2.run(&scope.site(), &order, desk.tell))? {
                 Started::Instance(id) => {
                     guard.holds(&id);
+                    if is_over(scope, &id, desk)? {
+                        self.generation += 1;
+                        continue;
+                    }
                     let text = format!("{id} in {} is started from {}", scope.region, order.image);
                     (desk.tell)(Event::Note(&text));
-                    return Ok(Built::Stopped(id));
+                    return Ok(Built::Stopped(id, None));
                 }
                 Started::NoSpot(reason) => {
-                    let text = format!("there is no spot instance in {}: {reason}; it is none", scope.region);
+                    let text = format!("{} has no spot instance now ({reason}): it will be none", scope.region);
                     (desk.tell)(Event::Note(&text));
                     self.spot = false;
                 }
                 Started::OtherOrder => self.generation += 1,
             }
         }
-        let message = format!("{MOST_GENERATIONS} client tokens are used up; wait a day, or change the recipe");
+        let message = format!("{MOST_GENERATIONS} client tokens are used up: wait a day, or change the recipe");
         Err(HostError::NotStarted { region: scope.region.clone(), message })
+    }
+
+    fn token(&self, scope: &Scope<'_>) -> String {
+        let kind = if self.spot { "spot" } else { "on demand" };
+        let more = format!("{kind} {}", self.generation);
+        scope.order.token("instance", scope.architecture, scope.region, &more)
     }
 
     fn order(&mut self, scope: &Scope<'_>, desk: Desk<'_>) -> Result<RunOrder, HostError> {
         let Scope { order, region, architecture } = *scope;
         let base = fit::locked(order, architecture)?;
         let user_data = self.user_data.get(&architecture).ok_or(HostError::NoUserData(architecture))?;
-        if !std::mem::replace(&mut self.checked, true) {
+        if self.base.is_none() {
             fit::check_types(order, base, desk)?;
-            fit::check_base(order, base, desk)?;
+            self.base = Some(fit::check_base(order, base, desk)?);
         }
         let mut tags = order.tags(architecture, region);
         tags.insert(words::PURPOSE.to_owned(), words::BAKE.to_owned());
@@ -160,4 +158,11 @@ impl Start<'_> {
             token: String::new(),
         })
     }
+}
+
+/// Whether an instance was ended before: a token answers with what came of it, for a day.
+fn is_over(scope: &Scope<'_>, id: &str, desk: Desk<'_>) -> Result<bool, HostError> {
+    let ask = Ask { ids: [id.to_owned()].into(), ..Ask::default() };
+    let found = desk.ec2.instances(&scope.site(), &ask, desk.tell)?;
+    Ok(found.iter().any(|instance| !is_alive(instance)))
 }

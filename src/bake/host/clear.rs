@@ -52,11 +52,12 @@ fn calmly(desk: Desk<'_>, work: impl FnOnce(Desk<'_>)) {
     work(Desk { interrupt: &calm, ..desk });
 }
 
-/// Ends the instances that an image is made of.
-pub(super) fn instances(scope: &Scope<'_>, known: &BTreeSet<String>, desk: Desk<'_>) {
+/// Ends the instances that are known, and where there may be more, those that have all of some tags.
+pub(super) fn instances((scope, tags): (&Scope<'_>, &Tags), known: &BTreeSet<String>, unsure: bool, desk: Desk<'_>) {
     calmly(desk, |desk| {
-        let ask = Ask { tags: scope.builders(), ..Ask::default() };
-        let found = found(known.is_empty(), desk, || desk.ec2.instances(&scope.site(), &ask, desk.tell));
+        let ask = Ask { tags: tags.clone(), ..Ask::default() };
+        let look = || desk.ec2.instances(&scope.site(), &ask, desk.tell);
+        let found = if unsure { found(known.is_empty(), desk, look) } else { Ok(Vec::new()) };
         let found = found.unwrap_or_else(|error| {
             warn(desk, "instances", scope, &error);
             Vec::new()
@@ -71,10 +72,10 @@ pub(super) fn instances(scope: &Scope<'_>, known: &BTreeSet<String>, desk: Desk<
 }
 
 /// Takes away images that are not finished, and their snapshots.
-pub(super) fn images(scope: &Scope<'_>, known: &BTreeSet<String>, desk: Desk<'_>) {
+pub(super) fn images(scope: &Scope<'_>, known: &BTreeSet<String>, unsure: bool, desk: Desk<'_>) {
     calmly(desk, |desk| {
         let ask = Ask { tags: scope.mark(), ..Ask::default() };
-        let found = found(known.is_empty(), desk, || desk.ec2.images(&scope.site(), &ask, desk.tell));
+        let found = found(unsure && known.is_empty(), desk, || desk.ec2.images(&scope.site(), &ask, desk.tell));
         let found = match found {
             Ok(found) => found,
             // It may be finished by now, by another run: nothing is taken away unseen.
@@ -135,11 +136,7 @@ pub(super) fn delete_snapshot(site: &Ec2Site, id: &str, desk: Desk<'_>) -> Resul
 }
 
 /// What is found by tags; where nothing is known, what was made a moment ago may not be found at the first look.
-fn found<T>(
-    patient: bool,
-    desk: Desk<'_>,
-    look: impl Fn() -> Result<Vec<T>, PortError>,
-) -> Result<Vec<T>, PortError> {
+fn found<T>(patient: bool, desk: Desk<'_>, look: impl Fn() -> Result<Vec<T>, PortError>) -> Result<Vec<T>, PortError> {
     let mut looks = Looks::new(desk);
     for _ in 0..2 {
         let found = look()?;

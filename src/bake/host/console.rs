@@ -30,6 +30,8 @@ pub(super) struct Watched<'w> {
 pub(super) struct Read {
     pub(super) text: String,
     pub(super) verdict: Option<Verdict>,
+    /// What it has noted, in order.
+    pub(super) notes: Vec<String>,
     told: BTreeSet<String>,
 }
 
@@ -60,6 +62,7 @@ impl Watched<'_> {
         let console = self.desk.ec2.console(self.site, self.id, self.desk.tell)?;
         for line in verdict::notes_since(&console, self.nonce, &mut read.told) {
             (self.desk.tell)(Event::Said { task: self.task, line: &line });
+            read.notes.push(line);
         }
         // A console forgets its beginning, and may be empty for a while: what was read once stays read.
         read.verdict = verdict::read(&console, self.nonce).or(read.verdict.take());
@@ -72,6 +75,7 @@ impl Watched<'_> {
     /// Waits until the instance has stopped itself and says that all went well.
     pub(super) fn until_stopped(&self, minutes: u32) -> Result<(), HostError> {
         let mut looks = Looks::new(self.desk);
+        let mut unseen = Looks::new(self.desk);
         let mut read = Read::default();
         let mut state = "pending".to_owned();
         loop {
@@ -79,9 +83,10 @@ impl Watched<'_> {
             match self.look()? {
                 Some(State::Stopped) => return self.judged(read),
                 Some(State::Ended(reason)) => return Err(self.ended(reason, read)),
-                None if looks.past(UNSEEN) => return Err(self.ended(None, read)),
+                None if unseen.past(UNSEEN) => return Err(self.ended(None, read)),
                 None => {}
                 Some(State::Alive(now)) => {
+                    unseen = Looks::new(self.desk);
                     self.read(&mut read)?;
                     state = now;
                 }
@@ -90,13 +95,7 @@ impl Watched<'_> {
                 return Err(self.failed(problems.clone(), &read.text));
             }
             if looks.past(minutes) {
-                return Err(HostError::Endless {
-                    instance: self.id.to_owned(),
-                    region: self.site.region.clone(),
-                    state,
-                    minutes,
-                    console: tail(&read.text),
-                });
+                return Err(self.endless(state, minutes, &read.text));
             }
             if let Some(gone) = looks.minute() {
                 let text = format!("{} in {} is {state} for {gone} min", self.id, self.site.region);
@@ -124,6 +123,42 @@ impl Watched<'_> {
                 None => looks.wait()?,
             }
         }
+    }
+
+    /// Waits until the instance says how it is, for so many seconds from when it runs.
+    pub(super) fn until_judged(&self, seconds: u32, read: &mut Read) -> Result<(), HostError> {
+        let mut looks = Looks::new(self.desk);
+        let mut unseen = Looks::new(self.desk);
+        let mut running = Looks::new(self.desk);
+        loop {
+            self.desk.check()?;
+            let state = self.look()?;
+            if !matches!(state, Some(State::Ended(_)) | None) {
+                unseen = Looks::new(self.desk);
+                self.read(read)?;
+            }
+            match read.verdict.take() {
+                Some(Verdict::Ok) => return Ok(()),
+                Some(Verdict::Failed(problems)) => return Err(self.failed(problems, &read.text)),
+                None => {}
+            }
+            match state {
+                Some(State::Ended(reason)) => return Err(self.ended(reason, std::mem::take(read))),
+                Some(State::Stopped) => return self.judged(std::mem::take(read)),
+                None if unseen.past(UNSEEN) => return Err(self.ended(None, std::mem::take(read))),
+                Some(State::Alive(now)) if now == "pending" => running = Looks::new(self.desk),
+                Some(State::Alive(now)) if running.past_seconds(seconds) => {
+                    return Err(self.endless(now, seconds.div_ceil(60), &read.text));
+                }
+                _ => {}
+            }
+            looks.wait()?;
+        }
+    }
+
+    fn endless(&self, state: String, minutes: u32, console: &str) -> HostError {
+        let (instance, region) = (self.id.to_owned(), self.site.region.clone());
+        HostError::Endless { instance, region, state, minutes, console: tail(console) }
     }
 
     fn failed(&self, problems: Vec<String>, console: &str) -> HostError {

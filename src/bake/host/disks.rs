@@ -24,11 +24,50 @@ pub(super) fn root(order: &Order<'_>, base: &LockedAmi) -> Mapping {
     Mapping { device: base.root_device.clone(), what }
 }
 
+/// The disks of the image: those beside the root disk, and the root disk where it is to outlive its instance, which an
+/// instance that is made into an image does not let it.
+pub(super) fn of_image(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
+    let root = order.recipe.volume.iter().find(|volume| is_root(volume, base) && !volume.delete_on_termination);
+    let root = root.map(|_| Mapping { device: base.root_device.clone(), what: only_deletion(false) });
+    root.into_iter().chain(data(order, base)).collect()
+}
+
+/// The disks of an instance that shows whether a host boots: what the image says of its disks, or with the base as it is
+/// what the recipe says. None of them outlives it.
+pub(super) fn of_trial(order: &Order<'_>, base: &LockedAmi, has_disks: bool) -> Vec<Mapping> {
+    let mut mappings = if has_disks { of_image(order, base) } else { data(order, base) };
+    if has_disks {
+        mappings.retain(|mapping| matches!(mapping.what, Mapped::Ebs { delete_on_termination: false, .. }));
+        mappings.iter_mut().for_each(|mapping| mapping.what = only_deletion(true));
+        return mappings;
+    }
+    for mapping in &mut mappings {
+        if let Mapped::Ebs { delete_on_termination, .. } = &mut mapping.what {
+            *delete_on_termination = true;
+        }
+    }
+    mappings.push(root(order, base));
+    mappings
+}
+
+/// A volume as the image has it, but for whether it goes with its instance.
+fn only_deletion(delete_on_termination: bool) -> Mapped {
+    Mapped::Ebs {
+        kind: None,
+        size: None,
+        iops: None,
+        throughput: None,
+        encrypted: None,
+        kms_key: None,
+        delete_on_termination,
+    }
+}
+
 /// The disks beside the root disk.
 ///
 /// NVMe disks of an instance are there without being mapped, and so is every instance store of today: one is mapped
 /// only where the recipe gives it a device name, for old Xen types.
-pub(super) fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
+fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
     let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !is_root(volume, base)).collect();
     let named = volumes.iter().filter_map(|volume| volume.device.clone());
     let mut taken: BTreeSet<String> = named.chain([base.root_device.clone()]).collect();

@@ -8,7 +8,7 @@ use super::disks;
 use super::fault::HostError;
 use super::order::Order;
 use crate::bake::event::Event;
-use crate::bake::port::TypeFacts;
+use crate::bake::port::{Machine, TypeFacts};
 use crate::lock::LockedAmi;
 use crate::moment::Moment;
 use crate::recipe::{Architecture, Volume, VolumeKind};
@@ -25,8 +25,8 @@ pub(super) fn locked<'o>(order: &Order<'o>, architecture: Architecture) -> Resul
     })
 }
 
-/// Whether the base is there, and what was locked.
-pub(super) fn check_base(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) -> Result<(), HostError> {
+/// The base, if it is there and what was locked.
+pub(super) fn check_base(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) -> Result<Machine, HostError> {
     let wrong = |message: String| HostError::Base { id: base.id.clone(), region: base.region.clone(), message };
     let found = desk.ec2.image(&order.site(order.home()), &base.id, desk.tell)?;
     let found = found.ok_or_else(|| wrong("it is not there any more, or not for this account".to_owned()))?;
@@ -50,7 +50,23 @@ pub(super) fn check_base(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) ->
         let text = format!("base {} ({}) is deprecated since {at}: `elkbake lock --update`", base.id, base.name);
         (desk.tell)(Event::Warn(&text));
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Tells that what is encrypted with an account's own default key is of no use to others, which EC2 says late.
+pub(super) fn check_share(order: &Order<'_>, desk: Desk<'_>) {
+    let share = order.share();
+    if !order.encrypted() || (share.accounts.is_empty() && share.organizations.is_empty()) {
+        return;
+    }
+    for region in order.regions().into_iter().filter(|region| order.kms_key(region).is_none()) {
+        let text = format!(
+            "{} is shared, and encrypted in {region} with the account's default key: if that is `aws/ebs`, nobody else \
+             can use it; name a key in `[ami.regions.{region}]`",
+            order.name
+        );
+        (desk.tell)(Event::Warn(&text));
+    }
 }
 
 /// The type of the instance that is made into an image: what the recipe says, else a small one. The recipe's own types
@@ -97,12 +113,7 @@ pub(super) fn check_types(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) -
 }
 
 /// What a type refuses is an error; what it only slows down is told.
-fn check_volumes(
-    volumes: &[&Volume],
-    base: &LockedAmi,
-    facts: &TypeFacts,
-    desk: Desk<'_>,
-) -> Result<(), HostError> {
+fn check_volumes(volumes: &[&Volume], base: &LockedAmi, facts: &TypeFacts, desk: Desk<'_>) -> Result<(), HostError> {
     let with_root = volumes.len() + usize::from(!volumes.iter().any(|volume| disks::is_root(volume, base)));
     if let Some(most) = facts.ebs_volumes.filter(|&most| most as usize <= with_root.saturating_sub(1)) {
         let message = format!("it takes {most} volumes, the recipe has {with_root} with the root disk");

@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use super::clear::{self, Scope};
 use super::desk::Desk;
+use crate::bake::port::{PortError, Tags};
 
 /// What is guarded.
-#[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// Instances that are made into images; they always go.
-    Instances,
+    /// Instances that have these tags; they always go.
+    Instances(Tags),
     /// Images that are not finished, with their snapshots.
     Images,
 }
@@ -25,8 +25,8 @@ pub(super) struct Guard<'g> {
 
 #[derive(Default)]
 struct State {
-    /// Whether there may be anything.
-    armed: bool,
+    /// Whether something may have been begun that is not known: an answer was lost.
+    unsure: bool,
     /// What is known by id.
     ids: BTreeSet<String>,
 }
@@ -36,17 +36,23 @@ impl<'g> Guard<'g> {
         Self { scope, kind, desk, state: Mutex::default() }
     }
 
-    /// Something is about to be begun.
-    pub(super) fn arm(&self) {
-        self.with(|state| state.armed = true);
+    /// Begins something. Where the answer is lost, it may have been begun or not.
+    pub(super) fn begin<T>(&self, call: impl FnOnce() -> Result<T, PortError>) -> Result<T, PortError> {
+        self.with(|state| state.unsure = true);
+        let answer = call();
+        let is_told = match &answer {
+            Ok(_) => true,
+            Err(error) => {
+                matches!(error, PortError::Denied { .. } | PortError::NotFound { .. } | PortError::Cloud { .. })
+            }
+        };
+        self.with(|state| state.unsure = !is_told);
+        answer
     }
 
-    /// Something was begun.
+    /// This was begun.
     pub(super) fn holds(&self, id: &str) {
-        self.with(|state| {
-            state.armed = true;
-            state.ids.insert(id.to_owned());
-        });
+        self.with(|state| state.ids.insert(id.to_owned()));
     }
 
     /// What there was is finished, or was nothing.
@@ -61,11 +67,11 @@ impl<'g> Guard<'g> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        let State { armed, ids } = self.with(std::mem::take);
-        match self.kind {
-            _ if !armed => {}
-            Kind::Instances => clear::instances(self.scope, &ids, self.desk),
-            Kind::Images => clear::images(self.scope, &ids, self.desk),
+        let State { unsure, ids } = self.with(std::mem::take);
+        match &self.kind {
+            _ if !unsure && ids.is_empty() => {}
+            Kind::Instances(tags) => clear::instances((self.scope, tags), &ids, unsure, self.desk),
+            Kind::Images => clear::images(self.scope, &ids, unsure, self.desk),
         }
     }
 }

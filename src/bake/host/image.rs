@@ -22,16 +22,23 @@ pub(super) enum Came {
 pub(super) fn wait(scope: &Scope<'_>, id: &str, desk: Desk<'_>) -> Result<Came, HostError> {
     let ask = Ask { ids: [id.to_owned()].into(), ..Ask::default() };
     let mut looks = Looks::new(desk);
+    let mut unseen = Looks::new(desk);
     loop {
         desk.check()?;
         let found = desk.ec2.images(&scope.site(), &ask, desk.tell)?.into_iter().next();
+        if found.is_some() {
+            unseen = Looks::new(desk);
+        }
         match found {
-            Some(machine) if machine.state == "available" => return Ok(Came::Available(machine)),
-            Some(machine) if machine.state == "pending" => {}
+            // EC2 may tell the state before the disks.
+            Some(machine) if machine.state == "available" && machine.snapshots.contains_key(&machine.root_device) => {
+                return Ok(Came::Available(machine));
+            }
+            Some(machine) if matches!(machine.state.as_str(), "available" | "pending") => {}
             Some(Machine { id: image, state, reason, .. }) => {
                 return Err(HostError::Image { image, region: scope.region.clone(), state, reason });
             }
-            None if looks.past(UNSEEN) => return Ok(Came::Gone),
+            None if unseen.past(UNSEEN) => return Ok(Came::Gone),
             None => {}
         }
         if let Some(minutes) = looks.minute() {
