@@ -16,6 +16,7 @@ mod failure;
 mod fold;
 mod global;
 mod ground;
+mod host;
 mod inspect;
 mod load;
 mod lock;

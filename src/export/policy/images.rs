@@ -8,10 +8,11 @@ use crate::name::{Reference, Repository};
 use crate::project::{Ecr, Encryption, Place, Replication};
 use crate::recipe::{From, Recipe};
 
-const IMAGES: [&str; 7] = [
+const IMAGES: [&str; 8] = [
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:CompleteLayerUpload",
+    "ecr:DescribeImages",
     "ecr:GetDownloadUrlForLayer",
     "ecr:InitiateLayerUpload",
     "ecr:PutImage",

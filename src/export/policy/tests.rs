@@ -121,3 +121,19 @@ fn china_is_a_part_of_its_own() {
         policy(EC2, &host("").into_iter().map(|(n, t)| (n, t.replace("eu-west-1", "cn-north-1"))).collect::<Vec<_>>());
     assert!(policy.unwrap().to_string().contains("arn:aws-cn:ec2:"));
 }
+
+#[test]
+fn whatever_may_be_needed_is_allowed_to_who_needs_it() {
+    let project = format!(
+        "{EC2}instance_profile = \"bake\"\n{ECR}encryption = \"KMS\"\nreplication = \"declared\"\nparameters = true\n"
+    );
+    let more = "ssm_parameter = \"/elk/host\"\nmove_default = true\n[ami.regions.eu-central-1]\n\
+        kms_key = \"alias/elk\"\n[ami.regions.eu-central-1.launch_templates]\nx86_64 = \"elk\"\n[bake]\nspot = true\n";
+    let mut recipes = host(&format!("[ami]\n{more}"));
+    recipes.push(image("kibana"));
+    let policy = policy(&project, &recipes).unwrap();
+    let actions = policy["Statement"].as_array().unwrap().iter().flat_map(|one| one["Action"].as_array().unwrap());
+    let allowed: std::collections::BTreeSet<&str> = actions.map(|action| action.as_str().unwrap()).collect();
+    let listed = project::PERMISSIONS.iter().filter(|one| !one.needs.is_empty()).map(|one| one.action).collect();
+    assert_eq!(allowed, listed);
+}

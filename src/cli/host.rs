@@ -1,0 +1,17 @@
+//! Hosts, for all commands that have to do with AMIs.
+//!
+//! ```text
+//! parcel      a recipe that was planned, and its user data
+//! account     whose credentials these are
+//! freight     a parcel for one target: looked for, made, tested, recorded
+//! row         what came of it, for people and programs
+//! ```
+
+mod account;
+mod freight;
+mod parcel;
+mod row;
+
+pub(super) use freight::Freight;
+pub(super) use parcel::HostParcel;
+pub(super) use row::HostRow;
