@@ -5,15 +5,18 @@ use std::sync::Arc;
 use super::account::identify;
 use super::parcel::{HostParcel, Way};
 use super::row::{Ami, HostRow, would};
+use super::trial;
 use crate::bake::event::Event;
 use crate::bake::host::{self, Baked, Desk, Failed, HostError, Order, Pace, Sights};
 use crate::bake::ledger::Ledger;
 use crate::bake::recorded::{Occasion, recorded_host, unfinished_host};
 use crate::cli::check;
 use crate::cli::courier::{Courier, Written};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::planner::Planner;
 use crate::cli::route::Route;
 use crate::project;
+use crate::recipe::AmiRecipe;
 use crate::record::RecordedBoot;
 
 /// A host for a target.
@@ -47,8 +50,56 @@ impl<'f> Freight<'f> {
         if courier.dry_run {
             return Ok(self.row(&order, would(&sights, order.home()), Vec::new()));
         }
-        let baked = self.bake(courier, &order, &sights, desk)?;
-        self.record(courier, &order, baked)
+        let recipe = untested(parcel.recipe());
+        let first = if self.require_test { Order { recipe: &recipe, ..order } } else { order };
+        let mut baked = self.bake(courier, &first, &sights, desk)?;
+        let boots = self.boots(courier, &order, &baked, desk)?;
+        if self.require_test && baked.failed.is_empty() {
+            // Only now may anything point to it. It takes another look and no instance.
+            baked = self.bake(courier, &order, &host::find(&order, desk)?, desk)?;
+        }
+        self.record(courier, &order, baked, boots)
+    }
+
+    /// What is known of the AMIs in the recipe's region by booting them. Where a test is required, those of which nothing
+    /// is known are booted, and one that is not well is refused.
+    fn boots(
+        &self,
+        courier: &Courier<'_>,
+        order: &Order<'_>,
+        baked: &Baked,
+        desk: Desk<'_>,
+    ) -> Result<Vec<RecordedBoot>, Failure> {
+        let (planner, name) = (courier.planner, &self.parcel.name);
+        let store = planner.world.open()?.store();
+        let (mut boots, mut unknown) = (Vec::new(), Vec::new());
+        for made in baked.made.iter().filter(|made| made.region == *order.home()) {
+            match trial::passed(&made.id, store)?.or_else(|| self.recorded(planner, &made.id)) {
+                Some(boot) => boots.push(boot),
+                None => unknown.push((made.architecture, Some(made.id.clone()))),
+            }
+        }
+        if !self.require_test || unknown.is_empty() || !baked.failed.is_empty() {
+            return Ok(boots);
+        }
+        for (tried, boot) in trial::boot(planner, &self.parcel, order, &unknown, (desk, courier.now))? {
+            match (boot, tried.error) {
+                (Some(boot), _) => boots.push(boot),
+                (None, error) => {
+                    let why = error.map_or_else(String::new, |error| format!(": {error}"));
+                    let message = format!("{} of {name} is not recorded: its test failed{why}", tried.image);
+                    return Err(Failure::new(Exit::Refused, message).with(name));
+                }
+            }
+        }
+        Ok(boots)
+    }
+
+    /// What a record of the target says of an AMI's test.
+    fn recorded(&self, planner: &Planner<'_>, image: &str) -> Option<RecordedBoot> {
+        let manifest = planner.workspace.manifest(Some(&self.route.name)).ok()??;
+        let boots = &manifest.recipes.get(&self.parcel.name)?.current.boots;
+        boots.iter().find(|boot| boot.id == image).cloned()
     }
 
     fn bake(
@@ -63,13 +114,18 @@ impl<'f> Freight<'f> {
         Ok(host::bake(order, sights, &data, desk))
     }
 
-    fn record(&self, courier: &Courier<'_>, order: &Order<'_>, baked: Baked) -> Result<HostRow, Failure> {
+    fn record(
+        &self,
+        courier: &Courier<'_>,
+        order: &Order<'_>,
+        baked: Baked,
+        boots: Vec<RecordedBoot>,
+    ) -> Result<HostRow, Failure> {
         let occasion =
             Occasion { source: courier.source(), elkbake: env!("CARGO_PKG_VERSION"), pushed_at: courier.now };
         let world = courier.planner.world;
         let path = courier.planner.workspace.root.join(self.route.target.manifest());
         let (ledger, target, recipe) = (Ledger::new(&world.interrupt), &self.route.name, &self.parcel.name);
-        let boots: Vec<RecordedBoot> = Vec::new();
         let mut written = None;
         if baked.failed.is_empty() {
             let record = recorded_host(order, &baked.made, boots.clone(), &occasion);
@@ -97,6 +153,16 @@ impl<'f> Freight<'f> {
             failures: Vec::new(),
         }
     }
+}
+
+/// A recipe without what would point to its AMIs.
+fn untested(recipe: &AmiRecipe) -> AmiRecipe {
+    let mut recipe = recipe.clone();
+    if let Some(output) = &mut recipe.ami {
+        output.ssm_parameter = None;
+        output.regions.values_mut().for_each(|region| region.launch_templates.clear());
+    }
+    recipe
 }
 
 fn failure(failed: Failed, recipe: &crate::name::RecipeName) -> Failure {
