@@ -29,6 +29,8 @@ mod ecr;
 mod entrypoint;
 mod export;
 mod floors;
+#[cfg(feature = "aws")]
+mod host;
 mod inspect;
 mod json;
 mod kitchen;
