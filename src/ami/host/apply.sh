@@ -34,23 +34,23 @@ is_running() {
     [ "$bake" = no ] && [ -d /run/systemd/system ]
 }
 
-# Puts standard input in the place of a file, in one step and with its owner and mode. Says whether that changed it.
+# Puts the text on standard input in the place of a file, in one step and with its owner and mode. Says whether that
+# changed it.
 replace() {
-    local path new
-    path=$(readlink -f -- "$1") && new=$(mktemp -- "$path.XXXXXX") || return 2
-    if ! cat > "$new"; then
-        rm -f -- "$new"
-        return 2
+    local path new text
+    text=$(cat && echo .) && path=$(readlink -f -- "$1") || return 2
+    text=${text%.}
+    if [ -e "$path" ] && printf %s "$text" | cmp -s -- - "$path"; then
+        return 1
     fi
+    new=$(mktemp -- "$path.XXXXXX") || return 2
     if [ -e "$path" ]; then
-        if cmp -s -- "$new" "$path"; then
-            rm -f -- "$new"
-            return 1
-        fi
         chown --reference="$path" -- "$new" && chmod --reference="$path" -- "$new"
     else
         chmod 0644 -- "$new"
-    fi && mv -f -- "$new" "$path" || return 2
+    fi && printf %s "$text" > "$new" && mv -f -- "$new" "$path" && return 0
+    rm -f -- "$new"
+    return 2
 }
 
 # The same, and tells it.
