@@ -46,7 +46,7 @@ fmt:
 
 shell:
 ifneq ($(PEERS),0)
-	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/* src/ami/host/*.sh tests/host/*.sh
+	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/* src/ami/host/*.sh tests/host/*.sh ami/es-node/usr/local/bin/*
 else
 	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
 endif

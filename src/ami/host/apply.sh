@@ -278,6 +278,7 @@ agent() {
         function key(line) { sub(/^[[:space:]]+/, "", line); sub(/=.*/, "", line); return line }
     ' side=1 $wanted side=2 $before side=3 $now | write $config "$config has the recipe's settings"
     replace $state/ecs.config < $wanted
+    refresh ecs.service $config
 }
 
 # --- time, journal, units ---------------------------------------------------------------------------------------------
@@ -347,7 +348,13 @@ start() {
     for unit in elkbake-storage elkbake-firewall elkbake-firewall-subnet; do
         [ -f /etc/systemd/system/$unit.service ] || continue
         [ $unit = elkbake-storage ] || command -v nft > /dev/null || continue
-        systemctl --quiet is-active $unit.service && continue
+        if systemctl --quiet is-active $unit.service; then
+            # Not started anew: whoever requires it would be, too.
+            if [ $unit = elkbake-firewall ] && [ $own/firewall.nft -nt /run/elkbake-firewall ]; then
+                systemctl reload $unit.service && did "the firewall has the recipe's rules"
+            fi
+            continue
+        fi
         # The last one waits for the network, and the network may wait for who runs this.
         local how=()
         [ $unit != elkbake-firewall-subnet ] || how=(--no-block)
