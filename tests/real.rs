@@ -26,6 +26,7 @@ pub mod run;
 pub mod seen;
 pub mod smoke;
 pub mod storage;
+pub mod tuning;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
