@@ -31,6 +31,10 @@ package_of() {
         # From Debian 13 on the command line is a package of its own.
         docker) if apt-cache show docker-cli > /dev/null 2>&1; then echo docker-cli; else echo docker.io; fi ;;
         dockerd) echo docker.io ;;
+        mkfs.ext4) echo e2fsprogs ;;
+        mkfs.xfs) echo xfsprogs ;;
+        qemu-img) echo qemu-utils ;;
+        qemu-system-x86_64) echo qemu-system-x86 ;;
         venv) echo python3-venv ;;
         xz) echo xz-utils ;;
         *) echo "$1" ;;

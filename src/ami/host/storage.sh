@@ -37,6 +37,11 @@ die() {
     exit 1
 }
 
+# Packages may be installed after the first boot has begun: then this has to be tried again.
+needs() {
+    command -v "$1" > /dev/null || die "$1 is not installed" "install $2"
+}
+
 # --- which disks there are ---
 
 disks() {
@@ -106,29 +111,27 @@ property() {
 
 # --- what is on a disk ---
 
-# Whether there is nothing but zeros at the beginning, at the end and in 63 places between; all of a small disk is read.
+# Whether there is nothing but zeros at the beginning, at the end and in 127 places between; of a small disk, everywhere.
 # It says what it found.
 look() {
-    local mib all first count number
+    local half=$((1 << 19)) all number seen status=0
     local -a places
-    mib=$((1 << 20))
-    all=$((($(blockdev --getsize64 "/dev/$1") + mib - 1) / mib))
-    if [ "$all" -le 256 ]; then
+    all=$((($(blockdev --getsize64 "/dev/$1") + half - 1) / half))
+    if [ "$all" -le 1024 ]; then
         places=("0 $all")
     else
-        places=("0 8" "$((all - 8)) 8")
-        for number in {1..63}; do places+=("$((all * number / 64)) 1"); done
+        places=("0 16" "$((all - 16)) 16")
+        for number in {1..127}; do places+=("$((all * number / 128)) 1"); done
     fi
-    for number in "${!places[@]}"; do
-        read -r first count <<< "${places[number]}"
-        # What stops at the first byte ends in a broken pipe, so that the status counts only where nothing was seen.
-        if count=$(dd "if=/dev/$1" bs=$mib skip="$first" count="$count" iflag=direct status=none | tr -d '\0' | head -c 1 | wc -c); then
-            [ "$count" = 0 ] || { echo "data of no known kind"; return; }
-        else
-            [ "$count" = 0 ] && echo "something that cannot be read" || echo "data of no known kind"
-            return
-        fi
-    done
+    # It stops at the first byte, and what reads ends in a broken pipe then: the status counts where nothing was seen.
+    seen=$(printf '%s\n' "${places[@]}" | while read -r first count; do
+        dd "if=/dev/$1" bs=$half skip="$first" count="$count" iflag=direct status=none || exit
+    done | tr -d '\0' | head -c 1 | wc -c) || status=$?
+    if [ "$seen" != 0 ]; then
+        echo "data of no known kind"
+    elif [ "$status" != 0 ]; then
+        echo "something that cannot be read"
+    fi
 }
 
 # What a disk carries, in words; nothing where it is empty. Everything that may know is asked: no tool knows all.
@@ -251,6 +254,7 @@ find_all() {
         find_one "$name" "$label"
         return
     fi
+    needs mdadm mdadm
     for disk in "${disks[@]}"; do
         nodes+=("/dev/$disk")
         what=$(member "$disk" "$label")
@@ -320,6 +324,7 @@ format() {
     [ -z "$what" ] || die "$name: $disk is not empty: $what" "save what is on it and empty it with \`wipefs --all\`, or detach it"
     [ "$size" = - ] || [ $(($(blockdev --getsize64 "/dev/$disk") >> 30)) -ge "$size" ] ||
         die "$name: $disk has $(gib "$disk") GiB, and $size were to be there" "attach a volume of that size, or say the smaller one"
+    if [ "$type" = xfs ]; then needs mkfs.xfs xfsprogs; else needs mkfs.ext4 e2fsprogs; fi
     did "$name: making $type on $disk, $(gib "$disk") GiB, which is empty"
     # Neither is told to overwrite what it finds: they look once more. Discarding blocks takes minutes on large volumes.
     case $type in
