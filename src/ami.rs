@@ -1,5 +1,6 @@
 //! What a host needs so that Elastic's programs run on it: the rules for AMI recipes.
 
+mod agent;
 mod docker;
 #[cfg(test)]
 mod examples;
@@ -7,6 +8,7 @@ mod host;
 mod instance_store;
 mod rules;
 pub mod storage;
+mod tables;
 mod tuning;
 pub mod user_data;
 pub mod verdict;
@@ -30,8 +32,10 @@ pub fn check(subject: &Subject<'_>) -> Result<Vec<Finding>, LocalError> {
     let scene = Scene::new(subject, |_| true)?;
     let mut found = Found::default();
     shared(&scene, &mut found)?;
+    agent::check(&scene, ami, &mut found);
     docker::check(&scene, ami, &mut found);
     host::check(&scene, ami, &mut found);
+    tables::check(&scene, ami, &mut found);
     volume::check(&scene, ami, &mut found);
     Ok(found.finish())
 }

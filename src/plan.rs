@@ -21,7 +21,7 @@ pub use check::{Misfit, PlanError};
 pub use cost::{Dollars, PRICES};
 pub use host::{HostBase, HostPlan, Monthly, PlannedAmi, PlannedVolume};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-pub use key::KEY_FORMAT;
+pub use key::{HOST_FORMAT, KEY_FORMAT};
 pub use lineage::{lineage, parent_of};
 pub use planned::{Plan, Work};
 pub use stamp::Stamps;

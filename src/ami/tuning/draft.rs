@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::contents::Contents;
-use crate::local::Local;
+use crate::local::{Local, LocalError};
 use crate::name::{ImagePath, NameError};
 use crate::tree::{Entry, Mode, Node, Owner, Said, Tree};
 
@@ -17,6 +17,9 @@ pub enum TuningError {
     /// A path that is none.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// One of the recipe's own files cannot be read any more.
+    #[error(transparent)]
+    Local(#[from] LocalError),
 }
 
 #[derive(Debug, Default)]
@@ -28,23 +31,23 @@ pub(super) struct Draft {
 impl Draft {
     /// Adds a file that people and programs read.
     pub(super) fn text(&mut self, path: &str, text: impl Into<String>) -> Result<(), TuningError> {
-        self.file(path, 0o644, text.into().into_bytes())
+        self.file(path, Mode::new(0o644), text.into().into_bytes())
     }
 
     /// Adds a program.
     pub(super) fn program(&mut self, path: &str, text: &str) -> Result<(), TuningError> {
-        self.file(path, 0o755, text.as_bytes().to_vec())
+        self.file(path, Mode::new(0o755), text.as_bytes().to_vec())
     }
 
     /// Adds a file of root's.
-    pub(super) fn file(&mut self, path: &str, mode: u16, bytes: Vec<u8>) -> Result<(), TuningError> {
+    pub(super) fn file(&mut self, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), TuningError> {
         let node = self.contents.add_bytes(bytes);
         self.put(path.parse()?, mode, node)
     }
 
     /// Adds a symbolic link.
     pub(super) fn link(&mut self, path: &str, target: &str) -> Result<(), TuningError> {
-        self.put(path.parse()?, 0o777, Node::Link(target.to_owned()))
+        self.put(path.parse()?, Mode::new(0o777), Node::Link(target.to_owned()))
     }
 
     /// Adds what makes systemd start a unit of elkbake's own with another unit, or before it.
@@ -54,8 +57,8 @@ impl Draft {
         })
     }
 
-    fn put(&mut self, path: ImagePath, mode: u16, node: Node) -> Result<(), TuningError> {
-        let entry = Entry { mode: Mode::new(mode), owner: Owner::default(), node };
+    fn put(&mut self, path: ImagePath, mode: Mode, node: Node) -> Result<(), TuningError> {
+        let entry = Entry { mode, owner: Owner::default(), node };
         match self.tree.insert(path.clone(), entry) {
             None => Ok(()),
             Some(_) => Err(TuningError::Taken(path)),
@@ -77,10 +80,6 @@ impl Draft {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn tree(&self) -> &Tree {
-        &self.tree
     }
 
     pub(super) fn finish(self) -> (Tree, Contents) {

@@ -18,6 +18,8 @@ pub struct Identity<'i> {
     pub key: Digest,
 }
 
+pub(super) const PATH: &str = "/etc/elkbake/release";
+
 pub(super) fn write(draft: &mut Draft, identity: &Identity<'_>) -> Result<(), TuningError> {
     let Identity { recipe, version, tag, key } = identity;
     draft.text("/etc/elkbake/release", format!("RECIPE={recipe}\nVERSION={version}\nTAG={tag}\nKEY={}\n", key.hex()))
