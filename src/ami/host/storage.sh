@@ -20,6 +20,8 @@ readonly only=${ELKBAKE_DISKS-}
 
 declare -A claimed=() # disk -> the volume that has it
 changes=0
+told='' # whether it was said why this ends
+place='' # where a new volume is mounted for a while
 found='' # what a function gives back that may also end everything
 
 say() {
@@ -32,9 +34,16 @@ did() {
 }
 
 die() {
+    told=yes
     echo "elkbake storage: FAILED: $1" >&2
     echo "elkbake storage: $2; then run \`systemctl restart elkbake-storage\` or reboot" >&2
     exit 1
+}
+
+finish() {
+    local status=$?
+    [ -z "$place" ] || { umount "$place" && rmdir "$place"; }
+    [ "$status" = 0 ] || [ -n "$told" ] || echo "elkbake storage: FAILED: $current: see what was said before" >&2
 }
 
 # Packages may be installed after the first boot has begun: then this has to be tried again.
@@ -336,14 +345,16 @@ format() {
 # Puts what the image has at the mount point onto a volume that is new, and only then gives it its label: where that is
 # interrupted, the next run goes on with it.
 fill() {
-    local name=$1 disk=$2 label=$3 type=$4 at=$5 place
+    local name=$1 disk=$2 label=$3 type=$4 at=$5
     mkdir -p "$at"
     place=$(mktemp -d /run/elkbake-storage.XXXXXX)
     mount -t "$type" "/dev/$disk" "$place"
     [ -z "$(ls -A "$at")" ] || did "$name: copying what the image has in $at"
-    cp --archive --one-file-system "$at/." "$place/"
+    cp --archive --one-file-system "$at/." "$place/" ||
+        die "$name: cannot copy what the image has in $at onto $disk" "see what was said before, or attach a larger volume"
     umount "$place"
     rmdir "$place"
+    place=''
     case $type in
         xfs) xfs_admin -L "$label" "/dev/$disk" > /dev/null ;;
         ext4) e2label "/dev/$disk" "$label" ;;
@@ -353,11 +364,10 @@ fill() {
 # The disk is named and not its UUID: it was found by more than that, and a copy of it has the same.
 attach() {
     local name=$1 disk=$2 size=$3 label=$4 type=$5 at=$6 where has status=0
-    where=$(findmnt --noheadings --raw --output TARGET --source "/dev/$disk" || true)
-    if [ -n "$where" ]; then
-        [ "$where" = "$at" ] || die "$name: $disk is mounted on ${where//$'\n'/ } and not on $at" "unmount it there"
-        return
-    fi
+    where=$(findmnt --noheadings --raw --output MAJ:MIN --mountpoint "$at" | tail -n 1 || true)
+    [ "$where" != "$(lsblk --noheadings --raw --nodeps --output MAJ:MIN "/dev/$disk")" ] || return 0
+    where=$(lsblk --noheadings --raw --output MOUNTPOINT "/dev/$disk" | tr '\n' ' ')
+    [ -z "${where// }" ] || die "$name: $disk is mounted on ${where% } and not on $at" "unmount it there"
     ! mountpoint -q "$at" || die "$name: something else is mounted on $at" "unmount it, and remove it from /etc/fstab"
     has=$(property "$disk" LABEL)
     if [ "$(property "$disk" TYPE)" != "$type" ] || { [ "$has" != "$label" ] && [ "$has" != "$(unfinished "$label")" ]; }; then
@@ -432,6 +442,7 @@ main() {
     local -a lines
     mapfile -t lines < "$conf"
     for line in "${lines[@]}"; do
+        current=$line
         read -r word a b c d e f g <<< "$line"
         case $word in
             wait) wait=$a ;;
@@ -448,6 +459,8 @@ main() {
 }
 
 wait=120
+current="$conf"
+trap finish EXIT
 exec 9< "$conf"
 flock 9
 udevadm settle --timeout=30 || true
