@@ -116,10 +116,10 @@ impl Machine {
         }
     }
 
-    /// Waits for a boot, of which the machine has to be at the beginning.
+    /// Waits for the next boot.
     fn booted(&mut self) {
-        let line = self.read(START);
-        assert_eq!(line.trim_matches(['\0', '\r', '\n']), "ready");
+        // Before that comes what was still on its way when the machine went down.
+        while !self.read(START).trim_end().ends_with("ready") {}
         self.attempt("cloud-init status --wait; systemctl is-system-running --wait");
     }
 
@@ -132,10 +132,15 @@ impl Machine {
         line
     }
 
-    /// Runs a script on it; gives status and output.
-    pub fn attempt(&mut self, script: &str) -> (i32, String) {
+    /// Tells it to run a script, and waits for no answer.
+    fn send(&mut self, script: &str) {
         let line = format!("{}\n", BASE64.encode(script));
         self.agent.as_mut().unwrap().get_mut().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Runs a script on it; gives status and output.
+    pub fn attempt(&mut self, script: &str) -> (i32, String) {
+        self.send(script);
         let answer = self.read(SCRIPT);
         let answer = String::from_utf8(BASE64.decode(answer.trim()).unwrap()).unwrap();
         let (output, status) = answer.trim_end().rsplit_once("status ").unwrap();
@@ -151,13 +156,13 @@ impl Machine {
 
     /// Boots it once more.
     pub fn reboot(&mut self) {
-        self.shell("systemctl --no-block reboot");
+        self.send("systemctl --no-block reboot");
         self.booted();
     }
 
     /// Shuts it down.
     pub fn stop(&mut self) {
-        self.shell("systemctl --no-block poweroff");
+        self.send("systemctl --no-block poweroff");
         self.wait(Duration::from_secs(120));
     }
 
