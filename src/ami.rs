@@ -1,11 +1,14 @@
 //! What a host needs so that Elastic's programs run on it: the rules for AMI recipes.
 
 mod agent;
+mod checks;
+pub mod delivery;
 mod docker;
 #[cfg(test)]
 mod examples;
 mod host;
 mod instance_store;
+mod lean;
 mod rules;
 pub mod storage;
 mod tables;

@@ -4,6 +4,7 @@ pub mod base;
 pub mod build;
 pub mod built;
 pub mod diff;
+pub mod documents;
 pub mod event;
 pub mod found;
 pub mod handover;

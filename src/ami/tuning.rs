@@ -16,7 +16,7 @@ mod tmpfiles;
 use std::path::Path;
 
 use self::draft::Draft;
-use super::storage;
+use super::{checks, storage};
 use crate::contents::Contents;
 use crate::local::Local;
 use crate::name::ImagePath;
@@ -79,6 +79,9 @@ fn written(ami: &AmiRecipe, daemon_keys: &[String]) -> Result<Draft, TuningError
     agent::write(&mut draft, ami)?;
     host::write(&mut draft, ami)?;
     firewall::write(&mut draft, ami)?;
+    for (path, mode, bytes) in checks::files(ami) {
+        draft.file(path, mode, bytes)?;
+    }
     Ok(draft)
 }
 

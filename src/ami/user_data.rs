@@ -45,6 +45,8 @@ pub enum UserDataError {
     TooBig {
         /// What it has.
         size: usize,
+        /// What it has before it is compressed.
+        plain: usize,
         /// What is in it, the largest first.
         items: Vec<Item>,
     },
@@ -109,7 +111,7 @@ impl UserData {
         let size = bytes.len();
         let items = items(parts, size)?;
         if size > MOST {
-            Err(UserDataError::TooBig { size, items })
+            Err(UserDataError::TooBig { size, plain: plain.len(), items })
         } else {
             Ok(Self { bytes, plain: plain.len(), items })
         }
@@ -236,13 +238,13 @@ mod tests {
         let chunks =
             |len| vec![Chunk::own("x"), Chunk::of("/small", noise(2_000, 1)), Chunk::of("/big", noise(len, 2))];
         UserData::of(&[part(chunks(20_000))]).unwrap();
-        let UserDataError::TooBig { size, items } = UserData::of(&[part(chunks(32_000))]).unwrap_err() else {
+        let UserDataError::TooBig { size, plain, items } = UserData::of(&[part(chunks(32_000))]).unwrap_err() else {
             panic!()
         };
         assert!(size > MOST);
         assert_eq!(items[0].name, "/big");
         assert!((14_000..20_000).contains(&items[0].share), "{items:?}");
-        let error = UserDataError::TooBig { size, items }.to_string();
+        let error = UserDataError::TooBig { size, plain, items }.to_string();
         assert!(error.contains("EC2 takes 16384; the most of it: /big 1"), "{error}");
     }
 }

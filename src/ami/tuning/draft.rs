@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::ami::lean::lean;
 use crate::contents::Contents;
 use crate::local::{Local, LocalError};
 use crate::name::{ImagePath, NameError};
@@ -39,8 +40,10 @@ impl Draft {
         self.file(path, Mode::new(0o755), text.as_bytes().to_vec())
     }
 
-    /// Adds a file of root's.
+    /// Adds a file of root's that elkbake writes: what is to be run is a program.
     pub(super) fn file(&mut self, path: &str, mode: Mode, bytes: Vec<u8>) -> Result<(), TuningError> {
+        let program = std::str::from_utf8(&bytes).ok().filter(|_| mode == Mode::new(0o755)).map(lean);
+        let bytes = program.map_or(bytes, String::into_bytes);
         let node = self.contents.add_bytes(bytes);
         self.put(path.parse()?, mode, node)
     }

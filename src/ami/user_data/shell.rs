@@ -27,13 +27,13 @@ pub(super) fn word(text: &str) -> String {
 }
 
 /// A command with its arguments.
-pub(super) fn command<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
+pub(in crate::ami) fn command<T: AsRef<str>>(words: impl IntoIterator<Item = T>) -> String {
     words.into_iter().map(|text| word(text.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 /// Bytes as the end of a command that is to read them: which program makes them from the document that follows, and
 /// the document.
-pub(super) fn document(bytes: &[u8]) -> String {
+pub(in crate::ami) fn document(bytes: &[u8]) -> String {
     let strange = bytes.iter().filter(|&&c| !is_plain(c)).count();
     let (program, text) = if strange == 0 && (bytes.is_empty() || bytes.ends_with(b"\n")) {
         ("cat", String::from_utf8_lossy(bytes).into_owned())

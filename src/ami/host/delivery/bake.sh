@@ -49,6 +49,13 @@ step() {
     finish failed
 }
 
+# program NAME [WORD...]: one of elkbake's own, where the recipe needs it.
+program() {
+    local at=$root/usr/libexec/elkbake/$1
+    shift
+    [ ! -x "$at" ] || "$at" "$@"
+}
+
 files() {
     missed=()
     unpack

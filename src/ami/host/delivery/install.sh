@@ -15,6 +15,10 @@ is_debian() {
     command -v apt-get > /dev/null
 }
 
+refresh_lists() {
+    ! is_debian || again apt-get -o DPkg::Lock::Timeout=600 update
+}
+
 # install_packages NAME[=VERSION]|FILE...
 install_packages() {
     local package
@@ -30,11 +34,11 @@ install_packages() {
     fi
 }
 
-# install_file NAME URL sha256|sha512 HEX
+# install_file URL sha256|sha512 HEX
 install_file() {
     local folder made
     folder=$(mktemp -d /var/tmp/elkbake.XXXXXX) || return
     if is_debian; then made=$folder/package.deb; else made=$folder/package.rpm; fi
-    again curl -fsSL --connect-timeout 30 --max-time 1200 -o "$made" -- "$2" &&
-        "$3sum" -c - <<< "$4  $made" && install_packages "$made" && rm -rf -- "$folder"
+    again curl -fsSL --connect-timeout 30 --max-time 1200 -o "$made" -- "$1" &&
+        "$2sum" -c - <<< "$3  $made" && install_packages "$made" && rm -rf -- "$folder"
 }
