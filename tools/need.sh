@@ -35,6 +35,10 @@ package_of() {
         ip) echo iproute2 ;;
         nft) echo nftables ;;
         systemd-analyze) echo systemd ;;
+        mkfs.ext4) echo e2fsprogs ;;
+        mkfs.xfs) echo xfsprogs ;;
+        qemu-img) echo qemu-utils ;;
+        qemu-system-x86_64) echo qemu-system-x86 ;;
         venv) echo python3-venv ;;
         xz) echo xz-utils ;;
         *) echo "$1" ;;
