@@ -25,6 +25,7 @@ pub mod run;
 pub mod seen;
 pub mod smoke;
 pub mod storage;
+pub mod user_data;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
