@@ -2,7 +2,6 @@
 
 pub mod baked;
 pub mod built;
-#[cfg(feature = "aws")]
 pub mod cloud;
 #[cfg(feature = "aws")]
 pub mod ecr;

@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod base_in_registry;
 pub mod docker;
+pub mod ec2;
 #[cfg(feature = "aws")]
 pub mod ecr;
 pub mod elasticsearch;

@@ -112,4 +112,7 @@ rules! {
     NO_COMMAND "AMI039" Error "a command that is empty"
         "There is nothing to run."
         "Name the program and what it is told, as in `command = [\"/usr/share/elasticsearch/bin/elasticsearch-plugin\", \"list\"]`."
+    MDADM_PACKAGE "AMI040" Warning "disks that are joined, and not the program for it"
+        "Stock AMIs come without `mdadm`: the volume is not there, and Docker, the ECS agent and Elasticsearch do not start without it."
+        "Add `mdadm = \"*\"` to `[packages]`."
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::rules::{
-    CLOUDWATCH_PACKAGE, CONTROL_CHARACTER, NFTABLES_PACKAGE, NO_COMMAND, PATH_TAKEN, RUN_NOWHERE, TIME_SERVER,
-    UNIT_TWICE, USER_NUMBER,
+    CLOUDWATCH_PACKAGE, CONTROL_CHARACTER, MDADM_PACKAGE, NFTABLES_PACKAGE, NO_COMMAND, PATH_TAKEN, RUN_NOWHERE,
+    TIME_SERVER, UNIT_TWICE, USER_NUMBER,
 };
-use super::tuning;
+use super::{storage, tuning};
 use crate::product::subject::{Found, Scene};
 use crate::recipe::{AmiRecipe, Engine};
 use crate::tree::Node;
@@ -63,6 +63,10 @@ fn check_packages(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     }
     if !ami.firewall.is_empty() && !is_there("nftables") {
         found.add(&NFTABLES_PACKAGE, scene.key("firewall.0"), "`[[firewall]]` needs `nftables`");
+    }
+    if storage::packages(ami).contains(&"mdadm") && !is_there("mdadm") {
+        let joined = ami.volume.iter().position(|volume| volume.raid0).unwrap_or_default();
+        found.add(&MDADM_PACKAGE, scene.key(&format!("volume.{joined}.raid0")), "`raid0` needs `mdadm`");
     }
 }
 

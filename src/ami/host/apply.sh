@@ -7,6 +7,8 @@
 #
 # What belongs to a package that is not installed yet is left for the next run; the host's own check tells what is missing.
 set -uo pipefail
+# The last part of a pipe counts what it changes.
+shopt -s lastpipe
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
@@ -243,7 +245,9 @@ daemon() {
     elif grep -q '^ExecStart=.*[$]DOCKER_OPTS' "$unit"; then
         merge_options /etc/default/docker DOCKER_OPTS
     elif command=$(grep -m 1 '^ExecStart=.' "$unit"); then
-        # The unit reads no file: it is told another command, where a percent sign means something to systemd.
+        # The unit reads no file: it is told another command, where a percent sign means something to systemd. The socket
+        # that it hands over stays, whatever else the daemon listens at.
+        unset 'drop[H]' 'drop[host]'
         flags=("${flags[@]//%/%%}")
         mkdir -p /etc/systemd/system/docker.service.d
         printf '[Service]\nExecStart=\nExecStart=%s\n' "$(options_from "${command#ExecStart=}")" \

@@ -370,14 +370,13 @@ attach() {
     grow "$name" "$disk" "$type" "$at"
 }
 
-# A volume may have been enlarged since.
+# A volume may have been enlarged since. Where that does not work it is no reason not to start.
 grow() {
-    local name=$1 disk=$2 type=$3 at=$4 before
+    local name=$1 disk=$2 type=$3 at=$4 before answer
+    local -a tool=(xfs_growfs -d "$at")
+    [ "$type" = xfs ] || tool=(resize2fs "/dev/$disk")
     before=$(stat --file-system --format=%b "$at")
-    case $type in
-        xfs) xfs_growfs -d "$at" > /dev/null ;;
-        ext4) resize2fs "/dev/$disk" > /dev/null 2>&1 ;;
-    esac
+    answer=$("${tool[@]}" 2>&1) || say "$name: not grown: ${answer##*$'\n'}"
     [ "$(stat --file-system --format=%b "$at")" = "$before" ] || did "$name: $type on $disk grown to $(gib "$disk") GiB"
 }
 

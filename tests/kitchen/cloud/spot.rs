@@ -1,0 +1,108 @@
+//! Spot instances: what may be asked for, and the request that stands behind each.
+
+use serde_json::{Value, json};
+
+use super::call::{Answer, Call, No, no, refuse};
+use super::filter::{filters, matches, page, part};
+use super::params::Params;
+use super::world::{Tags, World};
+
+/// What is said of a spot instance.
+pub struct Said {
+    pub is_persistent: bool,
+}
+
+/// Takes a call's market options; `None` where no spot instance is meant.
+pub fn taken(params: &mut Params) -> Result<Option<Said>, No> {
+    let mut options = params.group("InstanceMarketOptions");
+    let market = options.word("MarketType", &["spot", "capacity-block", "on-demand"])?;
+    let mut spot = options.group("SpotOptions");
+    options.done()?;
+    let kind = spot.word("SpotInstanceType", &["one-time", "persistent"])?;
+    let interruption = spot.word("InstanceInterruptionBehavior", &["hibernate", "stop", "terminate"])?;
+    let until = spot.text("ValidUntil");
+    spot.text("MaxPrice");
+    spot.done()?;
+    if market.as_deref() != Some("spot") {
+        if kind.is_some() || interruption.is_some() {
+            return refuse("InvalidParameterCombination", "Spot options belong to the market type 'spot'");
+        }
+        return Ok(None);
+    }
+    let is_persistent = kind.as_deref() == Some("persistent");
+    if let Some(behaviour) = interruption.filter(|behaviour| behaviour != "terminate" && !is_persistent) {
+        let said = format!(
+            "The request with type 'one-time' is not supported when instanceInterruptionBehavior is set to '{behaviour}'."
+        );
+        return refuse("InvalidParameterCombination", said);
+    }
+    if until.is_some() && !is_persistent {
+        let said = "The parameter validUntil cannot be specified when the SpotRequestType is set to 'one-time'.";
+        return refuse("InvalidParameterCombination", said);
+    }
+    Ok(Some(Said { is_persistent }))
+}
+
+/// Makes the request of an instance.
+pub fn request(world: &mut World, call: &Call, said: &Said) -> (String, bool) {
+    let id = world.id("sir");
+    world.requests.insert(id.clone(), (call.region.clone(), call.account.clone(), "active".to_owned()));
+    (id, said.is_persistent)
+}
+
+pub fn cancel(world: &mut World, call: &mut Call) -> Answer {
+    let ids = call.params.list("SpotInstanceRequestId")?;
+    call.params.finished()?;
+    if let Some(id) = ids.iter().find(|id| !is_own(world, call, id)) {
+        return Err(missing(id));
+    }
+    for id in &ids {
+        if let Some(request) = world.requests.get_mut(id) {
+            request.2 = "cancelled".to_owned();
+        }
+    }
+    let list: Vec<Value> = ids.iter().map(|id| json!({ "spotInstanceRequestId": id, "state": "cancelled" })).collect();
+    Ok(json!({ "spotInstanceRequestSet": list }))
+}
+
+fn is_own(world: &World, call: &Call, id: &str) -> bool {
+    world.requests.get(id).is_some_and(|(region, account, _)| *region == call.region && *account == call.account)
+}
+
+fn missing(id: &str) -> No {
+    no("InvalidSpotInstanceRequestID.NotFound", format!("The spot instance request ID '{id}' does not exist"))
+}
+
+pub fn describe(world: &mut World, call: &mut Call) -> Answer {
+    let ids = call.params.list("SpotInstanceRequestId")?;
+    let filters = filters(&mut call.params)?;
+    let page = page(&mut call.params, !ids.is_empty(), (5, 1000))?;
+    call.params.finished()?;
+    if let Some(id) = ids.iter().find(|id| !is_own(world, call, id)) {
+        return Err(missing(id));
+    }
+    let mut list = Vec::new();
+    for (id, (_, _, state)) in &world.requests {
+        if !is_own(world, call, id) || !ids.is_empty() && !ids.contains(id) {
+            continue;
+        }
+        let of = world.instances.values().find(|one| one.spot_request.as_ref().is_some_and(|(of, _)| of == id));
+        let instance = of.map(|instance| instance.id.clone());
+        let said = |name: &str| match name {
+            "state" => Some(vec![state.clone()]),
+            "instance-id" => Some(instance.iter().cloned().collect()),
+            "spot-instance-request-id" => Some(vec![id.clone()]),
+            _ => None,
+        };
+        if matches(&filters, &Tags::new(), said)? {
+            let kind = of.is_some_and(|one| one.spot_request.as_ref().is_some_and(|(_, persistent)| *persistent));
+            list.push(json!({
+                "spotInstanceRequestId": id, "state": state, "instanceId": instance,
+                "type": if kind { "persistent" } else { "one-time" },
+                "status": { "code": "fulfilled", "message": "Your Spot request is fulfilled." },
+            }));
+        }
+    }
+    let (list, next) = part(world, list, &page);
+    Ok(json!({ "spotInstanceRequestSet": list, "nextToken": next }))
+}
