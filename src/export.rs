@@ -8,6 +8,7 @@ mod env;
 mod fault;
 mod github;
 mod json;
+mod launch_template;
 mod named;
 mod terraform;
 
@@ -18,6 +19,7 @@ pub use env::env;
 pub use fault::ExportError;
 pub use github::github;
 pub use json::json;
+pub use launch_template::{HostWishes, LaunchTemplate, launch_template};
 pub use terraform::terraform;
 
 #[cfg(test)]

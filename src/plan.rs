@@ -5,6 +5,7 @@
 
 mod change;
 mod check;
+mod cost;
 mod host;
 mod image;
 mod input;
@@ -17,9 +18,10 @@ mod stamp;
 
 pub use change::{Change, Kind, compare};
 pub use check::{Misfit, PlanError};
-pub use host::{HostBase, HostPlan, PlannedVolume};
+pub use cost::{Dollars, PRICES};
+pub use host::{HostBase, HostPlan, Monthly, PlannedAmi, PlannedVolume};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-pub use key::KEY_FORMAT;
+pub use key::{HOST_FORMAT, KEY_FORMAT};
 pub use lineage::{lineage, parent_of};
 pub use planned::{Plan, Work};
 pub use stamp::Stamps;

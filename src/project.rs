@@ -4,6 +4,7 @@
 
 mod ec2;
 mod ecr;
+mod permission;
 mod shelf;
 mod target;
 
@@ -17,6 +18,7 @@ use crate::text::{self, Document, Reader, TextError, table};
 
 pub use ec2::Ec2;
 pub use ecr::{Ecr, Encryption, Replication};
+pub use permission::{Need, On, PERMISSIONS, Permission};
 pub use shelf::Shelf;
 pub use target::{CURRENT, Place, Target};
 

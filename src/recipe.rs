@@ -4,6 +4,7 @@ mod ami;
 mod grammar;
 mod image;
 mod ingredient;
+mod machine;
 mod setting;
 mod test;
 mod value;
@@ -19,12 +20,13 @@ use crate::name::RecipeName;
 use crate::text::{self, DeTable, DeValue, Document, Read, Reader, Spanned, TextError};
 
 pub use ami::{
-    AmiBase, AmiOutput, AmiRecipe, AmiTest, Architecture, Bake, Docker, Engine, FileSystem, Firewall, Folder, Host,
-    HostRun, HostUser, HugePages, PackageFile, Protocol, Region, RegionOutput, Share, Volume, VolumeKind,
+    AmiBase, AmiOutput, AmiRecipe, AmiTest, Docker, Engine, FileSystem, Folder, Region, RegionOutput, Share, Volume,
+    VolumeKind,
 };
 pub(crate) use grammar::{Account, KmsKey, RoleArn, SecurityGroupId, SubnetId, arn, is_account};
 pub use image::{Compression, From, FromError, ImageRecipe, Product};
 pub use ingredient::{Archive, FileRule, Jar, Plugin, Run};
+pub use machine::{Architecture, Bake, Firewall, Host, HostRun, HostUser, HugePages, PackageFile, Protocol};
 pub use setting::{Config, HealthCheck, NetworkMode, Runtime, Ulimit};
 pub use test::{Expect, HostExpect, Ready, Test};
 pub use value::{Checksum, Glob, LayoutTag, ProjectPath, Url, Version};

@@ -1,6 +1,7 @@
 //! The deploy manifest `bake-manifest.json`: what was published where, and what it needs to run. Deploy tools read it,
 //! so its format has a number of its own and its types do not follow every change of a recipe's.
 
+mod host;
 mod merge;
 mod needs;
 mod nondeterminism;
@@ -13,9 +14,10 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::name::{Platform, RecipeName, Reference, Tag};
-use crate::recipe::{Architecture, Product, ProjectPath, Region, Version};
+use crate::recipe::{Product, ProjectPath, Region, Version};
 use crate::text::{Read, table, word};
 
+pub use host::{RecordedAmi, RecordedBoot, RecordedHost, RecordedVolume};
 pub use merge::{MergeError, merge};
 pub use needs::{HealthCheck, Needs, Ulimit};
 pub use publish::HISTORY;
@@ -59,12 +61,16 @@ table! {
     pub struct Unfinished {
         /// The tag.
         pub tag: Tag,
-        /// The digest of the OCI manifest or index.
-        pub digest: Digest,
+        /// The digest of an image's OCI manifest or index.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub digest: Option<Digest>,
         /// The regions that hold it.
         pub regions: BTreeSet<Region>,
         /// The regions that do not, and why.
         pub missing: BTreeMap<Region, String>,
+        /// The AMIs that were made all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub amis: Vec<RecordedAmi>,
         /// When that was, in UTC.
         pub at: String,
     }
@@ -107,9 +113,12 @@ table! {
         /// An image on each of its platforms.
         #[serde(default)]
         pub platforms: Vec<RecordedPlatform>,
-        /// The AMIs, one for each region and processor.
+        /// The AMIs, one for each region and processor; those of the region in which they were made come first.
         #[serde(default)]
         pub amis: Vec<RecordedAmi>,
+        /// What a launch template may say for a host.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub host: Option<RecordedHost>,
         /// What it was built on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub base: Option<RecordedBase>,
@@ -128,6 +137,9 @@ table! {
         /// The smoke tests that it passed before it was published.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub tests: Vec<RecordedTest>,
+        /// The AMIs that were started and found well.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub boots: Vec<RecordedBoot>,
         /// Where it differs first when it is built again, if that was found; nothing says that it does not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub nondeterminism: Option<String>,
@@ -155,20 +167,6 @@ table! {
         pub digest: Digest,
         /// The bytes of its layers together, as a registry holds them.
         pub size: u64,
-    }
-
-    /// An AMI in one region.
-    #[derive(Serialize, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub struct RecordedAmi {
-        /// Where it is.
-        pub region: Region,
-        /// Its processor.
-        pub architecture: Architecture,
-        /// Its id there.
-        pub id: String,
-        /// The snapshot of its root disk.
-        pub snapshot: String,
     }
 
     /// What something was built on.

@@ -12,7 +12,7 @@
 //! publish -> upload ---------------+            many, until the thing is in the registry
 //! docker                                        container engines
 //! wire, docker -> stop                          whatever waits, until the person asks to stop
-//! aws, ecr -> clock                             what AWS has beside images; `without_aws` in builds without it
+//! aws, ecr, ec2 -> clock                        what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
 
@@ -30,6 +30,8 @@ pub mod docker;
 mod docker_config;
 mod door;
 mod download;
+#[cfg(feature = "aws")]
+mod ec2;
 #[cfg(feature = "aws")]
 mod ecr;
 mod exchange;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use elkbake::digest::Digest;
+use elkbake::lock::Lock;
 use elkbake::recipe::{Recipe, Region};
 use elkbake::record::{
-    Entry, FORMAT, Manifest, Needs, Record, RecordKind, RecordedAmi, RecordedBase, RecordedPlatform, SourceRevision,
+    Entry, FORMAT, Manifest, Needs, Record, RecordKind, RecordedAmi, RecordedBase, RecordedHost, RecordedPlatform,
+    SourceRevision,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +19,10 @@ const PROJECT: &str = "[target.production]\nmanifest = \"production.json\"\n[tar
     [target.staging]\noci = \"out\"\nmanifest = \"staging.json\"\n[defaults]\ntarget = \"production\"\n";
 
 const REGIONS: [&str; 2] = ["eu-west-1", "eu-central-1"];
+
+/// A launch template of a host.
+pub const LAUNCH_TEMPLATE: [&str; 8] =
+    ["launch-template", "ecs-host", "--region", "eu-central-1", "--architecture", "arm64", "--cluster", "elk"];
 
 /// What a push of a recipe of this repository records, with digests that are made up.
 fn record(name: &str, recipe: &Recipe) -> Record {
@@ -38,12 +44,14 @@ fn record(name: &str, recipe: &Recipe) -> Record {
         version,
         platforms: Vec::new(),
         amis: Vec::new(),
+        host: None,
         base: Some(RecordedBase { name: "base".to_owned(), digest: None }),
         plugins: Vec::new(),
         archives: Vec::new(),
         inputs: BTreeMap::new(),
         needs: Needs::default(),
         tests: Vec::new(),
+        boots: Vec::new(),
         nondeterminism: None,
         regions: BTreeMap::new(),
         source: Some(SourceRevision { revision: "0123456789abcdef0123456789abcdef01234567".to_owned(), dirty: false }),
@@ -76,12 +84,18 @@ fn record(name: &str, recipe: &Recipe) -> Record {
             }
         }
         Recipe::Ami(ami) => {
+            let lock = Lock { format: 1, base: None, plugin: Vec::new(), archive: Vec::new(), ami: Vec::new() };
+            record.host = Some(RecordedHost::of(ami, &lock));
             for (at, region) in regions().enumerate() {
                 record.amis.extend(ami.architectures.iter().map(|architecture| RecordedAmi {
                     region: region.clone(),
                     architecture: *architecture,
                     id: format!("ami-0{at}{}", &made_up(architecture.as_str()).to_string()["sha256:".len()..][..15]),
                     snapshot: format!("snap-0{at}{}", &made_up("snap").to_string()["sha256:".len()..][..15]),
+                    name: Some(format!("{name}-{}-{architecture}", record.tag)),
+                    account: Some("123456789012".to_owned()),
+                    kms_key: None,
+                    snapshots: BTreeMap::new(),
                 }));
             }
         }
@@ -119,6 +133,7 @@ fn every_format_is_reviewed_like_code() {
         ("variables.env", vec!["env"]),
         ("github.txt", vec!["github"]),
         ("document.json", vec!["json", "--region", "eu-central-1"]),
+        ("launch-template.json", LAUNCH_TEMPLATE.to_vec()),
         ("ecs-elasticsearch.json", vec!["ecs", "elasticsearch"]),
         (
             "ecs-kibana.json",
@@ -162,7 +177,7 @@ fn mistakes_end_with_what_to_do_and_print_nothing() {
         parts.iter().fold(ran, |ran, part| ran.complains(part));
     };
     wrong(&[], 2, &["--format"]);
-    wrong(&["--format", "helm"], 2, &["terraform, cloudformation, ecs, env, github, json"]);
+    wrong(&["--format", "helm"], 2, &["terraform, cloudformation, ecs, launch-template, env, github, json"]);
     wrong(&["--format", "env", "kibanna"], 3, &["production has no record of kibanna", "hint: did you mean `kibana`?"]);
     wrong(&["--format", "env", "../x"], 2, &["is no recipe name"]);
     wrong(
@@ -181,6 +196,12 @@ fn mistakes_end_with_what_to_do_and_print_nothing() {
     wrong(&["--format", "ecs"], 2, &["a task definition is for one task", "name the recipes"]);
     wrong(&["--format", "ecs", "kibana", "--volume", "x"], 2, &["HOST-PATH:PATH"]);
     wrong(&["--format", "ecs", "kibana", "--fargate", "--volume", "/a:/b"], 2, &["cannot be used with"]);
+    let host = |args: &[&'static str]| [&["--format", "launch-template"], args].concat();
+    wrong(&host(&["kibana"]), 2, &["kibana is a container image", "use --format ecs"]);
+    wrong(&host(&["ecs-host"]), 2, &["say which with --region"]);
+    wrong(&host(&["ecs-host", "--region", "eu-west-1"]), 2, &["for x86_64, arm64", "say which with --architecture"]);
+    wrong(&host(&["ecs-host", "--cluster", "a'b"]), 2, &["a cluster's name has letters"]);
+    wrong(&["--format", "env", "--cluster", "a"], 2, &["--cluster is for --format launch-template only"]);
     wrong(&["--format", "ecs", "elasticsearch", "kibana"], 2, &["cannot be in one task"]);
     kitchen.write("staging.json", recorded());
     let parts = ["staging.json has the records of target `production`, not of `staging`"];

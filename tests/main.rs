@@ -33,6 +33,7 @@ mod kitchen;
 mod lock;
 mod manifest;
 mod output;
+mod permissions;
 mod plan;
 mod push;
 mod real;

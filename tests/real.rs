@@ -25,6 +25,7 @@ pub mod registry;
 pub mod run;
 pub mod seen;
 pub mod smoke;
+pub mod storage;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

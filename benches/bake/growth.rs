@@ -20,6 +20,10 @@ enum What {
     Files,
     /// Files in the layer below the one that is new.
     Below,
+    /// Platforms of one image, each with an archive of its own.
+    Platforms,
+    /// Targets that one image is pushed to.
+    Targets,
 }
 
 /// How it comes to elkbake.
@@ -42,13 +46,18 @@ const MOST_MB: f64 = 100.0;
 /// So much more for a unit may be the machine's doing.
 const NOISE: f64 = 1.25;
 
-const SERIES: [(What, From, &[usize]); 5] = [
+/// What each platform has of its own, and what each target is given.
+const SHARE_MIB: usize = 8;
+
+const SERIES: [(What, From, &[usize]); 7] = [
     (What::Bytes, From::Folder, &[1, 16, 256, 4096]),
     // Unpacked it is on the disk three times.
     (What::Bytes, From::Archive, &[1, 16, 256, 1024]),
     (What::Files, From::Folder, &[100, 1_000, 10_000, 100_000]),
     (What::Files, From::Archive, &[100, 1_000, 10_000, 100_000]),
     (What::Below, From::Archive, &[100, 1_000, 10_000, 100_000]),
+    (What::Platforms, From::Archive, &[1, 4, 16, 64]),
+    (What::Targets, From::Folder, &[1, 4, 16, 64]),
 ];
 
 impl What {
@@ -57,6 +66,8 @@ impl What {
             Self::Bytes => "MiB",
             Self::Files => "files",
             Self::Below => "files below",
+            Self::Platforms => "platforms",
+            Self::Targets => "targets",
         }
     }
 }
@@ -115,47 +126,79 @@ fn line([of, units, rest @ ..]: [String; 8]) {
     println!("{of:>10} {units:>20} {}", rest.map(|cell| format!("{cell:>12}")).concat());
 }
 
-/// The cost of one build in a project of its own: the median of some, where they are short.
+/// The cost of one run in a project of its own: the median of some, where they are short.
 fn grown(what: What, from: From, units: usize, folder: &Path) -> Cost {
     let (project, store) = (folder.join("project"), folder.join("store"));
-    let files = project.join("images/below");
-    if what == What::Bytes {
-        make_bytes(&files, units);
-    } else {
-        make_files(&files, units);
-    }
-    let recipe = |from: &str| format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{from}\"\n");
-    let mut below = recipe("scratch");
-    if from == From::Archive {
-        below += "[[archive]]\nname = \"all\"\npath = \"all.tar\"\ninto = \"/opt\"\n";
-        run(shell("cd \"$0\"; tar --hard-dereference -cf all.tar images; rm -r images").arg(&project)).expect("tar");
-    }
-    write(&project.join("recipes/below.toml"), below.as_bytes());
-    write(&project.join("recipes/top.toml"), recipe("recipe:below").as_bytes());
-    change(&project, 0);
-    run(elkbake::command(&project, &store).args(["lock", "--quiet"])).expect("locks");
-    let build = |name| {
+    lay_out(what, from, units, &project);
+    let run_of = |args: &[&str]| {
         let mut command = elkbake::command(&project, &store);
-        cost(command.args(["build", name, "--quiet"]), &[]).expect("builds").0
+        cost(command.args(args).arg("--quiet"), &[]).expect("it works").0
+    };
+    run_of(&["lock"]);
+    let targets: Vec<String> = (0..units).map(|i| format!("--target=t{i}")).collect();
+    let once = match what {
+        What::Bytes | What::Files | What::Platforms => vec!["build", "below"],
+        What::Below => vec!["build", "top"],
+        What::Targets => ["push", "below"].into_iter().chain(targets.iter().map(String::as_str)).collect(),
     };
     if what == What::Below {
-        build("top");
+        run_of(&once);
     }
     let runs = if what != What::Below && units >= 1_000 { 1 } else { 5 };
     let mut costs: Vec<_> = (1..=runs)
         .map(|run| {
-            if what == What::Below {
-                change(&project, run);
-            } else {
-                let _ = fs::remove_dir_all(&store);
+            match what {
+                What::Below => change(&project, run),
+                What::Targets => {
+                    run_of(&["build", "below"]);
+                    let _ = fs::remove_dir_all(project.join("out"));
+                }
+                What::Bytes | What::Files | What::Platforms => drop(fs::remove_dir_all(&store)),
             }
             self::run(&mut shell("sync")).expect("sync");
-            build(if what == What::Below { "top" } else { "below" })
+            run_of(&once)
         })
         .collect();
     fs::remove_dir_all(folder).expect("a folder");
     costs.sort_by(|a, b| a.processor.total_cmp(&b.processor));
     costs[runs / 2]
+}
+
+/// The project that is measured.
+fn lay_out(what: What, from: From, units: usize, project: &Path) {
+    let files = project.join("images/below");
+    match what {
+        What::Bytes => make_bytes(&files, units),
+        What::Files | What::Below => make_files(&files, units),
+        What::Targets => make_bytes(&files, SHARE_MIB),
+        What::Platforms => {}
+    }
+    let recipe = |from: &str| format!("kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"{from}\"\n");
+    let mut below = recipe("scratch");
+    if what == What::Platforms {
+        let platforms: Vec<String> = (0..units).map(|i| format!("linux/arm/v{i}")).collect();
+        below += &format!("platforms = {platforms:?}\n");
+        for (i, platform) in platforms.iter().enumerate() {
+            below += &format!(
+                "[[archive]]\nname = \"a{i}\"\npath = \"{i}.tar\"\ninto = \"/opt\"\nplatforms = [{platform:?}]\n"
+            );
+            let noise = Random::new(30 + i as u64).noise(SHARE_MIB << 20);
+            write(&project.join(format!("parts/{i}")), &noise);
+            run(shell("cd \"$0\"; tar -cf \"$1.tar\" \"parts/$1\"; rm -r parts").arg(project).arg(i.to_string()))
+                .expect("tar");
+        }
+    } else if from == From::Archive {
+        below += "[[archive]]\nname = \"all\"\npath = \"all.tar\"\ninto = \"/opt\"\n";
+        run(shell("cd \"$0\"; tar --hard-dereference -cf all.tar images; rm -r images").arg(project)).expect("tar");
+    }
+    if what == What::Targets {
+        let targets: String =
+            (0..units).map(|i| format!("[target.t{i}]\noci = \"out/{i}\"\nmanifest = \"out/{i}.json\"\n")).collect();
+        write(&project.join("elkbake.toml"), targets.as_bytes());
+    }
+    write(&project.join("recipes/below.toml"), below.as_bytes());
+    write(&project.join("recipes/top.toml"), recipe("recipe:below").as_bytes());
+    change(project, 0);
 }
 
 fn change(project: &Path, version: usize) {

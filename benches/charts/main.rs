@@ -100,6 +100,8 @@ fn bake(document: &Value) -> Pictures {
         ("MiB", "growth-bytes", "MiB that are new"),
         ("files", "growth-files", "files that are new"),
         ("files below", "growth-below", "files in the layer below one that is new"),
+        ("platforms", "growth-platforms", "platforms with 8 MiB each"),
+        ("targets", "growth-targets", "targets that 8 MiB go to"),
     ] {
         let rows: Vec<_> = grown.iter().filter(|row| row["unit"] == unit).collect();
         pictures.extend(growth(file, what, "units", &rows, |row| format!("out of: {}", text(&row["from"]))));

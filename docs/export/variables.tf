@@ -41,8 +41,19 @@ variable "elkbake_images" {
 # Images of hosts, by recipe.
 variable "elkbake_amis" {
   type = map(object({
-    ids       = map(map(string)) # by region and processor: ids["eu-west-1"]["arm64"]
-    snapshots = map(map(string)) # of their root disks
+    ids            = map(map(string)) # by region and processor: ids["eu-west-1"]["arm64"]
+    snapshots      = map(map(string)) # of their root disks
+    imds_v2        = bool
+    instance_types = set(string)
+    volumes = list(object({
+      device                = string
+      kind                  = string
+      size                  = number
+      iops                  = number
+      throughput            = number
+      encrypted             = bool
+      delete_on_termination = bool
+    }))
     tag       = string
     version   = string
     key       = string

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{BASE_ULIMITS, DEVICEMAPPER, FLAG_AND_KEY, SHELL_SYNTAX};
+use super::rules::{DEVICEMAPPER, FLAG_AND_KEY, OLD_DRIVER, SHELL_SYNTAX, UNIT_FLAG};
 use crate::product::subject::{Found, Place, Scene, TextFile};
 use crate::recipe::AmiRecipe;
 
@@ -57,6 +57,7 @@ const DM_OPTIONS: [&str; 18] = [
 pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     check_devicemapper(scene, ami, found);
     check_shell_syntax(scene, ami, found);
+    check_driver(scene, ami, found);
     let mut keys: BTreeMap<String, Place> = BTreeMap::new();
     let mut flags: Vec<(String, Place)> = Vec::new();
     if let Some(docker) = &ami.docker {
@@ -77,9 +78,10 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             );
         }
     }
-    let replaced = !flags.is_empty() || scene.files.iter().any(|file| file.path.as_str() == "/etc/sysconfig/docker");
-    if let Some(place) = keys.get("default-ulimits").filter(|_| !replaced) {
-        found.add(&BASE_ULIMITS, place.clone(), "`default-ulimits` is a key of daemon.json, and the base's flags stay");
+    for key in ["hosts", "containerd"] {
+        if let Some(place) = keys.get(key) {
+            found.add(&UNIT_FLAG, place.clone(), format!("`{key}` is a key of daemon.json"));
+        }
     }
     for (flag, place) in flags {
         if keys.contains_key(&flag) {
@@ -95,8 +97,13 @@ fn is_options_file(file: &TextFile<'_>) -> bool {
         || path.starts_with("/etc/systemd/system/docker.service")
 }
 
+/// All flags that stand for a key of daemon.json, without their dashes.
+pub(super) fn flags_of(key: &str) -> impl Iterator<Item = &str> {
+    PLURALS.iter().filter(move |(_, of)| *of == key).map(|(flag, _)| *flag).chain([key])
+}
+
 /// The keys in daemon.json that the flags of a line stand for.
-fn key_names(line: &str) -> Vec<String> {
+pub(super) fn key_names(line: &str) -> Vec<String> {
     let words = line.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
     let flags = words.filter_map(|word| {
         let long = word.strip_prefix("--").map(|name| name.split('=').next().unwrap_or(name));
@@ -109,9 +116,14 @@ fn key_names(line: &str) -> Vec<String> {
 
 /// The keys of a daemon.json, with the lines they seem to stand on.
 fn daemon_keys(file: &TextFile<'_>) -> Vec<(String, Place)> {
-    let Ok(serde_json::Value::Object(keys)) = serde_json::from_str(&file.text) else { return Vec::new() };
     let line = |key: &str| file.text.lines().position(|line| line.contains(key)).map_or(1, |i| i + 1);
-    keys.keys().map(|key| (key.clone(), file.place(line(key)))).collect()
+    keys_of(&file.text).into_iter().map(|key| (key.clone(), file.place(line(&key)))).collect()
+}
+
+/// The keys that a daemon.json says something about.
+pub(super) fn keys_of(text: &str) -> Vec<String> {
+    let Ok(serde_json::Value::Object(keys)) = serde_json::from_str(text) else { return Vec::new() };
+    keys.into_iter().map(|(key, _)| key).collect()
 }
 
 fn check_devicemapper(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
@@ -133,6 +145,23 @@ fn check_devicemapper(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             if let Some(option) = devicemapper(line) {
                 found.add(&DEVICEMAPPER, file.place(number), message(&option));
             }
+        }
+    }
+}
+
+/// Drivers that Docker has had and has no more; devicemapper has a rule of its own.
+fn check_driver(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
+    let Some(docker) = &ami.docker else { return };
+    let is_gone = |driver: &str| matches!(driver, "aufs" | "overlay");
+    let key = docker.daemon.get("storage-driver").and_then(serde_json::Value::as_str);
+    if let Some(driver) = key.filter(|driver| is_gone(driver)) {
+        found.add(&OLD_DRIVER, scene.key("docker.daemon.storage-driver"), format!("`{driver}`"));
+    }
+    for (i, flag) in docker.flags.iter().enumerate() {
+        let said = ["--storage-driver", "-s"].iter().find_map(|name| flag.strip_prefix(name));
+        let driver = said.map(|rest| rest.trim_start_matches(['=', ' ']).trim_matches('"'));
+        if let Some(driver) = driver.filter(|driver| is_gone(driver)) {
+            found.add(&OLD_DRIVER, scene.key(&format!("docker.flags.{i}")), format!("`{driver}`"));
         }
     }
 }

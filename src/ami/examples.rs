@@ -59,11 +59,10 @@ fn tuning() -> Vec<Example> {
                 .replace("vm.max_map_count", "vm.swappiness")
                 .file("/etc/sysctl.d/90-es.conf", "vm.max_map_count = 1048576"),
         ),
-        ("AMI009", with("sysctl.\"net.ipv4.tcp_retries2\" = 5"), with("sysctl.\"vm.swappiness\" = 1")),
         (
-            "AMI026",
-            with("docker.daemon.default-ulimits = { nofile = { Name = \"nofile\", Hard = 65536, Soft = 65536 } }"),
-            with("docker.flags = [\"--default-ulimit nofile=65536:65536\"]"),
+            "AMI009",
+            with("sysctl.\"net.ipv4.tcp_retries2\" = 5\necs.ECS_RESERVED_MEMORY = \"256\""),
+            with("sysctl.\"net.ipv4.tcp_retries2\" = 5"),
         ),
         ("AMI020", script("systemctl start ecs"), script("systemctl start --no-block ecs")),
         ("AMI021", script("echo ECS_CLUSTER=dev >> /etc/ecs/ecs.config"), with("ecs.ECS_RESERVED_MEMORY = \"256\"")),
@@ -110,9 +109,82 @@ fn volumes() -> Vec<Example> {
     ]
 }
 
+fn tables() -> Vec<Example> {
+    let package = "[[package]]\nname = \"agent\"\nurl = \"https://example.com/amazon-cloudwatch-agent.rpm\"\n\
+                   checksum = \"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
+    let firewall = |lines: &str| with(&format!("{lines}\n[[firewall]]\nports = [\"9200\"]\nfrom = [\"subnet\"]"));
+    let user = |uid: u32| with(&format!("[[user]]\nname = \"es\"\nuid = {uid}"));
+    let store = |lines: &str| {
+        with(&format!("[[volume]]\nname = \"data\"\nkind = \"instance-store\"\nmount = \"/data\"\n{lines}"))
+    };
+    let run = |engine: &str| with(&format!("engine = \"{engine}\"\n[[run]]\nname = \"a\"\ncommand = [\"true\"]"));
+    let command = |word: &str| with(&format!("[[run]]\nname = \"a\"\ncommand = [\"{word}\"]"));
+    vec![
+        (
+            "AMI027",
+            with("docker.daemon.hosts = [\"tcp://127.0.0.1:2375\"]"),
+            with("docker.flags = [\"-H tcp://127.0.0.1:2375\"]"),
+        ),
+        (
+            "AMI028",
+            with("docker.daemon.storage-driver = \"overlay\""),
+            with("docker.daemon.storage-driver = \"overlay2\""),
+        ),
+        (
+            "AMI029",
+            with("host.journal.SystemMaxUse = \"1G\\nStorage=none\""),
+            with("host.journal.SystemMaxUse = \"1G\""),
+        ),
+        ("AMI030", with("ecs.ECS_CONTAINER_STOP_TIMEOUT = \"120\""), with("ecs.ECS_CONTAINER_STOP_TIMEOUT = \"120s\"")),
+        ("AMI031", with("ecs.ECS_RESERVE_MEMORY = \"1\""), with("ecs.ECS_RESERVED_MEMORY = \"1\"")),
+        ("AMI032", with("cloudwatch.agent.run_as_user = \"root\""), with("cloudwatch.agent.a = 1").with(package)),
+        ("AMI033", firewall(""), firewall("packages.nftables = \"*\"")),
+        (
+            "AMI034",
+            host().file("/etc/sysctl.d/90-elkbake.conf", "vm.max_map_count = 1048576"),
+            host().file("/etc/sysctl.d/90-es.conf", "vm.max_map_count = 1048576"),
+        ),
+        (
+            "AMI035",
+            with("host.enable = [\"a.service\"]\nhost.disable = [\"a.service\"]"),
+            with("host.enable = [\"a.service\"]\nhost.disable = [\"a.socket\"]"),
+        ),
+        ("AMI036", user(1000), user(990)),
+        ("AMI037", run("user-data"), run("instance")),
+        (
+            "AMI038",
+            with("host.time_servers = [\"a b\"]"),
+            with("host.time_servers = [\"a.example\", \"fd00:ec2::123\"]"),
+        ),
+        ("AMI040", store("raid0 = true"), store("raid0 = true\n[packages]\nmdadm = \"*\"")),
+        ("AMI039", command(""), command("true")),
+    ]
+}
+
+#[test]
+fn agents_get_values_that_both_their_readers_read_alike() {
+    for (value, is_right) in
+        [("'[\"json-file\"]'", false), ("[\"json-file\"]", true), (" []", false), ("[\"\\\\\"]", false)]
+    {
+        let codes = with(&format!("ecs.ECS_AVAILABLE_LOGGING_DRIVERS = {value:?}")).codes();
+        assert_eq!(codes.is_empty(), is_right, "{value}: {codes:?}");
+    }
+}
+
+#[test]
+fn settings_of_one_network_are_told_from_the_whole_hosts() {
+    let of = |key: &str| with(&format!("sysctl.{key:?} = 1\ndocker.daemon.debug = true")).codes();
+    for key in ["net.ipv4.tcp_keepalive_time", "net.core.somaxconn", "net.ipv4.ip_local_port_range"] {
+        assert_eq!(of(key).len(), 1, "{key}");
+    }
+    for key in ["net.core.rmem_max", "net.ipv4.tcp_mem", "net.ipv4.conf.all.rp_filter", "net.ipv4.ip_forward"] {
+        assert_eq!(of(key), [""; 0], "{key}");
+    }
+}
+
 #[test]
 fn every_rule_for_hosts_is_shown_by_a_recipe_and_not_by_its_counterpart() {
-    let examples: Vec<_> = [tuning(), volumes()].into_iter().flatten().collect();
+    let examples: Vec<_> = [tuning(), volumes(), tables()].into_iter().flatten().collect();
     prove(RULES, &examples);
 }
 
@@ -183,6 +255,7 @@ fn space_is_added_up_by_volume() {
         let folder = |path: &str, needs: u32| format!("[[folder]]\npath = \"{path}\"\nneeds = {needs}\n");
         with("instance_types = [\"i3.4xlarge\", \"m99.large\"]")
             .with(&format!("{volume}{}{}{}", folder("/data/a", a), folder("/data/b", b), folder("/var/c", 30)))
+            .with("[packages]\nmdadm = \"*\"")
             .codes()
     };
     assert_eq!(folders(1500, 2000), [""; 0]);

@@ -1,8 +1,8 @@
-//! The host itself: kernel settings, the ECS agent, and the scripts that run at boot.
+//! The host itself: kernel settings, and the scripts that run at boot.
 
 use super::rules::{
-    AGENT_IDENTITY, BACKEND_HOST, CLUSTER_BAKED, IMDS_V1_ALLOWED, MAP_COUNT_LOW, MAP_COUNT_MISSING, MAP_COUNT_OLD,
-    NETWORK_SYSCTL, OLD_AMAZON_LINUX, PER_ONCE, START_ECS, SYSCTL_SCRIPT,
+    AGENT_IDENTITY, IMDS_V1_ALLOWED, MAP_COUNT_LOW, MAP_COUNT_MISSING, MAP_COUNT_OLD, NETWORK_SYSCTL, OLD_AMAZON_LINUX,
+    PER_ONCE, START_ECS, SYSCTL_SCRIPT,
 };
 use crate::product::rules::MUTABLE_BASE;
 use crate::product::subject::{Found, Place, Scene, TextFile};
@@ -16,7 +16,6 @@ const MAP_COUNT_BEST: u64 = 1_048_576;
 
 pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     check_sysctl(scene, ami, found);
-    check_agent(scene, ami, found);
     for file in &scene.files {
         check_script(file, found);
     }
@@ -65,8 +64,12 @@ fn check_sysctl(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
         if key == MAP_COUNT {
             said = true;
             check_map_count(&value, place, found);
-        } else if key.starts_with("net.ipv4.") || key.starts_with("net.ipv6.") || key == "net.core.somaxconn" {
-            found.add(&NETWORK_SYSCTL, place, format!("`{key}` counts for one network namespace"));
+        }
+    }
+    if runs_containers(ami) {
+        for key in ami.sysctl.keys().filter(|key| is_of_one_network(key)) {
+            let message = format!("`{key}` counts for one network namespace");
+            found.add(&NETWORK_SYSCTL, scene.key(&format!("sysctl.{key}")), message);
         }
     }
     for file in &scene.files {
@@ -85,6 +88,41 @@ fn check_sysctl(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     if !said {
         found.add(&MAP_COUNT_MISSING, scene.key("sysctl"), format!("`{MAP_COUNT}` is set nowhere"));
     }
+}
+
+/// Whether tasks run on the host; otherwise its own network is all there is.
+fn runs_containers(ami: &AmiRecipe) -> bool {
+    let ecs_optimized = |base: &String| base.contains("/ecs/") || base.contains("-ecs-");
+    ami.docker.is_some()
+        || !ami.ecs.is_empty()
+        || ami.base.ssm.values().chain(&ami.base.name).any(ecs_optimized)
+        || ami.packages.keys().any(|name| name.contains("docker") || name.contains("ecs-init"))
+}
+
+/// Whether a setting steers the sockets of one network namespace. What was in each was read in namespaces of Linux 6.18;
+/// settings of interfaces and of routing are as well in each, but the host's are what its containers' packets meet.
+fn is_of_one_network(key: &str) -> bool {
+    const WHOLE: [&str; 7] = [
+        "net.ipv4.tcp_available_ulp",
+        "net.ipv4.tcp_low_latency",
+        "net.ipv4.tcp_max_orphans",
+        "net.ipv4.tcp_mem",
+        "net.ipv4.udp_mem",
+        "net.ipv4.tcp_available_congestion_control",
+        "net.ipv4.tcp_allowed_congestion_control",
+    ];
+    const OWN: [&str; 8] = [
+        "net.core.optmem_max",
+        "net.core.somaxconn",
+        "net.ipv4.ip_default_ttl",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ping_group_range",
+        "net.unix.max_dgram_qlen",
+    ];
+    let of_sockets = key.starts_with("net.ipv4.tcp_") || key.starts_with("net.ipv4.udp_");
+    OWN.contains(&key) || (of_sockets && !WHOLE.contains(&key))
 }
 
 fn digits(text: &str) -> &str {
@@ -108,27 +146,6 @@ fn check_map_count(value: &str, place: Place, found: &mut Found) {
         Ok(count) if count >= MAP_COUNT_BEST => {}
         Ok(count) if count >= MAP_COUNT_LEAST => found.add(&MAP_COUNT_OLD, place, message),
         _ => found.add(&MAP_COUNT_LOW, place, message),
-    }
-}
-
-fn check_agent(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
-    let mut said = |key: &str, place: Place| match key {
-        "ECS_BACKEND_HOST" => found.add(&BACKEND_HOST, place, "`ECS_BACKEND_HOST` is set"),
-        "ECS_CLUSTER" => found.add(&CLUSTER_BAKED, place, "`ECS_CLUSTER` is set"),
-        _ => {}
-    };
-    for key in ami.ecs.keys() {
-        said(key, scene.key(&format!("ecs.{key}")));
-    }
-    for file in &scene.files {
-        for (number, line) in file.live_lines() {
-            for key in ["ECS_BACKEND_HOST", "ECS_CLUSTER"] {
-                let set = line.find(key).is_some_and(|at| line[at + key.len()..].starts_with('='));
-                if set {
-                    said(key, file.place(number));
-                }
-            }
-        }
     }
 }
 

@@ -1,4 +1,6 @@
-//! From an image that was published to its record in the manifest.
+//! From what was published to its record in the manifest.
+
+mod host;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +20,8 @@ use crate::record::{
     Needs, Record, RecordKind, RecordedBase, RecordedFile, RecordedPlatform, RecordedTest, SourceRevision,
 };
 use crate::store::{Store, StoreError};
+
+pub use host::{recorded_host, unfinished_host};
 
 /// Where an image was published.
 #[derive(Clone, Copy, Debug)]
@@ -133,12 +137,14 @@ fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Oc
         version: image.version.clone(),
         platforms: made.platforms,
         amis: Vec::new(),
+        host: None,
         base: (image.from != From::Scratch).then(|| RecordedBase { name: image.from.to_string(), digest: made.base }),
         plugins: made.plugins,
         archives: archives(order),
         inputs: order.plan.inputs().clone(),
         needs: Needs::of(image),
         tests: made.tests,
+        boots: Vec::new(),
         nondeterminism: None,
         regions,
         source: occasion.source.clone(),

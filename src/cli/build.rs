@@ -1,5 +1,9 @@
 //! `elkbake build`.
 
+mod host;
+mod output;
+
+use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
@@ -19,11 +23,15 @@ use super::world::World;
 use crate::bake::build::{self, Order};
 use crate::bake::built::{Built, BuiltImage, BuiltLayer};
 use crate::bake::event::Event;
-use crate::bake::output::{self, Desk, Image, Place};
+use crate::bake::output as places;
+use crate::bake::output::{Desk, Image, Place};
 use crate::name::{Platform, RecipeName, Repository, Tag};
 use crate::plan::{ImagePlan, LayerKind, Work};
+use crate::recipe::Recipe;
+use host::Host;
+use output::Output;
 
-/// Build images into the store, from recipes, locks and files
+/// Build images, and the user data of hosts, into the store, from recipes, locks and files
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,15 +44,17 @@ Examples:
   # For Docker:
   elkbake build kibana --output docker-archive:kibana.tar
   docker load -i kibana.tar
+  # For hosts that start from the stock AMI:
+  elkbake build ecs-host --output user-data:ecs-host.mime
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
 
-The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. What `elkbake check` calls an error is not built: exit 3, and 7 for a secret. docs/images.md tells about outputs, docs/json.md about --json.")]
+The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. What `elkbake check` calls an error is not built: exit 3, and 7 for a secret. docs/images.md tells about outputs, docs/json.md about --json. Of a host the user data is built that `elkbake push` or an instance needs; hosts that were never locked are built where they are named.")]
 pub(super) struct BuildArgs {
-    /// Recipes by name; all that make images where none is named
+    /// Recipes by name; all where none is named
     recipes: Vec<String>,
-    /// Also write the image to `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE`
+    /// Also write an image to `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE`, a host's user data to `user-data:FILE`
     #[arg(long, value_name = "PLACE")]
-    output: Vec<Place>,
+    output: Vec<Output>,
     /// Of an image for several platforms, write this one: `linux/arm64`
     #[arg(long, value_name = "PLATFORM", requires = "output")]
     platform: Option<Platform>,
@@ -57,7 +67,7 @@ pub(super) struct BuildArgs {
 }
 
 /// An image that is in the store now.
-struct Done {
+struct DoneImage {
     name: RecipeName,
     tag: Tag,
     repository: Repository,
@@ -70,13 +80,8 @@ struct Done {
 
 pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
-    let recipes = workspace.images(&args.recipes)?;
-    let single = |place: &&Place| !matches!(place, Place::Oci(_));
-    if let Some(place) = args.output.iter().find(single).filter(|_| recipes.len() > 1) {
-        let message = format!("--output {place} takes one image, and {} recipes are to be built", recipes.len());
-        return Err(Failure::usage(message).hint("name one recipe, or write to `oci:FOLDER`, which takes any number"));
-    }
-    args.output.iter().try_for_each(|place| output::check(place, &surroundings.folder))?;
+    let recipes = chosen(&workspace, args)?;
+    args.images().try_for_each(|place| places::check(place, &surroundings.folder))?;
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let mut done = Vec::new();
@@ -84,30 +89,115 @@ pub(super) fn build(args: &BuildArgs, global: &Global, ui: &Ui, surroundings: &S
     for name in &recipes {
         // One after the other: each uses all processors already.
         match one(&planner, name, args, surroundings) {
-            Ok(image) => {
+            Ok(one) => {
                 if !args.json {
-                    ui.result(&text(&image, ui))?;
+                    ui.result(&one.text(ui))?;
                 }
-                done.push(image);
+                done.push(one);
             }
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => failures.push(failure.with(name)),
         }
     }
     if args.json {
-        let builds: Vec<_> = done.iter().map(json_of).collect();
+        let builds: Vec<_> = done.iter().map(Done::json).collect();
         ui.json(&json!({ "builds": builds, "problems": problems(&failures) }))?;
     }
     Ok(ui.failures(&failures, Exit::Done))
 }
 
-/// Builds a recipe and, before it, all those that it builds on.
+impl BuildArgs {
+    fn images(&self) -> impl Iterator<Item = &Place> {
+        self.output.iter().filter_map(|output| if let Output::Image(place) = output { Some(place) } else { None })
+    }
+
+    fn user_data(&self) -> impl Iterator<Item = &Path> {
+        self.output
+            .iter()
+            .filter_map(|output| if let Output::UserData(path) = output { Some(path.as_path()) } else { None })
+    }
+}
+
+/// What is in the store now.
+enum Done {
+    Image(DoneImage),
+    Host(Host),
+}
+
+impl Done {
+    fn text(&self, ui: &Ui) -> String {
+        match self {
+            Self::Image(image) => text(image, ui),
+            Self::Host(host) => host.text(ui),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Image(image) => json_of(image),
+            Self::Host(host) => host.json(),
+        }
+    }
+}
+
+/// The recipes that are to be built. Where none is named, those are left out that take none of the outputs, and hosts
+/// whose base nobody has looked up yet: that needs credentials.
+fn chosen(workspace: &Workspace, args: &BuildArgs) -> Result<Vec<RecipeName>, Failure> {
+    let mut recipes = workspace.select(&args.recipes)?;
+    let is_host = |name: &RecipeName| matches!(workspace.glance(name), Some(Recipe::Ami(_)));
+    let (images, hosts) =
+        (args.images().next(), args.output.iter().find(|output| matches!(output, Output::UserData(_))));
+    if args.recipes.is_empty() {
+        let locked = |name: &RecipeName| matches!(workspace.lock_text(name), Ok(Some(_)));
+        recipes.retain(|name| match is_host(name) {
+            true => (images.is_none() || hosts.is_some()) && locked(name),
+            false => hosts.is_none() || images.is_some(),
+        });
+    }
+    let (made_hosts, made_images): (Vec<_>, Vec<_>) = recipes.iter().partition(|name| is_host(name));
+    if let (Some(place), Some(name)) = (images, made_hosts.first().filter(|_| !args.recipes.is_empty())) {
+        let message = format!("--output {place} takes an image, and {name} is the recipe of a host");
+        return Err(Failure::usage(message).hint("write a host's user data to `user-data:FILE`"));
+    }
+    if let (Some(output), Some(name)) = (hosts, made_images.first().filter(|_| !args.recipes.is_empty())) {
+        let message =
+            format!("--output {output} takes a host's user data, and {name} is the recipe of a container image");
+        return Err(Failure::usage(message).hint("write an image to `oci:FOLDER` or `docker-archive:FILE`"));
+    }
+    let single = |place: &&Place| !matches!(place, Place::Oci(_));
+    let one_image = args.images().find(single).filter(|_| made_images.len() > 1).map(ToString::to_string);
+    if let Some(place) = one_image {
+        let message = format!("--output {place} takes one image, and {} recipes are to be built", made_images.len());
+        return Err(Failure::usage(message).hint("name one recipe, or write to `oci:FOLDER`, which takes any number"));
+    }
+    if let Some(output) = hosts.filter(|_| made_hosts.len() != 1) {
+        let message = format!("--output {output} takes one host, and {} are to be built", made_hosts.len());
+        return Err(Failure::usage(message).hint("name one recipe of a host"));
+    }
+    Ok(recipes)
+}
+
+/// Builds a recipe of either kind.
 fn one(
     planner: &Planner<'_>,
     name: &RecipeName,
     args: &BuildArgs,
     surroundings: &Surroundings,
 ) -> Result<Done, Failure> {
+    if matches!(planner.workspace.glance(name), Some(Recipe::Ami(_))) {
+        let to: Vec<_> = args.user_data().collect();
+        return host::build(planner, name, &to, &surroundings.folder).map(Done::Host);
+    }
+    image(planner, name, args, surroundings).map(Done::Image)
+}
+
+/// Builds a recipe and, before it, all those that it builds on.
+fn image(
+    planner: &Planner<'_>,
+    name: &RecipeName,
+    args: &BuildArgs,
+    surroundings: &Surroundings,
+) -> Result<DoneImage, Failure> {
     let start = Instant::now();
     let line = planner.line(name)?;
     let last = line.last().map(|planned| (&planned.plan, planned.plan.work()));
@@ -117,7 +207,7 @@ fn one(
     }
     let order = order(&line, &planner.stamps, &|order| Ok(image_of(planner, &line, order)?.0))?;
     let (built, was_there) = image_of(planner, &line, &order)?;
-    let mut done = Done {
+    let mut done = DoneImage {
         name: name.clone(),
         tag: plan.tag().clone(),
         repository: work.repository.clone(),
@@ -127,7 +217,7 @@ fn one(
         outputs: Vec::new(),
     };
     deliver(planner, &done, &order, args, surroundings)?;
-    done.outputs = args.output.iter().map(|place| written(place, &done.tag)).collect();
+    done.outputs = args.images().map(|place| written(place, &done.tag)).collect();
     Ok(done)
 }
 
@@ -152,12 +242,12 @@ fn written(place: &Place, tag: &Tag) -> String {
 /// Writes an image to the places that were named.
 fn deliver(
     planner: &Planner<'_>,
-    done: &Done,
+    done: &DoneImage,
     order: &Order<'_>,
     args: &BuildArgs,
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
-    if args.output.is_empty() {
+    if args.images().next().is_none() {
         return Ok(());
     }
     let opened = planner.world.open()?;
@@ -177,8 +267,8 @@ fn deliver(
         Some(platform) => image.on(platform)?,
         None => image,
     };
-    for place in &args.output {
-        output::write(&image, place, desk)?;
+    for place in args.images() {
+        places::write(&image, place, desk)?;
     }
     Ok(())
 }
@@ -196,8 +286,8 @@ pub(super) fn image_of(planner: &Planner<'_>, line: &[Planned], order: &Order<'_
     Ok((build::build(order, &opened.ports(planner.workspace, &tell))?, false))
 }
 
-fn text(done: &Done, ui: &Ui) -> String {
-    let Done { name, tag, built, seconds, .. } = done;
+fn text(done: &DoneImage, ui: &Ui) -> String {
+    let DoneImage { name, tag, built, seconds, .. } = done;
     let digest = built.top().map(|top| top.digest.to_string()).unwrap_or_default();
     let did = if done.was_there { "was there".to_owned() } else { format!("built in {seconds:.1} s") };
     let (name, tag) = (ui.paint(Paint::Bold, name.as_str()), ui.paint(Paint::Green, tag.as_str()));
@@ -218,7 +308,7 @@ fn own_layers(image: &BuiltImage) -> impl Iterator<Item = &BuiltLayer> {
     image.layers.iter().filter(|layer| layer.what != LayerKind::Base)
 }
 
-fn json_of(done: &Done) -> serde_json::Value {
+fn json_of(done: &DoneImage) -> serde_json::Value {
     let top = done.built.top();
     json!({
         "recipe": done.name,

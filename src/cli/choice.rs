@@ -84,3 +84,14 @@ fn meant(wrong: &str, all: &[RecipeName]) -> Option<String> {
 pub(super) fn no_image(name: &RecipeName) -> Failure {
     Failure::input(format!("{name} is the recipe of a host, not of a container image"))
 }
+
+/// A target has no place for every kind of recipe.
+pub(super) fn no_place(name: &RecipeName, is_host: bool, target: &str) -> Failure {
+    let (what, missing) = if is_host {
+        ("a host", format!("say `[target.{target}.ec2]` in elkbake.toml"))
+    } else {
+        ("a container image", format!("say `oci`, `registry` or `[target.{target}.ecr]` in elkbake.toml"))
+    };
+    let message = format!("{name} is the recipe of {what}, and the target {target} has no place for it");
+    Failure::input(message).hint(format!("{missing}, or name another --target"))
+}

@@ -222,7 +222,8 @@ impl<'c> Courier<'c> {
             let region = |stop: &Stop| stop.region().cloned();
             let unfinished = Unfinished {
                 tag: tag.clone(),
-                digest,
+                digest: Some(digest),
+                amis: Vec::new(),
                 regions: visits
                     .iter()
                     .filter(|(_, visit)| visit.is_ok())

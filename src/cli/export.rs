@@ -8,9 +8,12 @@ use super::route::route;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::{Workspace, recipe_name};
-use crate::export::{Choice, Mount, Task, TaskWishes, cloudformation, env, github, json, task, terraform};
+use crate::export::{
+    Choice, HostWishes, LaunchTemplate, Mount, Task, TaskWishes, cloudformation, env, github, json, launch_template,
+    task, terraform,
+};
 use crate::name::{Platform, RecipeName};
-use crate::recipe::Region;
+use crate::recipe::{Architecture, Region};
 
 /// Print what was published in the words of the tools that deploy it
 #[derive(Debug, Args)]
@@ -22,6 +25,8 @@ Examples:
       --parameter-overrides file://parameters.json
   elkbake export --format ecs kibana fluent-bit --execution-role \"$ROLE\" > task.json
   aws ecs register-task-definition --cli-input-json file://task.json
+  elkbake export --format launch-template ecs-host --region eu-west-1 --architecture arm64 --cluster elk > data.json
+  aws ec2 create-launch-template --launch-template-name ecs-host --launch-template-data file://data.json
   elkbake export --format env > images.env && . ./images.env && echo \"$KIBANA_IMAGE\"
   elkbake export --format github >> \"$GITHUB_OUTPUT\"    # steps.ID.outputs.kibana_image
   elkbake export --format json | jq -r '.images.kibana.image'
@@ -43,6 +48,36 @@ pub(super) struct ExportArgs {
     region: Option<Region>,
     #[command(flatten)]
     task: TaskArgs,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// What no record says of a launch template.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With --format launch-template")]
+struct HostArgs {
+    /// The processor, where the AMIs are for several
+    #[arg(long, value_name = "PROCESSOR")]
+    architecture: Option<Architecture>,
+    /// The instance type, instead of the first of the recipe's
+    #[arg(long, value_name = "TYPE")]
+    instance_type: Option<String>,
+    /// The ECS cluster that instances join
+    #[arg(long, value_name = "NAME", value_parser = cluster)]
+    cluster: Option<String>,
+    /// The instance profile of instances, by name or ARN
+    #[arg(long, value_name = "PROFILE")]
+    instance_profile: Option<String>,
+}
+
+/// A cluster's name goes into a script.
+fn cluster(text: &str) -> Result<String, String> {
+    let fits = (1..=255).contains(&text.len());
+    if fits && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)) {
+        Ok(text.to_owned())
+    } else {
+        Err("a cluster's name has letters, digits, `-` and `_`".to_owned())
+    }
 }
 
 /// What no record says of a task.
@@ -84,6 +119,8 @@ enum Format {
     Cloudformation,
     /// A task definition, as `aws ecs register-task-definition --cli-input-json` takes it
     Ecs,
+    /// The data of an EC2 launch template for a host, as `aws ec2 create-launch-template` takes it
+    LaunchTemplate,
     /// Variables for shells and Docker Compose
     Env,
     /// Outputs of a step of GitHub Actions
@@ -101,6 +138,9 @@ pub(super) fn export(
     if let Some(flag) = args.task.given().filter(|_| args.format != Format::Ecs) {
         return Err(Failure::usage(format!("--{flag} is for --format ecs only")));
     }
+    if let Some(flag) = args.host.given().filter(|_| args.format != Format::LaunchTemplate) {
+        return Err(Failure::usage(format!("--{flag} is for --format launch-template only")));
+    }
     let named = args.recipes.iter().map(|named| recipe_name(named)).collect::<Result<Vec<RecipeName>, _>>()?;
     let workspace = Workspace::find(global, surroundings)?;
     let manifest = route(&workspace, args.target.as_deref())?.records(&workspace)?;
@@ -110,6 +150,11 @@ pub(super) fn export(
         Format::Terraform => ui.json(&terraform(&choice)?),
         Format::Cloudformation => ui.json(&cloudformation(&choice)?),
         Format::Json => ui.json(&json(&choice)?),
+        Format::LaunchTemplate => {
+            let LaunchTemplate { data, remarks } = launch_template(&choice, &args.host.wishes())?;
+            remarks.iter().for_each(|remark| ui.warn(remark));
+            ui.json(&data)
+        }
         Format::Env => ui.result(&env(&choice)?),
         Format::Github => ui.result(&github(&choice)?),
         Format::Ecs => {
@@ -147,6 +192,28 @@ impl TaskArgs {
             mounts: self.volume.clone(),
             memory: self.memory,
             cpu: self.cpu,
+        }
+    }
+}
+
+impl HostArgs {
+    /// The first of these that was given.
+    fn given(&self) -> Option<&'static str> {
+        let all = [
+            ("architecture", self.architecture.is_some()),
+            ("instance-type", self.instance_type.is_some()),
+            ("cluster", self.cluster.is_some()),
+            ("instance-profile", self.instance_profile.is_some()),
+        ];
+        all.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
+    fn wishes(&self) -> HostWishes {
+        HostWishes {
+            architecture: self.architecture,
+            instance_type: self.instance_type.clone(),
+            cluster: self.cluster.clone(),
+            instance_profile: self.instance_profile.clone(),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::choice::{Choice, Place};
 use super::fault::ExportError;
 use crate::digest::Digest;
 use crate::name::{ImagePath, RecipeName, Tag};
-use crate::recipe::{Architecture, NetworkMode, Product, Region, Version};
+use crate::recipe::{Architecture, NetworkMode, Product, Region, Version, VolumeKind};
 use crate::record::{self, HealthCheck, Record, SourceRevision, Ulimit};
 
 /// A container image.
@@ -35,6 +35,9 @@ pub(super) struct Container<'m> {
 pub(super) struct Host<'m> {
     ids: BTreeMap<&'m Region, BTreeMap<Architecture, &'m str>>,
     snapshots: BTreeMap<&'m Region, BTreeMap<Architecture, &'m str>>,
+    instance_types: Vec<&'m str>,
+    imds_v2: Option<bool>,
+    volumes: Vec<Volume<'m>>,
     tag: &'m Tag,
     version: &'m Version,
     key: &'m Digest,
@@ -42,6 +45,17 @@ pub(super) struct Host<'m> {
     source: Option<&'m SourceRevision>,
     created: &'m str,
     pushed_at: &'m str,
+}
+
+#[derive(Serialize)]
+struct Volume<'m> {
+    device: &'m str,
+    kind: VolumeKind,
+    size: Option<u32>,
+    iops: Option<u32>,
+    throughput: Option<u32>,
+    encrypted: Option<bool>,
+    delete_on_termination: bool,
 }
 
 #[derive(Serialize)]
@@ -98,9 +112,13 @@ impl<'m> Host<'m> {
             }
             all
         };
+        let host = record.host.as_ref();
         Self {
             ids: by_place(|ami| &ami.id),
             snapshots: by_place(|ami| &ami.snapshot),
+            instance_types: host.iter().flat_map(|host| &host.instance_types).map(String::as_str).collect(),
+            imds_v2: host.map(|host| host.imds_v2),
+            volumes: host.iter().flat_map(|host| &host.volumes).map(Volume::of).collect(),
             tag: &record.tag,
             version: &record.version,
             key: &record.key,
@@ -108,6 +126,20 @@ impl<'m> Host<'m> {
             source: record.source.as_ref(),
             created: &record.created,
             pushed_at: &record.pushed_at,
+        }
+    }
+}
+
+impl<'m> Volume<'m> {
+    fn of(volume: &'m record::RecordedVolume) -> Self {
+        Self {
+            device: &volume.device,
+            kind: volume.kind,
+            size: volume.size,
+            iops: volume.iops,
+            throughput: volume.throughput,
+            encrypted: volume.encrypted,
+            delete_on_termination: volume.delete_on_termination,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why something cannot be exported, and what to do about it.
 
 use crate::name::{Platform, RecipeName};
-use crate::recipe::Region;
+use crate::recipe::{Architecture, Region};
 use crate::text::nearest;
 
 /// Why something cannot be exported.
@@ -91,6 +91,28 @@ pub enum ExportError {
         /// Whose record.
         recipe: RecipeName,
     },
+    /// No instance comes of an image.
+    #[error("{recipe} is a container image, and a launch template is of a host's")]
+    Container {
+        /// Whose record.
+        recipe: RecipeName,
+    },
+    /// One host has to be chosen.
+    #[error("a launch template is for one host, and the target {target} has {}", known.len())]
+    WhichHost {
+        /// The target.
+        target: String,
+        /// Its hosts.
+        known: Vec<RecipeName>,
+    },
+    /// One processor has to be chosen.
+    #[error("the AMIs of {recipe} are for {}, and a launch template has one", list(known))]
+    WhichProcessor {
+        /// Whose record.
+        recipe: RecipeName,
+        /// What they are for.
+        known: Vec<Architecture>,
+    },
     /// The records do not say which images run together.
     #[error("a task definition is for one task, and the target {target} has {} images", known.len())]
     WhichTask {
@@ -154,6 +176,12 @@ impl ExportError {
             Self::Clash { .. } => "export them one at a time, or rename one of the recipes".to_owned(),
             Self::Unsayable { .. } => "use --format json".to_owned(),
             Self::Host { .. } => "use --format terraform, cloudformation, env, github or json for it".to_owned(),
+            Self::Container { .. } => "use --format ecs for it, or another".to_owned(),
+            Self::WhichHost { known, .. } if known.is_empty() => {
+                "`elkbake push` of a host's recipe makes one, in a target with `[target.NAME.ec2]`".to_owned()
+            }
+            Self::WhichHost { known, .. } => format!("name one of: {}", list(known)),
+            Self::WhichProcessor { .. } => "say which with --architecture".to_owned(),
             Self::WhichTask { known, .. } => {
                 format!(
                     "name the recipes whose containers run together, the main one first; there are: {}",

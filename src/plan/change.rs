@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::input::{FORMAT, ORDER};
+use super::input::{FORMAT, HOST_FORMAT, ORDER};
 use crate::digest::Digest;
 
 crate::text::word! {
@@ -56,6 +56,9 @@ impl fmt::Display for Change {
         let kind = self.kind;
         if self.input == FORMAT {
             return write!(f, "the key format {kind}");
+        }
+        if self.input == HOST_FORMAT {
+            return write!(f, "what elkbake itself writes into a host {kind}");
         }
         match self.input.split_once(' ') {
             Some(("order", array)) => write!(f, "the order of [[{array}]] in the recipe {kind}"),

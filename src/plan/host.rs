@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cost::{self, Dollars, PRICES};
 use crate::lock::Lock;
+use crate::name::{RecipeName, Tag};
 use crate::recipe::{AmiRecipe, Architecture, Engine, Region, VolumeKind};
 use crate::tree::{Node, Tree};
 
@@ -17,8 +19,14 @@ pub struct HostPlan {
     pub base: Vec<HostBase>,
     /// The regions it is copied to.
     pub regions: BTreeSet<Region>,
+    /// What is made; nothing where the tuning is user data.
+    pub images: Vec<PlannedAmi>,
+    /// Who else may start it: accounts, organisations and units.
+    pub share: BTreeSet<String>,
     /// Its disks.
     pub volumes: Vec<PlannedVolume>,
+    /// What that costs in a month.
+    pub monthly: Monthly,
     /// Packages by name, with the version or `*`.
     pub packages: BTreeMap<String, String>,
     /// How many files of the recipe's own it gets, links included.
@@ -40,6 +48,40 @@ pub struct HostBase {
     pub snapshot: String,
 }
 
+/// An AMI that is made.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct PlannedAmi {
+    /// Where.
+    pub region: Region,
+    /// Its processor.
+    pub architecture: Architecture,
+    /// Its name.
+    pub name: String,
+    /// Whether it is a copy of the one in the recipe's region.
+    pub copy: bool,
+    /// The SSM parameter that will name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// The launch template that gets a version with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_template: Option<String>,
+}
+
+/// What a host costs in a month, by list prices, without the instance itself.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Monthly {
+    /// All snapshots together, if every one of them were full.
+    pub snapshots_at_most: Dollars,
+    /// The size of a root disk that counts, in GiB.
+    pub root_size: u32,
+    /// The EBS volumes of one host.
+    pub volumes: Dollars,
+    /// Whether there are volumes of which nobody knows the size; they are left out.
+    pub incomplete: bool,
+    /// Whose prices.
+    pub prices: &'static str,
+}
+
 /// A disk of a host.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct PlannedVolume {
@@ -49,28 +91,91 @@ pub struct PlannedVolume {
     pub kind: VolumeKind,
     /// Its size in GiB, where the recipe says it.
     pub size: Option<u32>,
+    /// Operations a second that are paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iops: Option<u32>,
+    /// MiB a second that are paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u32>,
+    /// What it costs in a month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly: Option<Dollars>,
 }
 
-pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree) -> HostPlan {
+/// The size in GiB of the ECS-optimized AMI's root disk, where the recipe does not give it another.
+const ROOT_SIZE: u32 = 30;
+
+pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&RecipeName, &Tag)) -> HostPlan {
     let base = lock.ami.iter().map(|locked| HostBase {
         architecture: locked.architecture,
         id: locked.id.clone(),
         name: locked.name.clone(),
         snapshot: locked.snapshot.clone(),
     });
-    let volume = ami.volume.iter().map(|volume| PlannedVolume {
-        name: volume.name.clone(),
-        kind: volume.kind,
-        size: volume.size,
-    });
+    let is_root = |device: &String| lock.ami.iter().any(|base| base.root_device == *device);
+    let root = ami.volume.iter().find(|volume| volume.device.as_ref().is_some_and(is_root));
+    let root_size = root.and_then(|root| root.size).unwrap_or(ROOT_SIZE);
+    let volumes: Vec<_> = ami
+        .volume
+        .iter()
+        .map(|volume| {
+            let size = volume.size.or_else(|| root.filter(|root| root.name == volume.name).map(|_| root_size));
+            PlannedVolume {
+                name: volume.name.clone(),
+                kind: volume.kind,
+                size: volume.size,
+                iops: volume.iops,
+                throughput: volume.throughput,
+                monthly: size.filter(|_| volume.kind != VolumeKind::InstanceStore).map(|gib| cost::volume(volume, gib)),
+            }
+        })
+        .collect();
+    let images = images(ami, name, tag);
+    let monthly = Monthly {
+        snapshots_at_most: images.iter().map(|_| cost::snapshot(root_size)).sum(),
+        root_size,
+        volumes: volumes.iter().filter_map(|volume| volume.monthly).sum(),
+        incomplete: volumes.iter().any(|one| one.monthly.is_none() && one.kind != VolumeKind::InstanceStore),
+        prices: PRICES,
+    };
+    let share = ami.ami.iter().filter_map(|ami| ami.share.as_ref());
     HostPlan {
         region: ami.region.clone(),
         engine: ami.engine,
         base: base.collect(),
         regions: ami.ami.iter().flat_map(|ami| ami.regions.keys().cloned()).collect(),
-        volumes: volume.collect(),
+        images,
+        share: share.flat_map(|share| share.accounts.iter().chain(&share.organizations).cloned()).collect(),
+        volumes,
+        monthly,
         packages: ami.packages.clone(),
         files: files.iter().filter(|(_, entry)| entry.node != Node::Folder).count(),
         bytes: files.size(),
     }
+}
+
+/// In the recipe's region first, and the copies after them.
+fn images(ami: &AmiRecipe, name: &RecipeName, tag: &Tag) -> Vec<PlannedAmi> {
+    if ami.engine == Engine::UserData {
+        return Vec::new();
+    }
+    let output = ami.ami.as_ref();
+    let copies = output.iter().flat_map(|output| output.regions.keys()).filter(|region| **region != ami.region);
+    let mut images = Vec::new();
+    for region in std::iter::once(&ami.region).chain(copies) {
+        for &architecture in &ami.architectures {
+            let there = output.and_then(|output| output.regions.get(region));
+            let parameter = output.and_then(|output| output.ssm_parameter.as_ref());
+            let several = ami.architectures.len() > 1;
+            images.push(PlannedAmi {
+                region: region.clone(),
+                architecture,
+                name: format!("{name}-{tag}-{architecture}"),
+                copy: *region != ami.region,
+                parameter: parameter.map(|one| if several { format!("{one}/{architecture}") } else { one.clone() }),
+                launch_template: there.and_then(|there| there.launch_templates.get(&architecture).cloned()),
+            });
+        }
+    }
+    images
 }

@@ -4,19 +4,24 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::input::{FILE, FORMAT, ORDER, RECIPE};
+use super::input::{FILE, FORMAT, HOST_FORMAT as HOST, ORDER, RECIPE};
 use super::planned::Plan;
 use crate::digest::{Digest, Hasher};
 use crate::lock::{FACTS, Lock};
-use crate::recipe::Recipe;
+use crate::recipe::{AmiRecipe, Recipe};
 use crate::text::Document;
 use crate::tree::{Entry, Node, Tree};
 
 /// The number of the rules by which inputs become bytes: a new encoder, another order of layers or another way to
 /// count inputs needs a new one, which changes every key.
 pub const KEY_FORMAT: u32 = 1;
+
+/// The number of what elkbake itself writes into a host: its programs, units, and how a recipe's words become files. Other
+/// bytes there need a new one, which changes the key of every host and of no image. `tests/golden/host-format.txt` has
+/// the digest of each.
+pub const HOST_FORMAT: u32 = 1;
 
 /// Every input of a key, by name, with its digest. The first word of a name says where it is from: `recipe`, `lock`,
 /// `file`, `parent`.
@@ -27,11 +32,31 @@ pub(super) fn inputs(
     parent: Option<&Plan>,
 ) -> BTreeMap<String, Digest> {
     let mut inputs = BTreeMap::from([(FORMAT.to_owned(), Digest::of(KEY_FORMAT.to_string().as_bytes()))]);
-    add_document(&mut inputs, RECIPE, &recipe.canonical);
+    match &recipe.value {
+        Recipe::Image(_) => add_document(&mut inputs, RECIPE, &recipe.canonical),
+        Recipe::Ami(ami) => {
+            inputs.insert(HOST.to_owned(), Digest::of(HOST_FORMAT.to_string().as_bytes()));
+            add_document(&mut inputs, RECIPE, &of_host(ami, &recipe.canonical));
+        }
+    }
     add_document(&mut inputs, "lock", &without_facts(&lock.canonical));
     inputs.extend(files.iter().map(|(path, entry)| (format!("{FILE}{path}"), of_entry(entry))));
     inputs.extend(parent.map(|parent| (format!("parent {}", parent.name()), parent.key())));
     inputs
+}
+
+/// What a host's recipe says of the host. Where its image goes, who may use it, by what instance it is made and how it is
+/// tested can all be changed without making it anew; but whether it is encrypted, and what instances are started from it
+/// with, are part of the image.
+fn of_host(ami: &AmiRecipe, canonical: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut canonical = canonical.clone();
+    for table in ["ami", "bake", "test"] {
+        canonical.remove(table);
+    }
+    let output = ami.ami.as_ref();
+    let [encrypted, imds_v2] = [output.is_none_or(|ami| ami.encrypted), output.is_none_or(|ami| ami.imds_v2)];
+    canonical.insert("ami".to_owned(), json!({ "encrypted": encrypted, "imds_v2": imds_v2 }).to_string());
+    canonical
 }
 
 /// What a lock says but for the facts about its base. They follow from the base's digest, and a lock may know more of

@@ -25,15 +25,15 @@ impl Plan {
         let checked = Checked::new(name, recipe, &lock.value, parent)?;
         let inputs = key::inputs(recipe, lock, files, parent.filter(|_| checked.parent.is_some()));
         let key = key::key(&inputs);
+        let tag = format!("{}-{}", recipe.value.version(), key.short());
+        let tag = tag.parse().map_err(|error| PlanError::new(name, recipe, "version", Misfit::Name(error)))?;
         let work = match &recipe.value {
             Recipe::Image(image) => {
                 let files = (files, &inputs);
                 Work::Image(stack::plan(name, image, recipe, &lock.value, files, checked.parent)?)
             }
-            Recipe::Ami(ami) => Work::Ami(host::plan(ami, &lock.value, files)),
+            Recipe::Ami(ami) => Work::Ami(host::plan(ami, &lock.value, files, (name, &tag))),
         };
-        let tag = format!("{}-{}", recipe.value.version(), key.short());
-        let tag = tag.parse().map_err(|error| PlanError::new(name, recipe, "version", Misfit::Name(error)))?;
         Ok(Self { name: name.clone(), key, tag, work, inputs })
     }
 }

@@ -5,25 +5,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::grammar::{
-    Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, JournalKey, KmsKey, Organization, Parameter, PortRange,
-    SysctlKey, Traffic, Unit, UserName,
+    Account, AmiId, AmiOwner, Device, EcsKey, InstanceType, KmsKey, Organization, Parameter, SysctlKey,
 };
 use super::ingredient::FileRule;
+use super::machine::{Architecture, Bake, Firewall, Host, HostRun, HostUser, PackageFile};
 use super::test::HostExpect;
-use super::value::{Checksum, Glob, Url, ValueError, Version, wrong};
+use super::value::{Glob, ValueError, Version, wrong};
 use crate::name::{ImagePath, text_serde};
-use crate::text::{Positive, Reader, Scalar, Text, read_as_text, table, word};
+use crate::text::{Reader, Scalar, Text, read_as_text, table, word};
 use crate::tree::{Mode, Owner};
 
 word! {
-    /// A processor, as EC2 names it.
-    pub enum Architecture {
-        /// Intel and AMD.
-        X86 = "x86_64",
-        /// Graviton.
-        Arm = "arm64",
-    }
-
     /// How the tuning gets into the AMI.
     pub enum Engine {
         /// An instance is started from the base, changes itself, and is made into an image.
@@ -48,24 +40,6 @@ word! {
         Sc1 = "sc1",
         /// The instance's own disks, which are empty after a stop.
         InstanceStore = "instance-store",
-    }
-
-    /// When the kernel gives out huge pages without being asked for them.
-    pub enum HugePages {
-        /// Whenever it can.
-        Always = "always",
-        /// Only to programs that say they want them.
-        Madvise = "madvise",
-        /// Never.
-        Never = "never",
-    }
-
-    /// What packets a firewall rule is about.
-    pub enum Protocol {
-        /// TCP.
-        Tcp = "tcp",
-        /// UDP.
-        Udp = "udp",
     }
 
     /// What a volume is formatted with.
@@ -187,75 +161,6 @@ table! {
         pub flags: Vec<String>,
         /// What `/etc/docker/daemon.json` says, key by key.
         pub daemon: BTreeMap<String, serde_json::Value>,
-    }
-
-    /// Kernel, clock, journal and services.
-    pub struct Host {
-        /// When huge pages are given out: always, madvise or never.
-        pub huge_pages: Option<HugePages>,
-        /// Where the time is had, in place of the base's servers: Amazon's is `169.254.169.123`.
-        pub time_servers: Vec<String>,
-        /// Settings of the journal, as journald.conf has them: `SystemMaxUse = "500M"`.
-        pub journal: BTreeMap<String, String> as BTreeMap<Text<JournalKey>, String>,
-        /// Units that start at boot, beside the base's.
-        pub enable: BTreeSet<String> as BTreeSet<Text<Unit>>,
-        /// Units of the base's that do not start at boot any more.
-        pub disable: BTreeSet<String> as BTreeSet<Text<Unit>>,
-    }
-
-    /// Who may connect to ports of the host.
-    pub struct Firewall {
-        /// The ports: `"9200"` or `"9300-9305"`.
-        pub ports: BTreeSet<String> as BTreeSet<Text<PortRange>>,
-        /// By which protocol.
-        pub protocol: Protocol = Protocol::Tcp,
-        /// From where: `"subnet"` for the host's own, `"any"`, or a network such as `"10.0.0.0/16"`.
-        pub from: BTreeSet<String> as BTreeSet<Text<Traffic>>,
-    }
-
-    /// A user of the host, and the group of the same name.
-    #[unique(name)]
-    pub struct HostUser {
-        /// What it is called.
-        pub name: String as Text<UserName>,
-        /// Its number, and its group's.
-        pub uid: u32,
-        /// Its home; none where nothing is said, and it is not made.
-        pub home: Option<ImagePath>,
-        /// Other groups that it is in.
-        pub groups: BTreeSet<String> as BTreeSet<Text<UserName>>,
-    }
-
-    /// A package that is installed from a file.
-    #[unique(name)]
-    pub struct PackageFile {
-        /// What the plan calls it.
-        pub name: String,
-        /// Where it is: an rpm or deb, as the base takes them.
-        pub url: Url,
-        /// Its bytes, by architecture where these differ.
-        pub checksum: Checksum,
-        /// The processor it is for; all where none is given.
-        pub architecture: Option<Architecture>,
-    }
-
-    /// A command on the instance that is made into an image.
-    #[unique(name)]
-    pub struct HostRun {
-        /// What the plan calls it.
-        pub name: String,
-        /// The program, and what it is told.
-        pub command: Vec<String>,
-    }
-
-    /// The instance that is made into an image.
-    pub struct Bake {
-        /// Its type, by processor.
-        pub instance_types: BTreeMap<Architecture, String> as BTreeMap<Architecture, Text<InstanceType>>,
-        /// Whether it may be a spot instance; where there is none to be had, it is none.
-        pub spot: bool = false,
-        /// Minutes until it has to have stopped itself.
-        pub timeout: u32 as Positive = 45,
     }
 
     /// A disk of the host.

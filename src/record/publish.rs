@@ -54,7 +54,7 @@ impl Record {
     /// Whether it is of the same result, wherever and whenever that was published.
     #[must_use]
     pub fn is_same_result(&self, other: &Self) -> bool {
-        self.tag == other.tag && self.digest == other.digest
+        self.tag == other.tag && self.digest == other.digest && self.originals() == other.originals()
     }
 }
 
@@ -69,8 +69,9 @@ fn renewed(old: Record, new: &Record) -> Record {
     };
     // Who has not tested it here takes nothing away from who has elsewhere.
     let tests = if new.tests.is_empty() { old.tests } else { new.tests.clone() };
+    let boots = if new.boots.is_empty() { old.boots } else { new.boots.clone() };
     let Record { elkbake, created, pushed_at, .. } = old;
-    Record { tests, source, elkbake, created, pushed_at, ..new }
+    Record { tests, boots, source, elkbake, created, pushed_at, ..new }
 }
 
 fn followed(before: Entry, record: &Record) -> Entry {

@@ -1,7 +1,12 @@
 //! Looking up host images in EC2 and SSM.
 
 pub(super) mod access;
+mod caller;
 mod choose;
+pub(super) mod clients;
+pub(super) mod memory;
+pub(super) mod parameter;
+pub(super) mod patience;
 pub(super) mod words;
 
 use aws_config::SdkConfig;
@@ -10,6 +15,7 @@ use aws_sdk_ec2::types::{Filter, Image};
 
 use crate::bake::port::{AmiFacts, AmiLookup, PortError};
 use crate::recipe::{AmiBase, Architecture, Region};
+use crate::remote::ec2::seen::machine;
 use crate::remote::wire::Wire;
 
 use access::Access;
@@ -84,24 +90,20 @@ async fn parameter_value(
 }
 
 fn candidate(image: Image) -> Option<Candidate> {
-    let root_device = image.root_device_name.unwrap_or_default();
-    let root = image
-        .block_device_mappings
-        .unwrap_or_default()
-        .into_iter()
-        .find(|mapping| mapping.device_name.as_deref() == Some(&root_device));
+    let (owner, owner_alias) = (image.owner_id.clone().unwrap_or_default(), image.image_owner_alias.clone());
+    let machine = machine(image)?;
     Some(Candidate {
-        architecture: image.architecture.map(|architecture| architecture.as_str().to_owned()).unwrap_or_default(),
-        owner_alias: image.image_owner_alias,
-        state: image.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        architecture: machine.architecture,
+        owner_alias,
+        state: machine.state,
         facts: AmiFacts {
-            id: image.image_id?,
-            name: image.name.unwrap_or_default(),
-            owner: image.owner_id.unwrap_or_default(),
-            snapshot: root.and_then(|root| root.ebs?.snapshot_id).unwrap_or_default(),
-            root_device,
-            created: image.creation_date.unwrap_or_default(),
-            deprecated: image.deprecation_time,
+            id: machine.id,
+            name: machine.name,
+            owner,
+            snapshot: machine.snapshots.get(&machine.root_device).cloned().unwrap_or_default(),
+            root_device: machine.root_device,
+            created: machine.created,
+            deprecated: machine.deprecated,
         },
     })
 }

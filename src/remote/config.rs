@@ -140,6 +140,8 @@ pub struct Timing {
     pub longest_asked: Duration,
     /// For a credential program, which may have to ask a service or a person's keychain.
     pub credentials: Duration,
+    /// Until EC2 shows everywhere what was made or taken away.
+    pub settling: Duration,
 }
 
 impl Default for Timing {
@@ -157,6 +159,8 @@ impl Default for Timing {
             // People look up what hangs after about two minutes.
             longest_asked: Duration::from_mins(2),
             credentials: Duration::from_mins(1),
+            // Snapshots were seen to take a minute; those who run the service advise to give up after two.
+            settling: Duration::from_mins(2),
         }
     }
 }

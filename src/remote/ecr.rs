@@ -5,26 +5,23 @@
 //! control      repositories, their settings, replication
 //! layers       which layers are there
 //! token        who we are to its registries
-//! patience     calls, and when they are made again
 //! site         which registry a name means
 //! ```
 
 mod client;
 mod control;
 mod layers;
-mod patience;
 pub(super) mod site;
 pub(super) mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use aws_sdk_ecr::config::retry::RetryConfig;
 
 use crate::bake::event::{Event, Listener};
 use crate::bake::port::{Closeness, EcrControl, PortError, ReplicationRule, RepositoryState, RepositoryStep};
 use crate::digest::Digest;
 use crate::name::{Reference, Registry, Repository};
 use crate::parallel;
+use crate::remote::aws::parameter;
 use crate::remote::config::EcrSite;
 use crate::remote::wire::Wire;
 
@@ -33,30 +30,17 @@ use control::Control;
 
 pub(super) use client::layer_client;
 pub(super) use layers::missing;
-pub(super) use patience::{Call, Refused};
 
 /// ECR describes so many repositories at once, and no more.
 const DESCRIBED_AT_ONCE: usize = 100;
 
-/// So many calls to one region are under way; see [`patience`] for what becomes of too many.
+/// So many calls to one region are under way; see `aws::patience` for what becomes of too many.
 const AT_ONCE: usize = 8;
 
 impl EcrControl for Wire {
     fn account(&self, registry: &Registry, tell: Listener<'_>) -> Result<String, PortError> {
         let site = site::site(&self.config.ecr, registry)?;
-        let subject = format!("who we are in {}", site.region);
-        let work = async {
-            let config = self.access.site(&site).await;
-            let config = aws_sdk_sts::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
-            let client = aws_sdk_sts::Client::from_conf(config);
-            let call = self.call(&subject, "sts:GetCallerIdentity", tell);
-            let answer = call.must(async || client.get_caller_identity().send().await).await?;
-            answer.account.ok_or_else(|| PortError::Cloud {
-                subject: subject.clone(),
-                message: "AWS does not say which account".to_owned(),
-            })
-        };
-        self.run(&subject, work)
+        self.caller_by((&site).into(), tell)
     }
 
     fn repositories(
@@ -118,18 +102,11 @@ impl EcrControl for Wire {
     fn put_parameter(&self, registry: &Registry, name: &str, value: &str, tell: Listener<'_>) -> Result<(), PortError> {
         let site = site::site(&self.config.ecr, registry)?;
         let subject = format!("SSM parameter {name} in {}", site.region);
-        let work = async {
-            let config = self.access.site(&site).await;
-            let config = aws_sdk_ssm::config::Builder::from(&config).retry_config(RetryConfig::disabled()).build();
-            let client = aws_sdk_ssm::Client::from_conf(config);
+        self.run(&subject, async {
+            let clients = self.access.clients((&site).into()).await;
             let call = self.call(&subject, "ssm:PutParameter", tell);
-            let sent = call.must(async || {
-                let request = client.put_parameter().name(name).value(value).overwrite(true);
-                request.r#type(aws_sdk_ssm::types::ParameterType::String).send().await
-            });
-            sent.await.map(drop)
-        };
-        self.run(&subject, work)
+            parameter::put(&clients.ssm, &call, name, value, None).await
+        })
     }
 }
 
@@ -175,10 +152,6 @@ impl Wire {
             let client = client(&self.access, site).await;
             work(Control { client, site, call: self.call(subject, "", tell) }).await
         })
-    }
-
-    fn call<'c>(&self, subject: &'c str, action: &'static str, tell: Listener<'c>) -> Call<'c> {
-        Call { subject, action, timing: self.config.timing, clock: self.access.clock, tell }
     }
 }
 

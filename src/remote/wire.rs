@@ -94,10 +94,20 @@ impl Wire {
         subject: &str,
         work: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
+        self.run_for(subject, Duration::ZERO, work)
+    }
+
+    /// The same for work that may go on so long after the person has asked to stop.
+    pub(super) fn run_for<T>(
+        &self,
+        subject: &str,
+        grace: Duration,
+        work: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
         if self.config.offline {
             return Err(PortError::Offline { subject: subject.to_owned() });
         }
-        unless_stopped(&self.handle, &self.config.interrupt, Duration::ZERO, work)
+        unless_stopped(&self.handle, &self.config.interrupt, grace, work)
     }
 
     /// Does one thing until it succeeds, fails for good, or has failed too often.

@@ -1,6 +1,7 @@
 //! What a build without the AWS SDKs answers.
 
 pub(super) mod access;
+mod ec2;
 
 use std::collections::{BTreeMap, BTreeSet};
 

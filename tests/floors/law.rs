@@ -14,8 +14,11 @@ const FLOORS: [(&str, &[&str]); 5] = [
 ];
 
 /// What `remote` implements, what it tells as it works and what tells it to stop: all that it may know of `bake`.
-const PORTS: [&str; 5] = [
+const PORTS: [&str; 8] = [
     "src/bake/port.rs",
+    "src/bake/port/ec2.rs",
+    "src/bake/port/ec2/order.rs",
+    "src/bake/port/ec2/thing.rs",
     "src/bake/port/ecr.rs",
     "src/bake/port/engine.rs",
     "src/bake/event.rs",

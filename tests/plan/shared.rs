@@ -153,3 +153,31 @@ fn a_host_is_left_out_unless_it_is_named() {
     assert_eq!(stale(&kitchen, &[]), ["base app more", "free"]);
     kitchen.run(&["plan", "host", "--offline", "--format", "github"]).code(3).complains("host");
 }
+
+#[test]
+fn a_host_is_stale_where_the_target_has_a_place_for_it() {
+    let kitchen = Kitchen::new().recipe("free", SCRATCH).recipe("host", HOST).file("recipes/host.lock", HOST_LOCK);
+    let ec2 = "[target.prod]\nmanifest = \"prod.json\"\n[target.prod.ec2]\naccount = \"123456789012\"\n";
+    kitchen.write("elkbake.toml", ec2);
+    assert_eq!(stale(&kitchen, &[]), ["host"], "images have no place there");
+    let ran = kitchen.run(&["plan", "free", "--target", "prod", "--format", "github"]).code(3);
+    ran.complains("free is the recipe of a container image").complains("[target.prod.ecr]");
+    kitchen.write("elkbake.toml", ec2.replace("manifest", "oci = \"out\"\nmanifest"));
+    assert_eq!(stale(&kitchen, &[]), ["free", "host"]);
+    let plans = plans(&kitchen);
+    let host = plans.as_array().unwrap().iter().find(|plan| plan["recipe"] == "host").unwrap();
+    let ami = |region: &str| json!({ "region": region, "architecture": "arm64", "id": "ami-1", "snapshot": "snap-1" });
+    let recorded = |amis: &[Value]| {
+        let current = json!({
+            "kind": "ami", "tag": host["tag"], "key": host["key"], "version": "1", "elkbake": "0.1.0", "amis": amis,
+            "created": "2026-01-01T00:00:00Z", "pushed_at": "2026-01-01T00:00:00Z",
+        });
+        json!({ "format": 1, "target": "prod", "recipes": { "host": { "current": current } } }).to_string()
+    };
+    kitchen.write("prod.json", recorded(&[ami("eu-west-1")]));
+    assert_eq!(stale(&kitchen, &[]), ["free", "host"], "the copy is missing");
+    kitchen.write("prod.json", recorded(&[ami("eu-west-1"), ami("eu-central-1")]));
+    assert_eq!(stale(&kitchen, &[]), ["free"]);
+    kitchen.write("recipes/host.toml", HOST.replace("[base]", "engine = \"user-data\"\n[base]"));
+    assert_eq!(stale(&kitchen, &[]), ["free"], "no AMI is made of it");
+}

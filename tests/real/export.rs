@@ -7,7 +7,7 @@ use elkbake::bake::provision::Wanted;
 use serde_json::Value;
 
 use super::{Server, program, run, serve};
-use crate::export::kitchen;
+use crate::export::{LAUNCH_TEMPLATE, kitchen};
 use crate::kitchen::project::Kitchen;
 
 /// The AWS CLI and a cloud to speak to.
@@ -101,6 +101,27 @@ fn task_definitions_are_registered_by_the_aws_cli() {
     {
         assert!(!output.status.success() && error.contains(complaint), "{error}");
     }
+}
+
+#[test]
+fn a_launch_template_is_made_of_the_data() {
+    let Some(amazon) = Amazon::start() else { return };
+    let kitchen = kitchen();
+    let data = export(&kitchen, "data.json", &LAUNCH_TEMPLATE);
+    let make = ["ec2", "create-launch-template", "--launch-template-name", "ecs-host", "--launch-template-data"];
+    amazon.answer(&kitchen.project(), &[&make[..], &["file://data.json"]].concat());
+    let told = ["ec2", "describe-launch-template-versions", "--launch-template-name", "ecs-host"];
+    let told = &amazon.answer(&kitchen.project(), &told)["LaunchTemplateVersions"][0]["LaunchTemplateData"].clone();
+    for key in ["ImageId", "InstanceType", "UserData"] {
+        assert_eq!(told[key], data[key], "{key} of {told:#}");
+    }
+    // The CLI holds the data against EC2's own model: it would have told of anything that EC2 does not know.
+    let mut wrong = data;
+    wrong["BlockDeviceMappings"][0]["Ebs"]["Colour"] = "red".into();
+    kitchen.write("data.json", wrong.to_string());
+    let output = amazon.command(&kitchen.project(), &[&make[..], &["file://data.json"]].concat()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("Unknown parameter"), "{error}");
 }
 
 /// What the template that the documentation shows is given.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::name::RecipeName;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedAmi, Work};
 use crate::recipe::Region;
-use crate::record::Manifest;
+use crate::record::{Manifest, Record};
 
 /// What one runner bakes, one recipe after the other: what builds on another comes after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,15 +29,26 @@ impl Job {
     }
 }
 
-/// Whether a target lacks what is planned: it records another key, or none, or not all regions have it.
+/// Whether a target lacks what is planned: it records another key, or none, or not all regions have it. `regions` are
+/// those of images; a host's recipe says its own. A host whose tuning is user data is nothing that a target lacks.
 pub(super) fn is_stale(plan: &Plan, manifest: Option<&Manifest>, regions: &[Region]) -> bool {
+    if matches!(plan.work(), Work::Ami(host) if host.images.is_empty()) {
+        return false;
+    }
     let Some(manifest) = manifest else { return true };
     let Some(entry) = manifest.recipes.get(plan.name()) else { return true };
     let current = &entry.current;
     manifest.unfinished.contains_key(plan.name())
         || current.tag != *plan.tag()
         || current.key != plan.key()
-        || !regions.iter().all(|region| current.regions.contains_key(region))
+        || !match plan.work() {
+            Work::Image(_) => regions.iter().all(|region| current.regions.contains_key(region)),
+            Work::Ami(host) => host.images.iter().all(|image| is_recorded(image, current)),
+        }
+}
+
+fn is_recorded(image: &PlannedAmi, record: &Record) -> bool {
+    record.amis.iter().any(|ami| (&ami.region, ami.architecture) == (&image.region, image.architecture))
 }
 
 /// Spreads what is stale over jobs, at most so many. Each stale recipe is given as the last of its line, after what it

@@ -9,7 +9,7 @@ use crate::cli::failure::{Failure, problems};
 use crate::cli::size::{bytes, counted};
 use crate::cli::ui::{Paint, Ui};
 use crate::cli::world::AtHand;
-use crate::plan::{HostPlan, ImagePlan, LayerKind, PlannedLayer, PlatformPlan, Work};
+use crate::plan::{HostPlan, ImagePlan, LayerKind, Monthly, PlannedAmi, PlannedLayer, PlatformPlan, Work};
 
 /// One plan: a paragraph, or a JSON document.
 pub(super) fn one(planned: &Planned, as_json: bool, ui: &Ui) -> String {
@@ -103,18 +103,49 @@ fn host_lines(text: &mut String, host: &HostPlan) {
         );
     }
     let _ = writeln!(text, "  engine {}", host.engine);
-    if !host.regions.is_empty() {
-        let regions: Vec<_> = host.regions.iter().map(ToString::to_string).collect();
-        let _ = writeln!(text, "  copies to {}", regions.join(", "));
+    for image in &host.images {
+        image_line(text, image);
+    }
+    if !host.share.is_empty() {
+        let with: Vec<_> = host.share.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "  shared with {}", with.join(", "));
     }
     for volume in &host.volumes {
-        let size = volume.size.map_or_else(String::new, |gib| format!(" {gib} GiB"));
-        let _ = writeln!(text, "  volume {} {}{size}", volume.name, volume.kind);
+        let figures = [(volume.size, "GiB"), (volume.iops, "IOPS"), (volume.throughput, "MiB/s")];
+        let said: String =
+            figures.iter().filter_map(|(figure, unit)| Some(format!(" {} {unit}", (*figure)?))).collect();
+        let costs = volume.monthly.map_or_else(String::new, |costs| format!(", {costs} a month"));
+        let _ = writeln!(text, "  volume {} {}{said}{costs}", volume.name, volume.kind);
     }
     for (package, version) in &host.packages {
         let _ = writeln!(text, "  package {package} {version}");
     }
     let _ = writeln!(text, "  {} files ({})", host.files, bytes(host.bytes));
+    cost_lines(text, host);
+}
+
+fn image_line(text: &mut String, image: &PlannedAmi) {
+    let what = if image.copy { "copy" } else { "image" };
+    let _ = write!(text, "  {what} {} in {}", image.name, image.region);
+    if let Some(parameter) = &image.parameter {
+        let _ = write!(text, ", parameter {parameter}");
+    }
+    if let Some(template) = &image.launch_template {
+        let _ = write!(text, ", launch template {template}");
+    }
+    text.push('\n');
+}
+
+fn cost_lines(text: &mut String, host: &HostPlan) {
+    let Monthly { snapshots_at_most, root_size, volumes, incomplete, prices } = &host.monthly;
+    let _ = writeln!(text, "  a month, by {prices}:");
+    if !host.images.is_empty() {
+        let (count, full) = (counted(host.images.len(), "snapshot"), "if full: they hold what was written");
+        let _ = writeln!(text, "    {count} of {root_size} GiB: at most {snapshots_at_most}, {full}");
+    }
+    let more = if *incomplete { ", and those without a size" } else { "" };
+    let _ =
+        writeln!(text, "    EBS volumes of each host: {volumes}{more}; the root disk counts where it is a [[volume]]");
 }
 
 fn why_lines(text: &mut String, why: &Why, key: &str) {

@@ -3,7 +3,7 @@
 use super::jobs;
 use super::pipeline::{self, Format};
 use crate::bake::port::PortError;
-use crate::cli::choice::no_image;
+use crate::cli::choice::no_place;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::planner::Planner;
 use crate::cli::route::Route;
@@ -18,7 +18,7 @@ pub(super) struct Share<'w> {
     pub(super) format: Format,
     /// At most so many jobs; as many as the engine takes where nothing is said.
     pub(super) jobs: Option<u16>,
-    /// Whether nobody named recipes: hosts are left out then.
+    /// Whether nobody named recipes: what has no place in the target is left out then.
     pub(super) all: bool,
     pub(super) route: Route<'w>,
 }
@@ -54,8 +54,20 @@ impl Share<'_> {
     ) -> Result<Option<Vec<RecipeName>>, Failure> {
         let line = planner.line(name)?;
         let Some(last) = line.last() else { return Ok(None) };
-        if let Work::Ami(_) = last.plan.work() {
-            return if self.all { Ok(None) } else { Err(no_image(last.plan.name())) };
+        let target = &self.route.target;
+        let has_place = match last.plan.work() {
+            Work::Image(_) => target.place().is_some(),
+            Work::Ami(_) => target.ec2.is_some(),
+        };
+        if !has_place {
+            return if self.all {
+                Ok(None)
+            } else {
+                {
+                    let is_host = matches!(last.plan.work(), Work::Ami(_));
+                    Err(no_place(last.plan.name(), is_host, &self.route.name))
+                }
+            };
         }
         let regions = match self.route.target.place() {
             Some(Place::Ecr(ecr)) => &ecr.regions[..],

@@ -112,6 +112,76 @@ fn what_a_lock_knows_of_its_base_makes_no_new_key() {
     assert_eq!(key(&lock_text().replace("product_version = \"8.19.3\"\n", "")), key(&lock_text()));
 }
 
+/// A host with every table, as far as a key may tell them apart.
+const HOST: &str = r#"
+kind = "ami"
+version = "1"
+description = "data hosts"
+base = { name = "al2023-*", owner = "amazon" }
+architectures = ["x86_64"]
+region = "eu-west-1"
+sysctl = { "vm.swappiness" = 1 }
+packages = { sysstat = "*" }
+cloudwatch = { agent = { run_as_user = "root" } }
+docker = { flags = ["--debug"], daemon = { live-restore = true } }
+host = { huge_pages = "never", time_servers = ["a"], enable = ["a.service"] }
+volume = [{ name = "data", kind = "gp3", size = 9, device = "/dev/xvdf", mount = "/data" }]
+folder = [{ path = "/data/es", owner = "1000:0" }]
+firewall = [{ ports = ["9200"], from = ["subnet"] }]
+user = [{ name = "es", uid = 990 }]
+run = [{ name = "a", command = ["true"] }]
+
+[ami]
+encrypted = true
+imds_v2 = true
+keep = 3
+deprecate_after = 9
+tags = { team = "elk" }
+ssm_parameter = "/elk/ami"
+regions = { eu-central-1 = { kms_key = "alias/elk" } }
+share = { accounts = ["111122223333"] }
+
+[bake]
+spot = true
+timeout = 9
+instance_types = { x86_64 = "m6i.large" }
+
+[test]
+timeout = 9
+expect = [{ command = ["true"] }]
+"#;
+
+#[test]
+fn where_an_ami_goes_and_how_it_is_tested_makes_no_new_key_and_all_else_does() {
+    let (lock, files) = (lock("format = 1"), files());
+    let key = |recipe: &Document<Recipe>| plan_key::key(&plan_key::inputs(recipe, &lock, &files, None));
+    let before = key(&recipe(HOST));
+    let mut keys = BTreeSet::from([before]);
+    let (mut new, mut same) = (0, 0);
+    for (what, text) in all_changes(HOST) {
+        let Ok(changed) = recipe::parse(Path::new("r.toml"), &text) else { continue };
+        let is_default = [".ami.encrypted left out", ".ami.imds_v2 left out"].contains(&&*what);
+        let is_of_image = what.starts_with("not .ami.");
+        let is_apart =
+            [".ami", ".bake", ".test"].iter().any(|table| what.trim_start_matches("not ").starts_with(table));
+        if is_default || (is_apart && !is_of_image) {
+            assert_eq!(key(&changed), before, "{what} makes a new key");
+            same += 1;
+        } else {
+            assert!(keys.insert(key(&changed)), "{what} makes no new key");
+            new += 1;
+        }
+    }
+    assert!(new > 30 && same > 15, "only {new} and {same} changes were tried");
+}
+
+#[test]
+fn formats_of_hosts_have_no_say_in_images() {
+    let inputs = |text: &str| plan_key::inputs(&recipe(text), &lock("format = 1"), &files(), None);
+    assert!(inputs(HOST).contains_key("format host"));
+    assert!(!inputs(RECIPE).contains_key("format host"));
+}
+
 fn entry() -> impl Strategy<Value = Entry> {
     let node = prop_oneof![
         Just(Node::Folder),

@@ -1,7 +1,7 @@
 //! Whose credentials are shown to AWS, and where it is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex as Lock, PoisonError};
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
@@ -11,7 +11,10 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::bake::port::Ec2Site;
 use crate::name::Registry;
+use crate::remote::aws::clients::Clients;
+use crate::remote::aws::memory::Memory;
 use crate::remote::clock::Clock;
 use crate::remote::config::{Aws, EcrSite, WireConfig};
 
@@ -21,11 +24,42 @@ const LONGEST_CALL: Duration = Duration::from_secs(60);
 /// A part of 5 MiB is in memory as it is, as base64 in JSON, and once more on its way: 25 MB.
 const PARTS: usize = 2;
 
+/// So many calls about hosts are under way at once in one region: an account's first bucket of calls that change
+/// something holds 50 or more of them, and others use the account, too.
+const AT_ONCE: usize = 8;
+
 /// What `CloudTrail` shows of who assumed a role.
 const SESSION: &str = "elkbake";
 
 /// A role, and what its trust policy asks for.
 type Role = (String, Option<String>);
+
+/// Where AWS is asked, and as whom; as ourselves where no role is named.
+#[derive(Clone, Copy)]
+pub(in crate::remote) struct Way<'w> {
+    pub(in crate::remote) region: &'w str,
+    pub(in crate::remote) role: Option<&'w str>,
+    /// What the role's trust policy asks for.
+    pub(in crate::remote) external_id: Option<&'w str>,
+}
+
+impl<'w> From<&'w EcrSite> for Way<'w> {
+    fn from(site: &'w EcrSite) -> Self {
+        Self { region: &site.region, role: site.role.as_deref(), external_id: site.external_id.as_deref() }
+    }
+}
+
+impl<'w> From<&'w Ec2Site> for Way<'w> {
+    fn from(site: &'w Ec2Site) -> Self {
+        Self { region: site.region.as_str(), role: site.role.as_deref(), external_id: site.external_id.as_deref() }
+    }
+}
+
+impl Way<'_> {
+    fn role(&self) -> Option<Role> {
+        Some((self.role?.to_owned(), self.external_id.map(str::to_owned)))
+    }
+}
 
 /// The ways to AWS. What is read from profiles, and who we are by them, is found out once and shared by all regions.
 pub(in crate::remote) struct Access {
@@ -33,6 +67,11 @@ pub(in crate::remote) struct Access {
     pub(in crate::remote) clock: Clock,
     own: Mutex<Option<SdkConfig>>,
     assumed: Mutex<BTreeMap<Role, SdkConfig>>,
+    clients: Mutex<BTreeMap<(String, Option<Role>), Clients>>,
+    /// What this process has made in EC2.
+    pub(in crate::remote) memory: Memory,
+    /// Those who wait for their turn, by region.
+    turns: Lock<BTreeMap<String, Arc<Semaphore>>>,
     /// So many parts of layers are under way at once.
     pub(in crate::remote) parts: Semaphore,
     /// The registries that took no layer from another repository of theirs.
@@ -48,6 +87,9 @@ impl Access {
             clock: Clock::new(config.now),
             own: Mutex::default(),
             assumed: Mutex::default(),
+            clients: Mutex::default(),
+            memory: Memory::default(),
+            turns: Lock::default(),
             parts: Semaphore::new(PARTS),
             unmounted: Lock::default(),
             without_layers: Lock::default(),
@@ -85,15 +127,14 @@ impl Access {
         in_region(&config, region)
     }
 
-    /// As who looks after a registry, in its region.
-    pub(in crate::remote) async fn site(&self, site: &EcrSite) -> SdkConfig {
-        let Some(role) = &site.role else { return self.region(&site.region).await };
+    /// As who looks after something, in its region.
+    pub(in crate::remote) async fn way(&self, way: Way<'_>) -> SdkConfig {
+        let Some(role) = way.role() else { return self.region(way.region).await };
         let mut assumed = self.assumed.lock().await;
-        let role = (role.clone(), site.external_id.clone());
         if let Some(config) = assumed.get(&role) {
-            return in_region(config, &site.region);
+            return in_region(config, way.region);
         }
-        let own = self.region(&site.region).await;
+        let own = self.region(way.region).await;
         let mut builder = AssumeRoleProvider::builder(&role.0).session_name(SESSION).configure(&own);
         if let Some(id) = &role.1 {
             builder = builder.external_id(id);
@@ -103,6 +144,24 @@ impl Access {
         let config = config.identity_cache(IdentityCache::lazy().build()).build();
         assumed.insert(role, config.clone());
         config
+    }
+
+    /// The clients of a way.
+    pub(in crate::remote) async fn clients(&self, way: Way<'_>) -> Clients {
+        let mut held = self.clients.lock().await;
+        let key = (way.region.to_owned(), way.role());
+        if let Some(clients) = held.get(&key) {
+            return clients.clone();
+        }
+        let clients = Clients::new(&self.way(way).await);
+        held.insert(key, clients.clone());
+        clients
+    }
+
+    /// Where calls about hosts wait for their turn in a region.
+    pub(in crate::remote) fn turns(&self, region: &str) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(region.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))))
     }
 
     /// The credentials are those that every AWS program uses: variables, profile, SSO, the instance's or task's role.

@@ -14,9 +14,8 @@ use crate::bake::port::{
     Closeness, Mutability, PortError, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
 };
 use crate::name::Repository;
+use crate::remote::aws::patience::{Call, Refused};
 use crate::remote::config::EcrSite;
-
-use super::patience::{Call, Refused};
 
 /// A registry, and who asks it.
 pub(super) struct Control<'c> {

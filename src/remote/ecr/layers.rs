@@ -8,9 +8,8 @@ use aws_sdk_ecr::types::LayerAvailability;
 use crate::bake::port::PortError;
 use crate::digest::Digest;
 use crate::name::Repository;
+use crate::remote::aws::patience::Call;
 use crate::remote::config::EcrSite;
-
-use super::patience::Call;
 
 /// ECR is asked for so many at once, and no more.
 const ASKED_AT_ONCE: usize = 100;

@@ -14,11 +14,11 @@ use crate::bake::event::SILENT;
 use crate::bake::port::PortError;
 use crate::name::Registry;
 use crate::remote::aws::access::Access;
+use crate::remote::aws::patience::Call;
 use crate::remote::config::{EcrSite, Timing, WireConfig};
 use crate::remote::secret::{Login, Secret};
 
 use super::client::client;
-use super::patience::Call;
 use super::site;
 
 /// A token holds for twelve hours from its making on, whatever the clocks say; an hour before, it is replaced.

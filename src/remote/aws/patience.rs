@@ -7,7 +7,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 
 use crate::bake::event::Listener;
 use crate::bake::port::PortError;
-use crate::remote::aws::words::refusal;
+use crate::remote::aws::words::{bare, refusal};
 use crate::remote::clock::Clock;
 use crate::remote::config::Timing;
 use crate::remote::retry::{Failure, THROTTLED_TRIES, Tries};
@@ -34,10 +34,18 @@ pub(in crate::remote) enum Refused<E> {
 }
 
 impl<E: ProvideErrorMetadata> Refused<E> {
-    /// The service's code for it.
+    /// The service's code for it, without the side that it is the fault of.
     pub(in crate::remote) fn code(&self) -> &str {
         match self {
-            Self::Service(error) => error.code().unwrap_or_default(),
+            Self::Service(error) => bare(error.code().unwrap_or_default()),
+            Self::Port(_) => "",
+        }
+    }
+
+    /// The service's words.
+    pub(in crate::remote) fn message(&self) -> &str {
+        match self {
+            Self::Service(error) => error.message().unwrap_or_default(),
             Self::Port(_) => "",
         }
     }
@@ -131,24 +139,32 @@ fn status<E>(error: &SdkError<E>) -> Option<u16> {
 }
 
 fn is_throttle(code: &str, status: Option<u16>) -> bool {
-    const CODES: [&str; 7] = [
-        "ThrottlingException",
-        "Throttling",
-        "ThrottledException",
-        "TooManyRequestsException",
+    const CODES: [&str; 13] = [
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "PriorRequestNotComplete",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestThrottledException",
         "SlowDown",
+        "SnapshotCreationPerVolumeRateExceeded",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TooManyUpdates",
     ];
-    CODES.contains(&code) || (code.is_empty() && status == Some(429))
+    CODES.contains(&bare(code)) || (code.is_empty() && status == Some(429))
 }
 
 /// Whether the same call may succeed soon.
-fn may_pass<E>(error: &SdkError<E>) -> bool {
+fn may_pass<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
         // Not those without credentials: they will have none in a second either.
         SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout() || failure.as_other().is_some(),
+        // Nor what there is none of: EC2 says so like a fault of its own, and it lasts for hours.
+        SdkError::ServiceError(_) if bare(error.code().unwrap_or_default()).starts_with("Insufficient") => false,
         SdkError::ServiceError(_) => status(error).is_some_and(|status| status >= 500 || status == 408),
         _ => false,
     }
@@ -161,6 +177,7 @@ mod tests {
     #[test]
     fn throttling_is_told_from_refusals() {
         assert!(is_throttle("ThrottlingException", Some(400)) && is_throttle("", Some(429)));
+        assert!(is_throttle("Client.RequestLimitExceeded", Some(503)));
         assert!(!is_throttle("LimitExceededException", Some(400)) && !is_throttle("", Some(500)));
     }
 }

@@ -1,0 +1,169 @@
+//! Why there is no AMI.
+
+use crate::bake::port::PortError;
+use crate::recipe::{Architecture, Region};
+
+/// So many lines of a console are shown: the end is where it went wrong.
+const SHOWN: usize = 40;
+
+/// Why there is no AMI, or why it is not what it has to be.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The locked base is not there any more, or is another.
+    #[error("base {id} in {region}: {message}; lock the recipe again")]
+    Base {
+        /// The image.
+        id: String,
+        /// Where.
+        region: Region,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Something that is asked for cannot be had of EC2.
+    #[error("{subject}: {message}")]
+    Misfit {
+        /// What.
+        subject: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// No user data was made for a processor.
+    #[error("there is no user data for {0}")]
+    NoUserData(Architecture),
+    /// The name of the image is another's.
+    #[error("the name {name} is taken in {region} by {id}, which was not made from this key: rename or remove it")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Where.
+        region: Region,
+        /// Who has it.
+        id: String,
+    },
+    /// The host says that something went wrong.
+    #[error("{instance} in {region} failed{}{}", lines("", .problems), shown(.console))]
+    Failed {
+        /// The instance.
+        instance: String,
+        /// Where.
+        region: Region,
+        /// What it says.
+        problems: Vec<String>,
+        /// The end of its console.
+        console: Vec<String>,
+    },
+    /// The host has stopped and said nothing.
+    #[error("{instance} in {region} stopped without a verdict on its console{}", shown(.console))]
+    NoVerdict {
+        /// The instance.
+        instance: String,
+        /// Where.
+        region: Region,
+        /// The end of its console.
+        console: Vec<String>,
+    },
+    /// The host did not come to an end.
+    #[error(
+        "{instance} in {region} is still {state} after {minutes} min: see its console, or raise `timeout`{}",
+        shown(.console)
+    )]
+    Endless {
+        /// The instance.
+        instance: String,
+        /// Where.
+        region: Region,
+        /// Its state.
+        state: String,
+        /// How long it was waited for.
+        minutes: u32,
+        /// The end of its console.
+        console: Vec<String>,
+    },
+    /// Somebody, or EC2, ended the instance.
+    #[error("{instance} in {region} was ended from outside{}{}", because(.reason), shown(.console))]
+    Ended {
+        /// The instance.
+        instance: String,
+        /// Where.
+        region: Region,
+        /// Why, where EC2 says so.
+        reason: Option<String>,
+        /// The end of its console.
+        console: Vec<String>,
+    },
+    /// Every instance that the order names was ended before it had done anything.
+    #[error("no instance could be started in {region}: {message}")]
+    NotStarted {
+        /// Where.
+        region: Region,
+        /// What happened.
+        message: String,
+    },
+    /// EC2 could not make the image.
+    #[error("{image} in {region} is {state}{}", because(.reason))]
+    Image {
+        /// The image.
+        image: String,
+        /// Where.
+        region: Region,
+        /// Its state.
+        state: String,
+        /// Why, where EC2 says so.
+        reason: Option<String>,
+    },
+    /// The image that the others are copies of is not there.
+    #[error("there is nothing to copy from {0}")]
+    NoHome(Region),
+    /// An image is there, and something about it, or something that is to point to it, could not be changed.
+    #[error("{image} in {region} is there and not finished: {source}; push again to go on, `elkbake sweep` removes it")]
+    Unfinished {
+        /// The image.
+        image: String,
+        /// Where.
+        region: Region,
+        /// What went wrong.
+        source: Box<HostError>,
+    },
+    /// AWS could not be reached, or refused.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl HostError {
+    /// Whether the person wanted to stop.
+    #[must_use]
+    pub fn is_interrupt(&self) -> bool {
+        match self {
+            Self::Port(PortError::Interrupted) => true,
+            Self::Unfinished { source, .. } => source.is_interrupt(),
+            _ => false,
+        }
+    }
+}
+
+/// The end of a console, as errors show it.
+pub(super) fn tail(console: &str) -> Vec<String> {
+    let plain = |line: &str| line.chars().filter(|c| !c.is_control()).take(300).collect::<String>();
+    let lines: Vec<_> = console.split(['\n', '\r']).map(plain).filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(SHOWN);
+    lines.into_iter().skip(from).collect()
+}
+
+fn because(reason: &Option<String>) -> String {
+    reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
+fn shown(end: &[String]) -> String {
+    if end.is_empty() {
+        return "; there is nothing on its console".to_owned();
+    }
+    lines("\nthe end of its console:", end)
+}
+
+fn lines(head: &str, all: &[String]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let all: String = all.iter().map(|line| format!("\n  {line}")).collect();
+    format!("{}{all}", if head.is_empty() { ":" } else { head })
+}

@@ -1,0 +1,101 @@
+//! What is there, and what came of a bake.
+
+use std::collections::BTreeMap;
+
+use super::fault::HostError;
+use crate::bake::port::Machine;
+use crate::recipe::{Architecture, Region};
+
+/// What is in a region for one processor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Where.
+    pub region: Region,
+    /// For which processor.
+    pub architecture: Architecture,
+    /// The finished image, or else the one that has got the furthest; none where nothing was begun.
+    pub machine: Option<Machine>,
+    /// Whether it is all that it has to be.
+    pub finished: bool,
+    /// Images of the same key that came to nothing.
+    pub(super) failed: Vec<Machine>,
+}
+
+/// What is in all regions of an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sights(pub(super) Vec<Sight>);
+
+impl Sights {
+    /// One for each region and processor: the home region's first.
+    #[must_use]
+    pub fn all(&self) -> &[Sight] {
+        &self.0
+    }
+
+    /// What is in a region for a processor.
+    #[must_use]
+    pub fn at(&self, region: &Region, architecture: Architecture) -> Option<&Sight> {
+        self.0.iter().find(|sight| sight.region == *region && sight.architecture == architecture)
+    }
+
+    /// Whether there is a finished image in every region for every processor.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.iter().all(|sight| sight.finished)
+    }
+
+    /// Whether an instance is needed for a processor: no region has its image, or one on its way.
+    #[must_use]
+    pub fn needs_instance(&self, home: &Region, architecture: Architecture) -> bool {
+        self.at(home, architecture).is_none_or(|sight| sight.machine.is_none())
+    }
+}
+
+/// A finished image in a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Where.
+    pub region: Region,
+    /// For which processor.
+    pub architecture: Architecture,
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The device name of its root disk.
+    pub root_device: String,
+    /// The snapshots of its disks, by device name.
+    pub snapshots: BTreeMap<String, String>,
+    /// Whether it was there and finished before.
+    pub was_there: bool,
+    /// What was changed about it and what points to it, in words.
+    pub changed: Vec<String>,
+}
+
+impl Made {
+    /// The snapshot of its root disk.
+    #[must_use]
+    pub fn root_snapshot(&self) -> Option<&str> {
+        self.snapshots.get(&self.root_device).map(String::as_str)
+    }
+}
+
+/// A region that did not get an image.
+#[derive(Debug)]
+pub struct Failed {
+    /// Where.
+    pub region: Region,
+    /// For which processor.
+    pub architecture: Architecture,
+    /// Why.
+    pub error: HostError,
+}
+
+/// What came of a bake. Regions and processors that failed do not keep the others from being finished.
+#[derive(Debug, Default)]
+pub struct Baked {
+    /// What is there and finished.
+    pub made: Vec<Made>,
+    /// What is not.
+    pub failed: Vec<Failed>,
+}

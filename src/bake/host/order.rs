@@ -1,0 +1,163 @@
+//! What is to be made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words;
+use crate::bake::port::{Ec2Site, Tags};
+use crate::digest::{Digest, Hasher};
+use crate::lock::Lock;
+use crate::moment::Moment;
+use crate::name::RecipeName;
+use crate::plan::Plan;
+use crate::project::Ec2 as Account;
+use crate::recipe::{AmiRecipe, Architecture, Region, Share};
+
+/// A host's image that is to be in an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'o> {
+    /// The recipe's name.
+    pub name: &'o RecipeName,
+    /// What it says.
+    pub recipe: &'o AmiRecipe,
+    /// What follows from it.
+    pub plan: &'o Plan,
+    /// What its base is.
+    pub lock: &'o Lock,
+    /// Where the image is made.
+    pub account: &'o Account,
+    /// The revision of the sources, where they are under version control.
+    pub revision: Option<&'o str>,
+    /// What the clock says.
+    pub now: Moment,
+}
+
+impl<'o> Order<'o> {
+    /// The region in which the image is made.
+    #[must_use]
+    pub fn home(&self) -> &'o Region {
+        &self.recipe.region
+    }
+
+    /// All regions that are to have it, the home region first.
+    #[must_use]
+    pub fn regions(&self) -> Vec<&'o Region> {
+        let named = self.recipe.ami.iter().flat_map(|ami| ami.regions.keys());
+        std::iter::once(self.home()).chain(named.filter(|region| *region != self.home())).collect()
+    }
+
+    /// The account in a region.
+    #[must_use]
+    pub fn site(&self, region: &Region) -> Ec2Site {
+        Ec2Site {
+            region: region.clone(),
+            account: self.account.account.clone(),
+            role: self.account.role.clone(),
+            external_id: self.account.external_id.clone(),
+        }
+    }
+
+    /// The image's name, which people see and EC2 takes once in an account and region.
+    #[must_use]
+    pub fn image_name(&self, architecture: Architecture) -> String {
+        format!("{}-{}-{architecture}", self.name, self.plan.tag())
+    }
+
+    /// What the image is for, in one line.
+    pub(super) fn description(&self) -> String {
+        // EC2 takes 255 characters.
+        let said = self.recipe.description.as_deref().unwrap_or("made by elkbake");
+        said.chars().filter(|c| !c.is_control()).take(255).collect()
+    }
+
+    /// Whether snapshots are encrypted.
+    pub(super) fn encrypted(&self) -> bool {
+        self.recipe.ami.as_ref().is_none_or(|ami| ami.encrypted)
+    }
+
+    /// Whether instances from the image have to use IMDSv2.
+    pub(super) fn imds_v2(&self) -> bool {
+        self.recipe.ami.as_ref().is_none_or(|ami| ami.imds_v2)
+    }
+
+    /// The key that encrypts in a region, where one is named.
+    pub(super) fn kms_key(&self, region: &Region) -> Option<String> {
+        self.recipe.ami.as_ref()?.regions.get(region)?.kms_key.clone()
+    }
+
+    /// Who else may start the image.
+    pub(super) fn share(&self) -> Share {
+        let said = self.recipe.ami.as_ref().and_then(|ami| ami.share.clone());
+        said.unwrap_or_else(|| Share { accounts: BTreeSet::new(), organizations: BTreeSet::new() })
+    }
+
+    /// The SSM parameter that names the image for a processor.
+    #[must_use]
+    pub fn parameter(&self, architecture: Architecture) -> Option<String> {
+        let name = self.recipe.ami.as_ref()?.ssm_parameter.as_ref()?;
+        let several = self.recipe.architectures.len() > 1;
+        Some(if several { format!("{name}/{architecture}") } else { name.clone() })
+    }
+
+    /// The launch template in a region that gets a version with the image.
+    #[must_use]
+    pub fn template(&self, region: &Region, architecture: Architecture) -> Option<&'o str> {
+        let regions = &self.recipe.ami.as_ref()?.regions;
+        regions.get(region)?.launch_templates.get(&architecture).map(String::as_str)
+    }
+
+    /// What all that is made of the key in a region has in common, whichever run makes it.
+    #[must_use]
+    pub fn run(&self, region: &Region) -> String {
+        let key = self.plan.key().hex();
+        digest(["run", key.as_str(), self.account.account.as_str(), region.as_str()]).hex()[..16].to_owned()
+    }
+
+    /// A client token: the same for the same work, whichever run does it.
+    pub(super) fn token(&self, what: &str, architecture: Architecture, region: &Region, more: &str) -> String {
+        let key = self.plan.key().hex();
+        let architecture = architecture.to_string();
+        let parts = [what, key.as_str(), architecture.as_str(), self.account.account.as_str(), region.as_str(), more];
+        // EC2 takes 64 characters.
+        digest(parts).hex()
+    }
+
+    /// The tags by which what was made of this key for a processor is found.
+    pub(super) fn mark(&self, architecture: Architecture) -> Tags {
+        [(words::KEY, self.plan.key().hex()), (words::ARCHITECTURE, architecture.to_string())]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+
+    /// All tags that a thing gets when it is made.
+    pub(super) fn tags(&self, architecture: Architecture, region: &Region) -> Tags {
+        let mut tags = Tags::from([(words::NAME.to_owned(), self.image_name(architecture))]);
+        let own = self.recipe.ami.as_ref().map(|ami| &ami.tags);
+        tags.extend(self.account.tags.iter().chain(own.into_iter().flatten()).map(owned));
+        tags.extend(self.mark(architecture));
+        let said = [
+            (words::RECIPE, self.name.to_string()),
+            (words::VERSION, self.recipe.version.to_string()),
+            (words::TAG, self.plan.tag().to_string()),
+            (words::RUN, self.run(region)),
+        ];
+        tags.extend(said.map(|(name, value)| (name.to_owned(), value)));
+        tags
+    }
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// The digest of some texts; lengths stand before them, so that no two lists have the same bytes.
+fn digest<const N: usize>(parts: [&str; N]) -> Digest {
+    let mut hasher = Hasher::default();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finish().0
+}
+
+/// User data for instances that are made into images, for each processor.
+pub type UserData = BTreeMap<Architecture, Vec<u8>>;

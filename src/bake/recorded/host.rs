@@ -1,0 +1,88 @@
+//! From AMIs that were made to their record in the manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Occasion;
+use crate::bake::host::{Baked, Failed, Made, Order};
+use crate::record::{Needs, Record, RecordKind, RecordedAmi, RecordedBase, RecordedBoot, RecordedHost, Unfinished};
+
+/// The record of a host of which every region has what it has to have. `boots` is what was found when its AMIs were
+/// started.
+#[must_use]
+pub fn recorded_host(order: &Order<'_>, made: &[Made], boots: Vec<RecordedBoot>, occasion: &Occasion<'_>) -> Record {
+    let at = occasion.pushed_at.to_string();
+    Record {
+        kind: RecordKind::Ami,
+        product: None,
+        reference: None,
+        layout: None,
+        digest: None,
+        tag: order.plan.tag().clone(),
+        key: order.plan.key(),
+        version: order.recipe.version.clone(),
+        platforms: Vec::new(),
+        amis: amis(order, made),
+        host: Some(RecordedHost::of(order.recipe, order.lock)),
+        base: order.lock.ami.first().map(|base| RecordedBase { name: base.name.clone(), digest: None }),
+        plugins: Vec::new(),
+        archives: Vec::new(),
+        inputs: order.plan.inputs().clone(),
+        needs: Needs::default(),
+        tests: Vec::new(),
+        boots,
+        nondeterminism: None,
+        regions: BTreeMap::new(),
+        source: occasion.source.clone(),
+        elkbake: occasion.elkbake.to_owned(),
+        created: at.clone(),
+        pushed_at: at,
+    }
+}
+
+/// What is noted where some AMIs are not there; `None` where none is.
+#[must_use]
+pub fn unfinished_host(order: &Order<'_>, baked: &Baked, occasion: &Occasion<'_>) -> Option<Unfinished> {
+    if baked.made.is_empty() || baked.failed.is_empty() {
+        return None;
+    }
+    let said = |failed: &Failed| (failed.region.clone(), first_line(&failed.error.to_string()));
+    let missing: BTreeMap<_, _> = baked.failed.iter().map(said).collect();
+    let whole = baked.made.iter().map(|made| made.region.clone()).filter(|region| !missing.contains_key(region));
+    Some(Unfinished {
+        tag: order.plan.tag().clone(),
+        digest: None,
+        regions: whole.collect::<BTreeSet<_>>(),
+        missing,
+        amis: amis(order, &baked.made),
+        at: occasion.pushed_at.to_string(),
+    })
+}
+
+/// Consoles are long, and the manifest is read by programs.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// In the order of the regions, the home region's first.
+fn amis(order: &Order<'_>, made: &[Made]) -> Vec<RecordedAmi> {
+    let regions = order.regions();
+    let place = |made: &Made| regions.iter().position(|region| **region == made.region);
+    let mut made: Vec<_> = made.iter().collect();
+    made.sort_by_key(|made| (place(made), made.architecture));
+    made.into_iter().map(|made| ami(order, made)).collect()
+}
+
+fn ami(order: &Order<'_>, made: &Made) -> RecordedAmi {
+    let output = order.recipe.ami.as_ref().and_then(|ami| ami.regions.get(&made.region));
+    let others = made.snapshots.iter().filter(|(device, _)| **device != made.root_device);
+    RecordedAmi {
+        region: made.region.clone(),
+        architecture: made.architecture,
+        id: made.id.clone(),
+        snapshot: made.root_snapshot().unwrap_or_default().to_owned(),
+        name: Some(made.name.clone()),
+        account: Some(order.account.account.clone()),
+        kms_key: output.and_then(|output| output.kms_key.clone()),
+        snapshots: others.map(|(device, snapshot)| (device.clone(), snapshot.clone())).collect(),
+    }
+}

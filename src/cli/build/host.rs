@@ -1,0 +1,165 @@
+//! What `elkbake build` makes of a host's recipe: its user data.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::ami::user_data::MOST;
+use crate::aside;
+use crate::bake::documents::{self, Document, Documents, DocumentsError};
+use crate::cli::check;
+use crate::cli::failure::Failure;
+use crate::cli::planner::Planner;
+use crate::cli::size::bytes;
+use crate::cli::ui::{Paint, Ui};
+use crate::name::{RecipeName, Tag};
+use crate::recipe::{Engine, Recipe};
+use crate::store::Store;
+
+/// How much of what is in a document is shown.
+const SHOWN: usize = 8;
+
+/// A host whose documents are in the store.
+pub(super) struct Host {
+    name: RecipeName,
+    tag: Tag,
+    engine: Engine,
+    documents: Documents,
+    was_there: bool,
+    seconds: f64,
+    outputs: Vec<String>,
+}
+
+/// Makes the documents of a host, and writes what its hosts are started with to files.
+pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, to: &[&Path], folder: &Path) -> Result<Host, Failure> {
+    let start = Instant::now();
+    let mut line = planner.line(name)?;
+    let planned = line.pop().ok_or_else(|| Failure::input("there is nothing to build"))?;
+    let Recipe::Ami(ami) = &planned.loaded.recipe.value else {
+        return Err(Failure::input(format!("{name} is the recipe of a container image, not of a host")));
+    };
+    let order = documents::Order {
+        plan: &planned.plan,
+        recipe: &planned.loaded.recipe,
+        ami,
+        local: &planned.loaded.local,
+        project: &planner.workspace.root,
+    };
+    let stored = planner.world.stored();
+    let kept = stored.map(|store| documents::kept(&order, store)).transpose()?.flatten();
+    let was_there = kept.is_some();
+    let documents = match kept {
+        Some(kept) => kept,
+        None => {
+            check::refuse_errors(planner.workspace, &planned.loaded)?;
+            documents::make(&order, planner.world.open()?.store())?
+        }
+    };
+    needed(&documents, ami.engine)?;
+    let mut outputs = Vec::new();
+    for path in to {
+        let document = needed(&documents, Engine::UserData)?;
+        let store = match stored {
+            Some(store) => store,
+            None => planner.world.open()?.store(),
+        };
+        write(document, store, &folder.join(path))?;
+        outputs.push(format!("user-data:{}", path.display()));
+    }
+    let (name, tag, seconds) = (name.clone(), planned.plan.tag().clone(), start.elapsed().as_secs_f64());
+    Ok(Host { name, tag, engine: ami.engine, documents, was_there, seconds, outputs })
+}
+
+/// The document of a way of delivery, which has to be one.
+fn needed(documents: &Documents, engine: Engine) -> Result<&Document, Failure> {
+    let document = documents.of(engine).ok_or_else(|| Failure::input(format!("there is no document for {engine}")))?;
+    match &document.problem {
+        None => Ok(document),
+        Some(problem) if document.items.is_empty() => Err(Failure::input(problem)
+            .hint("bake an image with `engine = \"instance\"`, or do it by a package, or by a unit among the files")),
+        Some(problem) => Err(Failure::input(problem)
+            .hint("put large files into a package and name that in [[package]]: only its address is in the user data")),
+    }
+}
+
+fn write(document: &Document, store: &Store, path: &Path) -> Result<(), Failure> {
+    let gone = || Failure::input("the user data is not in the store any more").hint("build it once more");
+    let data = document.bytes(store)?.ok_or_else(gone)?;
+    // Mode 0666 less the umask, as other programs would make it.
+    let made = tempfile::Builder::new()
+        .prefix(".elkbake-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(aside::folder_of(path))
+        .and_then(|mut file| file.write_all(&data).map(|()| file))
+        .and_then(|file| aside::settle(file, path));
+    made.map_err(|error| Failure::file("cannot write", path, &error))
+}
+
+impl Host {
+    /// For people.
+    pub(super) fn text(&self, ui: &Ui) -> String {
+        let did = if self.was_there { "was there".to_owned() } else { format!("built in {:.1} s", self.seconds) };
+        let (name, tag) = (ui.paint(Paint::Bold, self.name.as_str()), ui.paint(Paint::Green, self.tag.as_str()));
+        let mut text = format!("{name} {tag} {} ({did})\n", self.documents.key);
+        for document in &self.documents.documents {
+            text += &document_text(document, document.engine == self.engine);
+        }
+        for output in &self.outputs {
+            text += &format!("  written to {output}\n");
+        }
+        text
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> serde_json::Value {
+        json!({
+            "recipe": self.name,
+            "kind": "ami",
+            "tag": self.tag,
+            "key": self.documents.key,
+            "engine": self.engine,
+            "was_there": self.was_there,
+            "outputs": self.outputs,
+            "most": MOST,
+            "documents": self.documents.documents,
+        })
+    }
+}
+
+/// A document with what is in it; of one that the recipe does not use, no more than its size.
+fn document_text(document: &Document, is_used: bool) -> String {
+    let of = match document.engine {
+        Engine::Instance => "for the instance that becomes an image",
+        Engine::UserData => "for hosts from the stock image",
+    };
+    if let Some(problem) = &document.problem {
+        return format!("  {of}: none: {problem}\n");
+    }
+    let Document { size, plain, .. } = document;
+    let (percent, plain) = (size * 100 / MOST, bytes(*plain as u64));
+    let mut text = format!("  {of}: user data of {size} bytes, {percent} % of what EC2 takes; {plain} before gzip\n");
+    if is_used {
+        for item in document.items.iter().take(SHOWN) {
+            text += &format!("    {:>6}  {}\n", item.share, item.name);
+        }
+        let rest = document.items.iter().skip(SHOWN);
+        let (count, sum) = (rest.clone().count(), rest.map(|item| item.share).sum::<usize>());
+        if count > 0 {
+            text += &format!("    {sum:>6}  {count} more\n");
+        }
+    }
+    text
+}
+
+impl From<DocumentsError> for Failure {
+    fn from(error: DocumentsError) -> Self {
+        match error {
+            DocumentsError::Store(error) => error.into(),
+            DocumentsError::Tuning(_) | DocumentsError::UserData(_) => Self::input(error),
+        }
+    }
+}
