@@ -123,11 +123,12 @@ fn made(machine: &mut Machine) {
     assert_eq!(machine.shell("stat -c '%u:%g %a' /var/lib/elasticsearch"), "1000:0 770");
 
     assert_eq!(machine.shell("docker info -f '{{.Driver}} {{.DockerRootDir}}'"), "overlay2 /var/lib/docker");
-    machine.shell("tar -C / -c usr/bin/true | docker import - kept:1; touch /var/lib/elasticsearch/kept /srv/scratch/kept");
-
-    let verified = machine.attempt(
-        "cd /etc/systemd/system; systemd-analyze verify elkbake-storage.service docker.service ecs.service",
+    machine.shell(
+        "tar -C / -c usr/bin/true | docker import - kept:1; touch /var/lib/elasticsearch/kept /srv/scratch/kept",
     );
+
+    let verified = machine
+        .attempt("cd /etc/systemd/system; systemd-analyze verify elkbake-storage.service docker.service ecs.service");
     assert_eq!(verified, (0, String::new()));
     unordered(machine);
     again(machine);
@@ -171,7 +172,10 @@ fn torn(machine: &mut Machine) {
     );
     let before = machine.shell("md5sum < /dev/nvme2n1");
     let (status, said) = machine.attempt("/usr/libexec/elkbake/storage");
-    assert!(status == 1 && said.contains("neither empty nor a whole array: nvme1n1 (empty) nvme2n1 (of array"), "{said}");
+    assert!(
+        status == 1 && said.contains("neither empty nor a whole array: nvme1n1 (empty) nvme2n1 (of array"),
+        "{said}"
+    );
     assert_eq!(machine.shell("md5sum < /dev/nvme2n1"), before);
     // Docker does not start on the root disk meanwhile, though nothing has told systemd that the volume is gone.
     let (status, _) = machine.attempt("systemctl start docker");
