@@ -5,6 +5,7 @@
 
 mod pointer;
 mod share;
+mod subject;
 
 use std::collections::BTreeSet;
 
@@ -15,15 +16,7 @@ use super::words;
 use crate::bake::port::{ImageStep, Machine, Tags};
 use crate::moment::Moment;
 use crate::recipe::{Architecture, Region};
-
-/// An image in a region, and what it is to be.
-struct Subject<'s> {
-    order: &'s Order<'s>,
-    region: &'s Region,
-    architecture: Architecture,
-    machine: &'s Machine,
-    desk: Desk<'s>,
-}
+use subject::Subject;
 
 /// Makes of an image what the recipe and the target say of it, and tells what that took. It is not marked as finished.
 ///
@@ -86,10 +79,6 @@ impl Subject<'_> {
         let at = made.in_days(days).to_the_minute();
         let said = self.machine.deprecated.as_deref().and_then(Moment::parse);
         (said.map(Moment::to_the_minute) != Some(at)).then_some(at)
-    }
-
-    fn change(&self, step: &ImageStep) -> Result<(), HostError> {
-        Ok(self.desk.ec2.change(&self.order.site(self.region), &self.machine.id, step, self.desk.tell)?)
     }
 }
 

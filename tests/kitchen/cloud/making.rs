@@ -152,7 +152,9 @@ pub fn copy(world: &mut World, call: &mut Call) -> Answer {
     let encrypts = encrypted == Some(true) || by_default || before.disks.iter().any(is_encrypted);
     let fails =
         (encrypts && key.is_none()).then(|| ("Client.InvalidKMSKey.InvalidState".to_owned(), NO_KEY.to_owned()));
-    let sources = before.disks.clone();
+    // What has no snapshot is a disk that is made empty, there as here.
+    let has_data = |disk: &&Disk| disk.ebs.as_ref().is_some_and(|ebs| ebs.snapshot.is_some());
+    let sources: Vec<_> = before.disks.iter().filter(has_data).cloned().collect();
     let mut disks = before.disks.clone();
     for ebs in disks.iter_mut().filter_map(|disk| disk.ebs.as_mut()).filter(|ebs| ebs.snapshot.is_some()) {
         let stays = ebs.encrypted || by_default || encrypted == Some(true);

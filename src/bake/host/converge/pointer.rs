@@ -2,7 +2,7 @@
 //!
 //! They are read at every push: an older key that is pushed again is what is wanted now.
 
-use super::Subject;
+use super::subject::Subject;
 use crate::bake::host::fault::HostError;
 
 pub(super) fn parameter(subject: &Subject<'_>, changed: &mut Vec<String>) -> Result<(), HostError> {

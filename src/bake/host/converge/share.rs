@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Subject;
+use super::subject::Subject;
 use crate::bake::host::fault::HostError;
 use crate::bake::host::words;
 use crate::bake::port::ImageStep;
