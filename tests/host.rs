@@ -1,5 +1,6 @@
 //! Hosts to EC2, by the program as people call it.
 
+mod after;
 mod push;
 mod rights;
 
@@ -45,4 +46,15 @@ fn well(boot: &Boot) -> Guest {
 
 fn records(kitchen: &Kitchen) -> Value {
     serde_json::from_str(&kitchen.read("prod.json")).unwrap()
+}
+
+/// Nothing is left soon: what is ended takes its time.
+fn assert_clean(amazon: &Amazon) {
+    for _ in 0..100 {
+        if amazon.left().is_empty() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(amazon.left(), [""; 0]);
 }
