@@ -3,19 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{AWAY, assert_clean, Amazon, Boot, Guest, HOME, HOST, Kitchen, nonce, project, records, well};
-
-/// A host that is well, and when it is tested runs on until it is ended.
-fn tested(boot: &Boot) -> Guest {
-    if boot.tags["elkbake:purpose"] == "test" {
-        return Guest::stays().says(&format!("ELKBAKE {} note all is there", nonce(boot))).says(&ok(boot));
-    }
-    well(boot)
-}
-
-fn ok(boot: &Boot) -> String {
-    format!("ELKBAKE {} ok", nonce(boot))
-}
+use super::{AWAY, Amazon, Guest, HOME, HOST, Kitchen, assert_clean, nonce, project, records, tested, well};
 
 fn ids(kitchen: &Kitchen) -> Vec<String> {
     let amis = records(kitchen)["recipes"]["host"]["current"]["amis"].clone();

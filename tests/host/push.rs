@@ -1,6 +1,6 @@
 //! `elkbake push` of hosts.
 
-use super::{ACCOUNT, AWAY, assert_clean, Guest, HOME, HOST, nonce, project, records};
+use super::{ACCOUNT, AWAY, Guest, HOME, HOST, assert_clean, nonce, project, records};
 use crate::kitchen::cloud::Trouble;
 
 #[test]
