@@ -23,6 +23,8 @@ mod demo;
 mod diff;
 mod docs;
 #[cfg(feature = "aws")]
+mod ec2;
+#[cfg(feature = "aws")]
 mod ecr;
 mod entrypoint;
 mod export;

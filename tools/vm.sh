@@ -40,21 +40,45 @@ mkdir -p "$root/etc/cloud/cloud.cfg.d"
 cat > "$root/etc/cloud/cloud.cfg.d/90-vm.cfg" << 'CFG'
 datasource_list: [NoCloud, None]
 network: {config: disabled}
-apt_preserve_sources_list: true
+apt: {preserve_sources_list: true}
+locale: false
 CFG
 cat > "$root/etc/udev/rules.d/70-ec2-nvme-devices.rules" << 'RULES'
 KERNEL=="nvme[0-9]*n[0-9]*", ENV{DEVTYPE}=="disk", ATTRS{serial}=="vol*", SYMLINK+="disk/by-id/nvme-Amazon_Elastic_Block_Store_$attr{serial}"
 KERNEL=="nvme[0-9]*n[0-9]*", ENV{DEVTYPE}=="disk", ATTRS{serial}=="AWS*", SYMLINK+="disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_$attr{serial}", SYMLINK+="disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_$attr{serial}-ns-1"
+KERNEL=="nvme[0-9]*n[0-9]*", ENV{DEVTYPE}=="disk", ATTRS{serial}=="vol*xvdf", SYMLINK+="xvdf"
 RULES
 printf 'MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\n' > "$root/etc/initramfs-tools/conf.d/vm"
 printf 'virtio_pci\nvirtio_blk\next4\n' > "$root/etc/initramfs-tools/modules"
 ln -sf /run/systemd/resolve/resolv.conf "$root/etc/resolv.conf"
-# No root password: the console is how a test looks in, and nothing else reaches the machine.
-chroot "$root" passwd --quiet --delete root
-chroot "$root" systemctl --quiet enable systemd-networkd serial-getty@ttyS0
+# How a test looks in: a line of base64 on the second serial port is a script, and its answer another.
+cat > "$root/usr/local/sbin/vm-agent" << 'AGENT'
+#!/bin/bash
+stty -F /dev/ttyS1 raw -echo
+exec 3<> /dev/ttyS1
+echo ready >&3
+while read -r line <&3; do
+    answer=$(timeout 300 bash -c "$(base64 -d <<< "$line")" 2>&1 < /dev/null 3<&-; echo "status $?")
+    base64 -w 0 <<< "$answer" >&3
+    echo >&3
+done
+AGENT
+chmod +x "$root/usr/local/sbin/vm-agent"
+cat > "$root/etc/systemd/system/vm-agent.service" << 'UNIT'
+[Unit]
+DefaultDependencies=no
+After=local-fs.target systemd-udevd.service
+Conflicts=shutdown.target
+Before=shutdown.target
+[Service]
+ExecStart=/usr/local/sbin/vm-agent
+[Install]
+WantedBy=sysinit.target
+UNIT
+chroot "$root" systemctl --quiet enable systemd-networkd vm-agent
 chroot "$root" systemctl --quiet disable apt-daily.timer apt-daily-upgrade.timer e2scrub_reap.service
 chroot "$root" systemctl --quiet mask e2scrub_all.timer fstrim.timer dpkg-db-backup.timer mdcheck_start.timer \
-    mdcheck_continue.timer mdmonitor-oneshot.timer getty@tty1.service apparmor.service man-db.timer
+    mdcheck_continue.timer mdmonitor-oneshot.timer getty@tty1.service serial-getty@ttyS0.service apparmor.service man-db.timer
 chroot "$root" update-initramfs -u > /dev/null
 cp "$root"/boot/vmlinuz-* "$root/vmlinuz.out"
 cp "$root"/boot/initrd.img-* "$root/initrd.out"

@@ -114,6 +114,9 @@ fn tables() -> Vec<Example> {
                    checksum = \"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"";
     let firewall = |lines: &str| with(&format!("{lines}\n[[firewall]]\nports = [\"9200\"]\nfrom = [\"subnet\"]"));
     let user = |uid: u32| with(&format!("[[user]]\nname = \"es\"\nuid = {uid}"));
+    let store = |lines: &str| {
+        with(&format!("[[volume]]\nname = \"data\"\nkind = \"instance-store\"\nmount = \"/data\"\n{lines}"))
+    };
     let run = |engine: &str| with(&format!("engine = \"{engine}\"\n[[run]]\nname = \"a\"\ncommand = [\"true\"]"));
     let command = |word: &str| with(&format!("[[run]]\nname = \"a\"\ncommand = [\"{word}\"]"));
     vec![
@@ -153,6 +156,18 @@ fn tables() -> Vec<Example> {
             with("host.time_servers = [\"a b\"]"),
             with("host.time_servers = [\"a.example\", \"fd00:ec2::123\"]"),
         ),
+        ("AMI040", store("raid0 = true"), store("raid0 = true\n[packages]\nmdadm = \"*\"")),
+        (
+            "AMI041",
+            firewall("packages.nftables = \"*\"").replace("\"subnet\"", ""),
+            firewall("packages.nftables = \"*\""),
+        ),
+        (
+            "AMI042",
+            with("bake.instance_types.arm64 = \"m6g.large\""),
+            with("bake.instance_types.x86_64 = \"m6i.large\""),
+        ),
+        ("AMI043", with(&package.replace(".rpm", ".zip")), with(package)),
         ("AMI039", command(""), command("true")),
     ]
 }
@@ -251,6 +266,7 @@ fn space_is_added_up_by_volume() {
         let folder = |path: &str, needs: u32| format!("[[folder]]\npath = \"{path}\"\nneeds = {needs}\n");
         with("instance_types = [\"i3.4xlarge\", \"m99.large\"]")
             .with(&format!("{volume}{}{}{}", folder("/data/a", a), folder("/data/b", b), folder("/var/c", 30)))
+            .with("[packages]\nmdadm = \"*\"")
             .codes()
     };
     assert_eq!(folders(1500, 2000), [""; 0]);

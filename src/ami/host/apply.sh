@@ -7,6 +7,8 @@
 #
 # What belongs to a package that is not installed yet is left for the next run; the host's own check tells what is missing.
 set -uo pipefail
+# The last part of a pipe counts what it changes.
+shopt -s lastpipe
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
@@ -32,23 +34,23 @@ is_running() {
     [ "$bake" = no ] && [ -d /run/systemd/system ]
 }
 
-# Puts standard input in the place of a file, in one step and with its owner and mode. Says whether that changed it.
+# Puts the text on standard input in the place of a file, in one step and with its owner and mode. Says whether that
+# changed it.
 replace() {
-    local path new
-    path=$(readlink -f -- "$1") && new=$(mktemp -- "$path.XXXXXX") || return 2
-    if ! cat > "$new"; then
-        rm -f -- "$new"
-        return 2
+    local path new text
+    text=$(cat && echo .) && path=$(readlink -f -- "$1") || return 2
+    text=${text%.}
+    if [ -e "$path" ] && printf %s "$text" | cmp -s -- - "$path"; then
+        return 1
     fi
+    new=$(mktemp -- "$path.XXXXXX") || return 2
     if [ -e "$path" ]; then
-        if cmp -s -- "$new" "$path"; then
-            rm -f -- "$new"
-            return 1
-        fi
         chown --reference="$path" -- "$new" && chmod --reference="$path" -- "$new"
     else
         chmod 0644 -- "$new"
-    fi && mv -f -- "$new" "$path" || return 2
+    fi && printf %s "$text" > "$new" && mv -f -- "$new" "$path" && return 0
+    rm -f -- "$new"
+    return 2
 }
 
 # The same, and tells it.
@@ -243,7 +245,9 @@ daemon() {
     elif grep -q '^ExecStart=.*[$]DOCKER_OPTS' "$unit"; then
         merge_options /etc/default/docker DOCKER_OPTS
     elif command=$(grep -m 1 '^ExecStart=.' "$unit"); then
-        # The unit reads no file: it is told another command, where a percent sign means something to systemd.
+        # The unit reads no file: it is told another command, where a percent sign means something to systemd. The socket
+        # that it hands over stays, whatever else the daemon listens at.
+        unset 'drop[H]' 'drop[host]'
         flags=("${flags[@]//%/%%}")
         mkdir -p /etc/systemd/system/docker.service.d
         printf '[Service]\nExecStart=\nExecStart=%s\n' "$(options_from "${command#ExecStart=}")" \
@@ -274,6 +278,7 @@ agent() {
         function key(line) { sub(/^[[:space:]]+/, "", line); sub(/=.*/, "", line); return line }
     ' side=1 $wanted side=2 $before side=3 $now | write $config "$config has the recipe's settings"
     replace $state/ecs.config < $wanted
+    refresh ecs.service $config
 }
 
 # --- time, journal, units ---------------------------------------------------------------------------------------------
@@ -343,7 +348,13 @@ start() {
     for unit in elkbake-storage elkbake-firewall elkbake-firewall-subnet; do
         [ -f /etc/systemd/system/$unit.service ] || continue
         [ $unit = elkbake-storage ] || command -v nft > /dev/null || continue
-        systemctl --quiet is-active $unit.service && continue
+        if systemctl --quiet is-active $unit.service; then
+            # Not started anew: whoever requires it would be, too.
+            if [ $unit = elkbake-firewall ] && [ $own/firewall.nft -nt /run/elkbake-firewall ]; then
+                systemctl reload $unit.service && did "the firewall has the recipe's rules"
+            fi
+            continue
+        fi
         # The last one waits for the network, and the network may wait for who runs this.
         local how=()
         [ $unit != elkbake-firewall-subnet ] || how=(--no-block)

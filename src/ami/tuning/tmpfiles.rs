@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::draft::{Draft, TuningError};
+use crate::ami::storage;
 use crate::recipe::{AmiRecipe, Folder};
 
 pub(super) fn write(draft: &mut Draft, ami: &AmiRecipe) -> Result<(), TuningError> {
@@ -10,16 +11,12 @@ pub(super) fn write(draft: &mut Draft, ami: &AmiRecipe) -> Result<(), TuningErro
     if let Some(pages) = ami.host.as_ref().and_then(|host| host.huge_pages) {
         let _ = writeln!(text, "w /sys/kernel/mm/transparent_hugepage/enabled - - - - {pages}");
     }
-    for Folder { path, owner, mode, .. } in ami.folder.iter().filter(|folder| lies_on_the_root(ami, folder)) {
+    // What lies on a volume is made when that is mounted.
+    let on_the_root = |folder: &&Folder| storage::volume_of(ami, &folder.path).is_none();
+    for Folder { path, owner, mode, .. } in ami.folder.iter().filter(on_the_root) {
         let _ = writeln!(text, "d {} {mode} {} {}", quoted(path.as_str()), owner.uid, owner.gid);
     }
     if text.is_empty() { Ok(()) } else { draft.text("/etc/tmpfiles.d/90-elkbake.conf", text) }
-}
-
-/// What lies on a volume is made when that is mounted.
-fn lies_on_the_root(ami: &AmiRecipe, folder: &Folder) -> bool {
-    let mounts = ami.volume.iter().filter_map(|volume| volume.mount.as_ref()).filter(|mount| !mount.is_root());
-    !mounts.into_iter().any(|mount| folder.path.is_within(mount))
 }
 
 /// A word as systemd reads it in such files, percent signs included.

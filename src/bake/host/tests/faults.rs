@@ -86,6 +86,10 @@ fn a_call_that_is_refused_leaves_nothing() {
         let world = world();
         world.trouble(&call, Trouble::Refused);
         let result = run(&papers, &world, &Interrupt::default());
+        if call.contains(" terminate ") {
+            assert_eq!(world.inventory().left.len(), 1, "{call}");
+            swept(&papers, &world, &call);
+        }
         assert_clean(&world, &result, &call);
         assert_right(&papers, &world, &call);
     }
@@ -117,21 +121,29 @@ fn ctrl_c_at_any_call_leaves_nothing() {
 }
 
 /// Who does not push again can sweep.
-fn assert_swept(papers: &Papers, trouble: &Trouble, call: &str) {
-    let world = world();
-    let (named, _) = call.rsplit_once(' ').unwrap();
-    world.trouble(named, trouble.clone());
-    let interrupt = Interrupt::default();
-    drop(run(papers, &world, &interrupt));
+fn swept(papers: &Papers, world: &World, call: &str) {
     world.new_process();
-    let desk = desk(&world, &interrupt, SILENT);
-    let order = papers.order();
+    let interrupt = Interrupt::default();
+    let (order, desk) = (papers.order(), desk(world, &interrupt, SILENT));
     let sites: Vec<_> = order.regions().into_iter().map(|region| order.site(region)).collect();
     let found = left(&sites, None, desk).unwrap();
     let swept = sweep(&found, desk);
     assert!(swept.iter().all(|swept| swept.error.is_none()), "{call}: {swept:?}");
     assert_eq!(world.inventory().left, Vec::<String>::new(), "{call}: {found:?}");
     assert!(left(&sites, None, desk).unwrap().is_empty(), "{call}");
+}
+
+#[test]
+fn what_a_killed_run_left_can_be_swept() {
+    let papers = papers();
+    for call in all_calls(&papers) {
+        for done in [false, true] {
+            let world = world();
+            world.trouble(&call, Trouble::Killed { done });
+            drop(run(&papers, &world, &Interrupt::default()));
+            swept(&papers, &world, &format!("{call} {done}"));
+        }
+    }
 }
 
 #[test]
@@ -143,7 +155,6 @@ fn a_run_goes_on_where_another_was_killed_with_the_instance_that_it_had() {
             world.trouble(&call, Trouble::Killed { done });
             drop(run(&papers, &world, &Interrupt::default()));
             let call = format!("{call} {done}");
-            assert_swept(&papers, &Trouble::Killed { done }, &call);
             assert_right(&papers, &world, &call);
             assert_eq!(world.started(), 1, "{call}");
         }
