@@ -1,5 +1,6 @@
 //! Hosts to EC2, by the program as people call it.
 
+mod after;
 mod push;
 mod rights;
 
@@ -43,6 +44,26 @@ fn well(boot: &Boot) -> Guest {
     Guest::stops().says(&format!("ELKBAKE {} ok", nonce(boot)))
 }
 
+/// A host that is well, and when it is tested runs on until it is ended.
+pub fn tested(boot: &Boot) -> Guest {
+    if boot.tags.get("elkbake:purpose").is_some_and(|purpose| purpose == "test") {
+        let nonce = nonce(boot);
+        return Guest::stays().says(&format!("ELKBAKE {nonce} note all is there")).says(&format!("ELKBAKE {nonce} ok"));
+    }
+    well(boot)
+}
+
 fn records(kitchen: &Kitchen) -> Value {
     serde_json::from_str(&kitchen.read("prod.json")).unwrap()
+}
+
+/// Nothing is left soon: what is ended takes its time.
+fn assert_clean(amazon: &Amazon) {
+    for _ in 0..100 {
+        if amazon.left().is_empty() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(amazon.left(), [""; 0]);
 }

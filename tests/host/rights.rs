@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::project;
+use crate::real::pipelines::lint;
 
 #[test]
 fn the_policy_allows_all_that_a_push_asks_for() {
@@ -11,6 +12,7 @@ fn the_policy_allows_all_that_a_push_asks_for() {
     let statements = policy["Statement"].as_array().unwrap();
     let actions = statements.iter().flat_map(|one| one["Action"].as_array().unwrap());
     let allowed: BTreeSet<&str> = actions.map(|action| action.as_str().unwrap()).collect();
+    lint(&policy.to_string());
     amazon.forget();
     kitchen.run(&["push"]).success();
     for call in amazon.calls() {

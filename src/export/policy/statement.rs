@@ -6,6 +6,14 @@ use serde::Serialize;
 
 use crate::recipe::Region;
 
+/// What a key has to be: one value stands alone, as people write it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Values {
+    One(String),
+    Any(BTreeSet<String>),
+}
+
 /// What is allowed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -15,7 +23,7 @@ pub(super) struct Statement {
     action: BTreeSet<&'static str>,
     resource: BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    condition: BTreeMap<&'static str, BTreeMap<String, BTreeSet<String>>>,
+    condition: BTreeMap<&'static str, BTreeMap<String, Values>>,
 }
 
 impl Statement {
@@ -46,7 +54,11 @@ impl Statement {
         key: &str,
         values: impl IntoIterator<Item = impl ToString>,
     ) -> Self {
-        let values = values.into_iter().map(|value| value.to_string()).collect();
+        let mut values: BTreeSet<String> = values.into_iter().map(|value| value.to_string()).collect();
+        let values = match values.pop_first() {
+            Some(only) if values.is_empty() => Values::One(only),
+            first => Values::Any(first.into_iter().chain(values).collect()),
+        };
         self.condition.entry(operator).or_default().insert(key.to_owned(), values);
         self
     }

@@ -70,11 +70,11 @@ fn what_does_not_fit_is_said_by_the_prefix() {
 fn hosts_may_touch_only_what_bears_their_mark() {
     let policy = policy(EC2, &host("")).unwrap();
     for sid in ["Run", "Image", "Tag"] {
-        assert_eq!(statement(&policy, sid)["Condition"]["Null"], json!({ "aws:RequestTag/elkbake:run": ["false"] }));
+        assert_eq!(statement(&policy, sid)["Condition"]["Null"], json!({ "aws:RequestTag/elkbake:run": "false" }));
     }
     let own = statement(&policy, "Own");
-    assert_eq!(own["Condition"]["Null"], json!({ "aws:ResourceTag/elkbake:run": ["false"] }));
-    assert_eq!(own["Condition"]["StringEquals"], json!({ "aws:RequestedRegion": ["eu-west-1"] }));
+    assert_eq!(own["Condition"]["Null"], json!({ "aws:ResourceTag/elkbake:run": "false" }));
+    assert_eq!(own["Condition"]["StringEquals"], json!({ "aws:RequestedRegion": "eu-west-1" }));
     for absent in ["kms:", "ssm:", "iam:", "LaunchTemplateVersion\"", "Spot"] {
         assert!(!policy.to_string().replace("DescribeLaunchTemplateVersions", "").contains(absent), "{absent}");
     }
