@@ -20,7 +20,8 @@ mount -t tmpfs none tmp
 # What this machine says itself of its kernel and Docker is no part of the test.
 rm -f etc/sysctl.conf etc/sysctl.d/* usr/lib/sysctl.d/* etc/docker/daemon.json etc/default/docker
 mkdir -p sys/kernel/mm/transparent_hugepage etc/sysconfig etc/ecs
-echo 'always [madvise] never' > sys/kernel/mm/transparent_hugepage/enabled
+# A setting of the whole kernel's; what is written takes the place of as many letters.
+echo other > sys/kernel/mm/transparent_hugepage/enabled
 ip link set lo up
 cp -a "$files/." .
 status=0
