@@ -19,6 +19,7 @@ pub mod layer;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
+pub mod packer;
 pub mod pipelines;
 pub mod push;
 pub mod registry;

@@ -1,5 +1,8 @@
 //! Instances, what they print, and who starts them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::Client;
 use crate::kitchen::cloud::Guest;
 
@@ -33,8 +36,7 @@ fn what_an_order_may_say_is_checked() {
         run(more).refused(code, about);
     }
     let data = |size: usize| {
-        use base64::Engine as _;
-        let data = base64::engine::general_purpose::STANDARD.encode(vec![b'x'; size]);
+        let data = STANDARD.encode(vec![b'x'; size]);
         run(&format!("InstanceType=m6i.large UserData={data}"))
     };
     data(16_384).fine();
@@ -66,16 +68,19 @@ fn an_instance_lives_and_ends_as_planned() {
     let client = Client::new();
     client.amazon.guest(|boot| {
         assert_eq!((boot.architecture.as_str(), boot.is_stock), ("x86_64", true));
+        assert_eq!((boot.region.as_str(), boot.account.as_str(), boot.is_spot), ("eu-west-1", "123456789012", false));
+        assert_eq!((boot.user_data.as_slice(), boot.tags["k"].as_str()), (&b"hello"[..], "v"));
         Guest::stops().after(30).says("first").says_at(25, "last").says_at(90, "never")
     });
-    let id = client.run("");
+    let tags =
+        "TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=k TagSpecification.1.Tag.1.Value=v";
+    let id = client.run(&format!("{tags} UserData={}", STANDARD.encode("hello")));
     let of = format!("InstanceId={id}");
     client.wait("DescribeInstances", &format!("InstanceId.1={id}"), "<name>running</name>");
     client.ec2("CreateImage", &format!("{of} Name=abc NoReboot=true")).fine();
     client.wait("DescribeInstances", &format!("InstanceId.1={id}"), "<name>stopped</name>");
     let output = client.ec2("GetConsoleOutput", &format!("{of} Latest=true")).get("output");
-    use base64::Engine as _;
-    let output = base64::engine::general_purpose::STANDARD.decode(output).unwrap();
+    let output = STANDARD.decode(output).unwrap();
     assert_eq!(String::from_utf8(output).unwrap(), "first\r\nlast\r\n");
     client.ec2("StopInstances", &format!("InstanceId.1={id}")).fine();
     client

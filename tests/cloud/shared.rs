@@ -70,7 +70,8 @@ fn what_ec2s_own_key_encrypts_is_shared_with_nobody() {
         let snapshot = format!("SnapshotId={snapshot} CreateVolumePermission.Add.1.UserId=111122223333");
         let snapshot = client.ec2("ModifySnapshotAttribute", &snapshot);
         if is_shared {
-            (image.fine(), snapshot.fine());
+            image.fine();
+            snapshot.fine();
         } else {
             image.refused("InvalidParameter", "AWS Managed CMK");
             snapshot.refused("OperationNotPermitted", "EBS default key");

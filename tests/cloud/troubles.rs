@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Client, OTHER, REGION};
 use crate::kitchen::cloud::Trouble;
@@ -24,7 +24,10 @@ fn calls_go_wrong_as_planned() {
     client.amazon.fault("DescribeRegions", 1, Trouble::Cut(40));
     assert!(client.send("ec2", FORM, REGIONS).is_none());
     assert!(client.send("ec2", FORM, REGIONS).is_none());
+    let before = Instant::now();
+    client.amazon.slow("DescribeRegions", Duration::from_millis(40));
     client.ec2("DescribeRegions", "").fine();
+    assert!(before.elapsed() >= Duration::from_millis(40));
 }
 
 #[test]

@@ -50,6 +50,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "aws")]
 use elkbake::remote::config::{Aws, WireConfig};
 
 pub use call::Asked;
@@ -117,6 +118,7 @@ impl Amazon {
     }
 
     /// What a client has to be told that works here.
+    #[cfg(feature = "aws")]
     pub fn config(&self) -> WireConfig {
         WireConfig {
             aws: Aws { endpoint: Some(self.url()), keys: Some(("AKIDKITCHEN".to_owned(), "very-secret".to_owned())) },

@@ -77,7 +77,7 @@ fn disks_of(world: &World, instance: &Instance) -> Vec<Disk> {
 
 fn reboot(world: &mut World, id: &str, now: Instant) {
     let Some(mut instance) = world.instances.remove(id) else { return };
-    instance.state = "pending".to_owned();
+    "pending".clone_into(&mut instance.state);
     instance.next = Some(now);
     world.instances.insert(id.to_owned(), instance);
 }

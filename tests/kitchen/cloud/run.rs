@@ -165,7 +165,7 @@ fn imds(params: &mut Params, tags: &Tags) -> Result<(Option<String>, u32), No> {
 
 fn profile(world: &World, call: &mut Call) -> Result<Option<String>, No> {
     let mut said = call.params.group("IamInstanceProfile");
-    let (arn, name) = (said.text("Arn"), said.text("Name"));
+    let (arn, name) = (said.filled("Arn"), said.filled("Name"));
     said.done()?;
     let start = format!("arn:aws:iam::{}:instance-profile/", call.account);
     let (kind, said, name) = match (arn, name) {

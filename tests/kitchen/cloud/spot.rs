@@ -66,7 +66,7 @@ pub fn cancel(world: &mut World, call: &mut Call) -> Answer {
     }
     for id in &ids {
         if let Some(request) = world.requests.get_mut(id) {
-            request.state = "cancelled".to_owned();
+            "cancelled".clone_into(&mut request.state);
         }
     }
     let list: Vec<Value> = ids.iter().map(|id| json!({ "spotInstanceRequestId": id, "state": "cancelled" })).collect();
