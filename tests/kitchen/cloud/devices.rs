@@ -157,9 +157,8 @@ fn made(
         let said = format!("Encrypted flag cannot be false since device {device} has an encrypted snapshot specified.");
         return refuse("InvalidParameterCombination", said);
     }
-    let by_default = world.encrypts.contains(&(account.to_owned(), region.to_owned()));
     let was_encrypted = before.as_ref().is_some_and(|before| before.encrypted);
-    let encrypted = is_source_encrypted || was_encrypted || by_default || said.encrypted == Some(true);
+    let encrypted = is_source_encrypted || was_encrypted || said.encrypted == Some(true);
     let inherited = source.and_then(|source| source.kms_key.clone()).or_else(|| before.as_ref()?.kms_key.clone());
     let kms_key = match (&said.kms_key, inherited) {
         _ if !encrypted => None,
@@ -171,6 +170,15 @@ fn made(
         said.delete_on_termination.unwrap_or(before.as_ref().is_none_or(|before| before.delete_on_termination));
     let ebs = Ebs { snapshot, size, kind, iops, throughput, encrypted, kms_key, delete_on_termination };
     checked(ebs)
+}
+
+/// Encrypts what is not, where an account wants that of all volumes of a region.
+pub fn by_default(world: &World, region: &str, account: &str, disks: &mut [Disk]) {
+    if world.encrypts.contains(&(account.to_owned(), region.to_owned())) {
+        for ebs in disks.iter_mut().filter_map(|disk| disk.ebs.as_mut()).filter(|ebs| !ebs.encrypted) {
+            (ebs.encrypted, ebs.kms_key) = (true, key(world, region, account, None));
+        }
+    }
 }
 
 /// What EC2 has to say of a volume's numbers. What is not said is filled in.

@@ -96,12 +96,10 @@ impl World {
                 volume.attached = None;
             }
         }
-        if let Some((request, is_persistent)) = &instance.spot_request
-            && let Some((_, _, state)) = self.requests.get_mut(request)
-            && state == "active"
+        if let Some(request) = instance.spot_request.as_ref().and_then(|id| self.requests.get_mut(id))
+            && request.state == "active"
         {
-            // A persistent one asks for another instance until somebody takes it back.
-            *state = if *is_persistent { "open" } else { "closed" }.to_owned();
+            request.state = if request.is_persistent { "open" } else { "closed" }.to_owned();
         }
     }
 
