@@ -11,12 +11,17 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use elkbake::digest::Digest;
 
 /// How long a machine may take to say that it is there. A quiet machine needs 20 seconds.
 const START: Duration = Duration::from_secs(400);
 
 /// How long one script may take on it; the machine itself gives up after 300 seconds.
 const SCRIPT: Duration = Duration::from_secs(360);
+
+/// Ends when cloud-init and the units that start at boot are through; a host's check of itself, too.
+const DONE: &str = "cloud-init status --wait; systemctl is-system-running --wait; \
+    while systemctl is-active --quiet elkbake-check; do sleep 1; done";
 
 /// How a disk is connected.
 #[derive(Clone)]
@@ -35,8 +40,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that has never been started, with its user data and other files in the seed, by name.
-    pub fn new(user_data: &[u8], files: &[(&str, &[u8])]) -> Self {
+    /// A machine that has never been started, with its user data.
+    pub fn new(user_data: &[u8]) -> Self {
         let folder = tempfile::Builder::new().prefix("elkbake-vm-").tempdir().unwrap();
         let machine = Self { folder, disks: Vec::new(), qemu: None, agent: None };
         let base = tools().join("disk");
@@ -44,19 +49,16 @@ impl Machine {
         let mut image = Command::new("qemu-img");
         image.args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]).arg(&base).arg(machine.path("root"));
         run(&mut image);
-        machine.seed("i-0123456789abcdef0", user_data, files);
+        machine.seed("i-0123456789abcdef0", user_data);
         machine
     }
 
     /// What cloud-init finds at the next start.
-    pub fn seed(&self, instance: &str, user_data: &[u8], files: &[(&str, &[u8])]) {
+    pub fn seed(&self, instance: &str, user_data: &[u8]) {
         let folder = self.path("seed");
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("meta-data"), format!("instance-id: {instance}\nlocal-hostname: elkbake-vm\n")).unwrap();
         fs::write(folder.join("user-data"), user_data).unwrap();
-        for (name, bytes) in files {
-            fs::write(folder.join(name), bytes).unwrap();
-        }
         let mut iso = Command::new("genisoimage");
         iso.args(["-quiet", "-volid", "cidata", "-joliet", "-rock", "-o"]).arg(self.path("seed.iso")).arg(&folder);
         run(&mut iso);
@@ -76,6 +78,12 @@ impl Machine {
 
     /// Boots it, and waits until it has done all that it does when it boots.
     pub fn start(&mut self) {
+        self.begin();
+        self.attempt(DONE);
+    }
+
+    /// Boots it, and waits until it can be talked to.
+    pub fn begin(&mut self) {
         assert!(self.qemu.is_none(), "it runs already");
         let socket = self.path("agent");
         let _ = fs::remove_file(&socket);
@@ -102,7 +110,7 @@ impl Machine {
         }
         self.qemu = Some(qemu.stdin(Stdio::null()).spawn().unwrap());
         self.agent = Some(self.connect(&socket));
-        self.booted();
+        self.answer();
     }
 
     fn connect(&mut self, socket: &Path) -> BufReader<UnixStream> {
@@ -116,11 +124,10 @@ impl Machine {
         }
     }
 
-    /// Waits for the next boot.
-    fn booted(&mut self) {
+    /// Waits for the beginning of the next boot.
+    fn answer(&mut self) {
         // Before that comes what was still on its way when the machine went down.
         while !self.read(START).trim_end().ends_with("ready") {}
-        self.attempt("cloud-init status --wait; systemctl is-system-running --wait");
     }
 
     fn read(&mut self, limit: Duration) -> String {
@@ -157,7 +164,8 @@ impl Machine {
     /// Boots it once more.
     pub fn reboot(&mut self) {
         self.send("systemctl --no-block reboot");
-        self.booted();
+        self.answer();
+        self.attempt(DONE);
     }
 
     /// Shuts it down.
@@ -202,8 +210,10 @@ pub fn empty(file: &Path, gib: u64) {
     fs::File::create(file).unwrap().set_len(gib << 30).unwrap();
 }
 
+/// Where `tools/vm.sh`, as it is now, has put what it makes.
 fn tools() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/vm")
+    let digest = Digest::of(include_bytes!("../../tools/vm.sh")).hex();
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/vm").join(&digest[..12])
 }
 
 /// Runs a program to its end and gives what it printed.

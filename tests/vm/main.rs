@@ -12,5 +12,8 @@
     reason = "a test that fails may panic, and a test sets up the world that the program may not look at"
 )]
 
+mod bake;
 mod machine;
+mod project;
 mod storage;
+mod tuned;
