@@ -2,6 +2,7 @@
 
 mod abrupt;
 mod bases;
+pub(crate) mod host;
 mod kibana;
 mod layers;
 mod logstash;
@@ -143,10 +144,10 @@ const HOST: &str =
     "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\n[base]\nname = \"any-*\"\nowner = \"amazon\"\n";
 
 #[test]
-fn hosts_are_nothing_to_build_and_nobody_asks_aws_for_them() {
+fn hosts_without_a_lock_are_left_out_and_nobody_asks_aws_for_them() {
     let kitchen = on_rootfs("").recipe("host", HOST);
     kitchen.run(&["build"]).success().says("app 1.0-");
-    for command in [&["build", "app", "host"][..], &["verify", "--rebuild", "host"], &["inspect", "host"]] {
+    for command in [&["verify", "--rebuild", "host"][..], &["inspect", "host"]] {
         kitchen.run(command).code(3).complains("host is the recipe of a host, not of a container image");
     }
     kitchen.run(&["verify", "--rebuild"]).success();

@@ -27,6 +27,8 @@ pub mod run;
 pub mod seen;
 pub mod smoke;
 pub mod storage;
+pub mod tuning;
+pub mod user_data;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

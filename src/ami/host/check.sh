@@ -27,7 +27,7 @@ done
 
 say() {
     printf '%s\n' "$*"
-    [ -z "$nonce" ] || printf '\nELKBAKE %s %s\n' "$nonce" "$*" > "$console"
+    [ -z "$nonce" ] || printf '\nELKBAKE %s %s\n' "$nonce" "$*" >> "$console"
 }
 
 wrong() {

@@ -7,6 +7,6 @@ esac
 
 # say KIND [TEXT...]
 say() {
-    printf '\nELKBAKE %s %s\n' "$nonce" "$*" > "$console"
+    printf '\nELKBAKE %s %s\n' "$nonce" "$*" >> "$console"
     printf '%s\n' "$*"
 }

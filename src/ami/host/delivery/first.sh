@@ -11,6 +11,6 @@ once() {
 
 # The check waits for Docker and ECS, and ECS waits for cloud-init: who waited for the check here would wait for ever.
 begin_check() {
-    systemd-run --no-block --unit=elkbake-check "$root/usr/libexec/elkbake/check" --nonce "$nonce" \
+    systemd-run --no-block --unit=elkbake-check /usr/libexec/elkbake/check --nonce "$nonce" \
         --timeout "$1" --expect "$run/expect" || say failed
 }
