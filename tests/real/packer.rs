@@ -3,6 +3,7 @@
 //! are the same.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -51,7 +52,7 @@ impl Job {
         let mut command = Command::new(&self.packer);
         command.args(["build", "-color=false", "job.json"]).current_dir(self.folder.path());
         command.env("AWS_POLL_DELAY_SECONDS", "1").env("HOME", self.folder.path()).env("CHECKPOINT_DISABLE", "1");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// How often each action was called.
@@ -94,8 +95,9 @@ fn packer_leaves_what_it_began_when_it_is_killed() {
     job.amazon.pace(|pace| pace.image = Duration::from_millis(300));
     let mut packer = job.start();
     job.until(&mut packer, "CreateImage");
-    // Its parts are processes of their own, and end with the first one's pipes.
-    packer.kill().unwrap();
+    // The first of its processes only watches over the one that works and the one that speaks to AWS.
+    let group = rustix::process::Pid::from_child(&packer);
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
     packer.wait().unwrap();
     std::thread::sleep(Duration::from_millis(400));
     let inventory = job.amazon.inventory();
