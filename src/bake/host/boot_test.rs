@@ -49,6 +49,7 @@ pub struct Tried {
 
 /// Starts hosts in the home region, side by side, and waits until they say how they are. Instances are ended in any
 /// case.
+#[must_use]
 pub fn boot_test(order: &Order<'_>, trials: &[Trial<'_>], desk: Desk<'_>) -> Vec<Tried> {
     parallel::bounded(trials, trials.len(), |trial| {
         let begun = Instant::now();

@@ -25,7 +25,7 @@ pub(super) fn bring(
         guard.holds(&machine.id);
         (desk.tell)(Event::Note(&format!("{} in {} is there: going on with it", machine.id, scope.region)));
         if let Came::Available(machine) = image::wait(scope, &machine.id, desk)? {
-            return Ok(machine);
+            return Ok(*machine);
         }
         guard.let_go();
     }
@@ -36,7 +36,7 @@ pub(super) fn bring(
         let made = guard.begin(|| desk.ec2.copy_image(&scope.site(), &wanted, desk.tell))?;
         let id = image::named(scope, made, guard, desk)?;
         if let Came::Available(machine) = image::wait(scope, &id, desk)? {
-            return Ok(machine);
+            return Ok(*machine);
         }
         guard.let_go();
     }

@@ -65,7 +65,7 @@ fn only_deletion(delete_on_termination: bool) -> Mapped {
 
 /// The disks beside the root disk.
 ///
-/// NVMe disks of an instance are there without being mapped, and so is every instance store of today: one is mapped
+/// `NVMe` disks of an instance are there without being mapped, and so is every instance store of today: one is mapped
 /// only where the recipe gives it a device name, for old Xen types.
 fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
     let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !is_root(volume, base)).collect();

@@ -80,7 +80,7 @@ pub enum HostError {
         console: Vec<String>,
     },
     /// Somebody, or EC2, ended the instance.
-    #[error("{instance} in {region} was ended from outside{}{}", because(.reason), shown(.console))]
+    #[error("{instance} in {region} was ended from outside{}{}", because(.reason.as_ref()), shown(.console))]
     Ended {
         /// The instance.
         instance: String,
@@ -100,7 +100,7 @@ pub enum HostError {
         message: String,
     },
     /// EC2 could not make the image.
-    #[error("{image} in {region} is {state}{}", because(.reason))]
+    #[error("{image} in {region} is {state}{}", because(.reason.as_ref()))]
     Image {
         /// The image.
         image: String,
@@ -149,8 +149,8 @@ pub(super) fn tail(console: &str) -> Vec<String> {
     lines.into_iter().skip(from).collect()
 }
 
-fn because(reason: &Option<String>) -> String {
-    reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+fn because(reason: Option<&String>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn shown(end: &[String]) -> String {

@@ -72,7 +72,7 @@ fn hold_left(scope: &Scope<'_>, guard: &Guard<'_>, desk: Desk<'_>) -> Result<(),
 
 fn came(scope: &Scope<'_>, came: Came, id: &str) -> Result<Machine, HostError> {
     match came {
-        Came::Available(machine) => Ok(machine),
+        Came::Available(machine) => Ok(*machine),
         Came::Gone => Err(HostError::Image {
             image: id.to_owned(),
             region: scope.region.clone(),

@@ -13,7 +13,7 @@ const UNSEEN: u32 = 1;
 /// What came of waiting for an image.
 pub(super) enum Came {
     /// It is there.
-    Available(Machine),
+    Available(Box<Machine>),
     /// There is no such image any more: a token can be older than what came of it.
     Gone,
 }
@@ -32,7 +32,7 @@ pub(super) fn wait(scope: &Scope<'_>, id: &str, desk: Desk<'_>) -> Result<Came, 
         match found {
             // EC2 may tell the state before the disks.
             Some(machine) if machine.state == "available" && machine.snapshots.contains_key(&machine.root_device) => {
-                return Ok(Came::Available(machine));
+                return Ok(Came::Available(Box::new(machine)));
             }
             Some(machine) if matches!(machine.state.as_str(), "available" | "pending") => {}
             Some(Machine { id: image, state, reason, .. }) => {

@@ -105,6 +105,7 @@ fn in_use(site: &Ec2Site, desk: Desk<'_>) -> Result<BTreeMap<String, String>, Ho
 }
 
 /// Takes away what is to be removed, and its snapshots. Whether it is in use is asked once more before.
+#[must_use]
 pub fn prune(candidates: &[Candidate], desk: Desk<'_>) -> Vec<Pruned> {
     let mut sites: BTreeMap<_, Vec<&Candidate>> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| candidate.fate == Fate::Removed) {

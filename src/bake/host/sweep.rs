@@ -7,7 +7,7 @@ use super::desk::Desk;
 use super::fault::HostError;
 use super::find::is_finished;
 use super::left::{Leftover, Remains};
-use crate::bake::port::{Ask, PortError};
+use crate::bake::port::Ask;
 use crate::parallel;
 
 /// What came of taking something away.
@@ -20,6 +20,7 @@ pub struct Swept {
 }
 
 /// Takes away what was left, in an order in which it can be: regions side by side.
+#[must_use]
 pub fn sweep(left: &[Leftover], desk: Desk<'_>) -> Vec<Swept> {
     let mut regions: BTreeMap<_, Vec<&Leftover>> = BTreeMap::new();
     for leftover in left {
@@ -40,7 +41,7 @@ pub fn sweep(left: &[Leftover], desk: Desk<'_>) -> Vec<Swept> {
 fn remove(leftover: &Leftover, desk: Desk<'_>) -> Result<(), HostError> {
     let Leftover { site, id, .. } = leftover;
     desk.check()?;
-    Ok(match leftover.what {
+    match leftover.what {
         Remains::Instance => desk.ec2.terminate(site, id, desk.tell)?,
         Remains::Image => {
             let ask = Ask { ids: [id.clone()].into(), ..Ask::default() };
@@ -50,10 +51,8 @@ fn remove(leftover: &Leftover, desk: Desk<'_>) -> Result<(), HostError> {
             }
             desk.ec2.deregister(site, id, desk.tell)?;
         }
-        Remains::Snapshot => match delete_snapshot(site, id, desk) {
-            Err(PortError::NotFound { .. }) => {}
-            done => done?,
-        },
+        Remains::Snapshot => delete_snapshot(site, id, desk)?,
         Remains::Volume => desk.ec2.delete_volume(site, id, desk.tell)?,
-    })
+    }
+    Ok(())
 }

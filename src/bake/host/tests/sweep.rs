@@ -42,9 +42,9 @@ fn what_is_finished_or_used_or_not_ours_is_not_left() {
         let home = state.place(order.home());
         home.volumes.insert("vol-used".to_owned(), ("in-use".to_owned(), tags.clone()));
         home.volumes.insert("vol-left".to_owned(), ("available".to_owned(), tags.clone()));
-        home.volumes.insert("vol-foreign".to_owned(), ("available".to_owned(), Default::default()));
+        home.volumes.insert("vol-foreign".to_owned(), ("available".to_owned(), crate::bake::port::Tags::default()));
         home.snapshots.insert("snap-left".to_owned(), tags);
-        home.snapshots.insert("snap-foreign".to_owned(), Default::default());
+        home.snapshots.insert("snap-foreign".to_owned(), crate::bake::port::Tags::default());
     });
     let found = left(&[order.site(order.home())], None, desk).unwrap();
     assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["snap-left", "vol-left"]);
