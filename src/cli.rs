@@ -16,6 +16,7 @@ mod failure;
 mod fold;
 mod global;
 mod ground;
+mod host;
 mod inspect;
 mod load;
 mod lock;
@@ -26,6 +27,7 @@ mod plan;
 mod planner;
 mod progress;
 mod promote;
+mod prune;
 mod push;
 mod report;
 mod revision;
@@ -87,6 +89,7 @@ fn dispatch(args: &Args, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, F
         Command::Test(args) => test::test(args, global, ui, surroundings),
         Command::Sweep(args) => sweep::sweep(args, global, ui, surroundings),
         Command::Push(args) => push::push(args, global, ui, surroundings),
+        Command::Prune(args) => prune::prune(args, global, ui, surroundings),
         Command::Promote(args) => promote::promote(args, global, ui, surroundings),
         Command::Verify(args) => verify::verify(args, global, ui, surroundings),
         Command::Export(args) => export::export(args, global, ui, surroundings),

@@ -10,6 +10,7 @@ mod github;
 mod json;
 mod launch_template;
 mod named;
+mod policy;
 mod terraform;
 
 pub use choice::Choice;
@@ -20,6 +21,7 @@ pub use fault::ExportError;
 pub use github::github;
 pub use json::json;
 pub use launch_template::{HostWishes, LaunchTemplate, launch_template};
+pub use policy::{MOST_CHARACTERS, Policy, PolicyError, Rights};
 pub use terraform::terraform;
 
 #[cfg(test)]

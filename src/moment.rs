@@ -33,6 +33,24 @@ impl Moment {
         Self(self.0.saturating_add(1))
     }
 
+    /// So many days later.
+    #[must_use]
+    pub fn in_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(i64::from(days) * DAY))
+    }
+
+    /// So many minutes earlier.
+    #[must_use]
+    pub fn minutes_ago(self, minutes: u32) -> Self {
+        Self(self.0.saturating_sub(i64::from(minutes) * 60))
+    }
+
+    /// The start of its minute.
+    #[must_use]
+    pub fn to_the_minute(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(60))
+    }
+
     /// Reads `2026-11-21T08:00:00Z`, with a fraction (which is dropped) or an offset too, as RFC 3339 has it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -114,6 +132,14 @@ mod tests {
         assert_eq!(Moment::NONE.to_string(), "1980-01-01T00:00:01Z");
         assert_eq!(Moment::from_epoch(0).to_string(), "1970-01-01T00:00:00Z");
         assert_eq!(Moment::from_epoch(1_700_000_000).to_string(), "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn days_and_minutes_are_counted_from_a_moment() {
+        let moment = Moment::parse("2028-02-28T23:59:59Z").unwrap();
+        assert_eq!(moment.in_days(2).to_string(), "2028-03-01T23:59:59Z");
+        assert_eq!(moment.minutes_ago(1440).to_string(), "2028-02-27T23:59:59Z");
+        assert_eq!(moment.to_the_minute().to_string(), "2028-02-28T23:59:00Z");
     }
 
     #[test]

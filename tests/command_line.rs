@@ -4,7 +4,7 @@ use crate::kitchen::project::{Kitchen, golden};
 
 const CLEAN: &str = "kind = \"image\"\nproduct = \"generic\"\nversion = \"1\"\nfrom = \"scratch\"\n";
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "check",
     "lock",
     "plan",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 17] = [
     "load",
     "push",
     "promote",
+    "prune",
     "inspect",
     "diff",
     "verify",

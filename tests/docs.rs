@@ -24,6 +24,8 @@ use crate::kitchen::project::Kitchen;
 fn world(name: &str) -> World {
     match name {
         "docs/export.md" | "docs/manifest.md" => World::recorded(),
+        #[cfg(feature = "aws")]
+        "docs/ami.md" => World::of_hosts(),
         _ => World::new(),
     }
 }
@@ -61,7 +63,9 @@ fn typed(block: &Block) -> bool {
 fn every_block_runs() {
     let documents = documents();
     // Without AWS there is no ECR to push to.
-    let runs = |document: &&Document| cfg!(feature = "aws") || !document.text.contains("target.prod.ecr");
+    let runs = |document: &&Document| {
+        cfg!(feature = "aws") || !["target.prod.ecr", "target.prod.ec2"].iter().any(|aws| document.text.contains(aws))
+    };
     std::thread::scope(|scope| {
         for document in documents.iter().filter(|document| document.blocks.iter().any(typed)).filter(runs) {
             scope.spawn(move || run(document));

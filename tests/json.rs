@@ -80,6 +80,35 @@ fn every_key_is_in_the_documentation_and_every_key_in_there_is_printed() {
         "packages",
         "files",
         "bytes",
+        "images",
+        "copy",
+        "parameter",
+        "launch_template",
+        "share",
+        "iops",
+        "throughput",
+        "monthly",
+        "snapshots_at_most",
+        "root_size",
+        "incomplete",
+        "prices",
+    ];
+    // What is there of hosts is in `host::push`.
+    let amis = [
+        "region",
+        "replicated",
+        "amis",
+        "architecture",
+        "id",
+        "name",
+        "snapshot",
+        "changed",
+        "would",
+        "boots",
+        "at",
+        "ms",
+        "notes",
+        "recorded",
     ];
     let cases: [Case<'_>; 12] = [
         ("check", vec![vec!["check"]], &["code", "severity", "message", "why", "fix", "file", "line"]),
@@ -97,11 +126,7 @@ fn every_key_is_in_the_documentation_and_every_key_in_there_is_printed() {
             vec![vec!["verify", "--rebuild"]],
             &["platform", "part", "entry", "field", "first", "second", "what", "said", "is"],
         ),
-        (
-            "push",
-            vec![vec!["push", "--target", "reg", "--dry-run"], vec!["push", "--target", "reg"]],
-            &["region", "replicated"],
-        ),
+        ("push", vec![vec!["push", "--target", "reg", "--dry-run"], vec!["push", "--target", "reg"]], &amis),
         (
             "promote",
             vec![

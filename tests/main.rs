@@ -23,10 +23,14 @@ mod demo;
 mod diff;
 mod docs;
 #[cfg(feature = "aws")]
+mod ec2;
+#[cfg(feature = "aws")]
 mod ecr;
 mod entrypoint;
 mod export;
 mod floors;
+#[cfg(feature = "aws")]
+mod host;
 mod inspect;
 mod json;
 mod kitchen;

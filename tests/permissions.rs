@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use elkbake::project::PERMISSIONS;
+use elkbake::project::Need::{Image, ImageParameter, Provision};
+use elkbake::project::{Need, PERMISSIONS};
 
 const SERVICES: [&str; 7] = ["autoscaling", "ec2", "ecr", "iam", "kms", "ssm", "sts"];
 
@@ -43,9 +44,7 @@ fn the_policy_for_images_in_the_documents_names_no_other_actions() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pipelines/ecr-policy.json"));
     let text = text.unwrap();
     let documented: BTreeSet<&str> = actions(&text).collect();
-    use elkbake::project::Need::{Image, ImageParameter, Provision};
-    let needed =
-        |needs: &[elkbake::project::Need]| needs.iter().any(|need| [Image, Provision, ImageParameter].contains(need));
+    let needed = |needs: &[Need]| needs.iter().any(|need| [Image, Provision, ImageParameter].contains(need));
     let listed: BTreeSet<&str> = PERMISSIONS.iter().filter(|one| needed(one.needs)).map(|one| one.action).collect();
     assert_eq!(documented, listed);
 }

@@ -19,6 +19,7 @@ pub mod layer;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
+pub mod packer;
 pub mod pipelines;
 pub mod push;
 pub mod registry;
@@ -26,6 +27,7 @@ pub mod run;
 pub mod seen;
 pub mod smoke;
 pub mod storage;
+pub mod tuning;
 pub mod user_data;
 
 use std::net::{TcpListener, TcpStream};

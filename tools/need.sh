@@ -28,9 +28,17 @@ package_of() {
         bundle) echo bundler ;;
         c++) echo g++ ;;
         cc) echo gcc ;;
+        chronyd) echo chrony ;;
         # From Debian 13 on the command line is a package of its own.
         docker) if apt-cache show docker-cli > /dev/null 2>&1; then echo docker-cli; else echo docker.io; fi ;;
         dockerd) echo docker.io ;;
+        ip) echo iproute2 ;;
+        nft) echo nftables ;;
+        systemd-analyze) echo systemd ;;
+        mkfs.ext4) echo e2fsprogs ;;
+        mkfs.xfs) echo xfsprogs ;;
+        qemu-img) echo qemu-utils ;;
+        qemu-system-x86_64) echo qemu-system-x86 ;;
         venv) echo python3-venv ;;
         xz) echo xz-utils ;;
         *) echo "$1" ;;

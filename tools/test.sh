@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Runs `cargo test` with the given arguments and counts over all test binaries: elkbake: N passed, M failed
+# With ADD=1 it goes on counting where the last run has ended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p target
 log=target/test.log
+[ -n "${ADD-}" ] || : > "$log"
 
 status=0
-cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+cargo test --locked --no-fail-fast "$@" 2>&1 | tee -a "$log" || status=$?
 
 # A run that did not get as far as a test, one of which a binary died on the way and one that skips tests have failed.
 awk -v status="$status" '

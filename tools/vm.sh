@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the machine that tests/vm boots, in target/tools/vm: a disk with Debian 12 as a cloud would have it, its kernel
-# and its initial RAM disk. Made anew when this file has changed. As root; packages come through apt's own settings.
+# Makes the machine that tests/vm boots: a disk with Debian 12 as a cloud would have it, its kernel and its initial RAM
+# disk. They are in a folder of target/tools/vm that has its name from this file's digest, so that another version of it
+# makes another machine. As root; packages come through apt's own settings.
 #
 # It has no boot loader: qemu starts the kernel itself. What Amazon's images have and Debian has not is put in by hand:
 # the names under /dev/disk/by-id, here made from a disk's serial number.
@@ -12,9 +13,8 @@ SIZE=3G
 PACKAGES=systemd-sysv,udev,dbus,kmod,iproute2,linux-image-cloud-amd64,initramfs-tools,zstd,cloud-init,openssh-server
 PACKAGES+=,mdadm,xfsprogs,e2fsprogs,docker.io,chrony,nftables,python3,ca-certificates,procps
 
-vm=$PWD/target/tools/vm
-stamp=$(sha256sum < tools/vm.sh | cut -c 1-64)
-[ "$(cat "$vm/stamp" 2> /dev/null)" != "$stamp" ] || exit 0
+vm=$PWD/target/tools/vm/$(sha256sum < tools/vm.sh | cut -c 1-12)
+[ ! -e "$vm/disk" ] || exit 0
 
 tools/need.sh mmdebstrap mkfs.ext4
 if [ "$(id -u)" != 0 ]; then
@@ -40,7 +40,8 @@ mkdir -p "$root/etc/cloud/cloud.cfg.d"
 cat > "$root/etc/cloud/cloud.cfg.d/90-vm.cfg" << 'CFG'
 datasource_list: [NoCloud, None]
 network: {config: disabled}
-apt_preserve_sources_list: true
+apt: {preserve_sources_list: true}
+locale: false
 CFG
 cat > "$root/etc/udev/rules.d/70-ec2-nvme-devices.rules" << 'RULES'
 KERNEL=="nvme[0-9]*n[0-9]*", ENV{DEVTYPE}=="disk", ATTRS{serial}=="vol*", SYMLINK+="disk/by-id/nvme-Amazon_Elastic_Block_Store_$attr{serial}"
@@ -83,7 +84,8 @@ cp "$root"/boot/vmlinuz-* "$root/vmlinuz.out"
 cp "$root"/boot/initrd.img-* "$root/initrd.out"
 : > "$root/etc/machine-id"
 rm -f "$root"/etc/ssh/ssh_host_*
-rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
+# It reaches no mirror: what is to be installed is here already.
+rm -rf "$root"/etc/apt/sources.list* "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
 END
 
 mmdebstrap --quiet --variant=minbase --include="$PACKAGES" --aptopt="$work/apt.conf" \
@@ -93,11 +95,9 @@ mmdebstrap --quiet --variant=minbase --include="$PACKAGES" --aptopt="$work/apt.c
     --customize-hook="sh $work/customize \"\$1\"" "$SUITE" "$work/root"
 
 mkdir -p "$vm"
-rm -f "$vm/stamp"
 mv "$work/root/vmlinuz.out" "$vm/vmlinuz"
 mv "$work/root/initrd.out" "$vm/initrd"
 truncate -s "$SIZE" "$work/disk"
 mkfs.ext4 -q -L elkbake-root -d "$work/root" "$work/disk"
 cp --sparse=always "$work/disk" "$vm/disk.partial"
 mv "$vm/disk.partial" "$vm/disk"
-echo "$stamp" > "$vm/stamp"

@@ -157,6 +157,17 @@ fn tables() -> Vec<Example> {
             with("host.time_servers = [\"a.example\", \"fd00:ec2::123\"]"),
         ),
         ("AMI040", store("raid0 = true"), store("raid0 = true\n[packages]\nmdadm = \"*\"")),
+        (
+            "AMI041",
+            firewall("packages.nftables = \"*\"").replace("\"subnet\"", ""),
+            firewall("packages.nftables = \"*\""),
+        ),
+        (
+            "AMI042",
+            with("bake.instance_types.arm64 = \"m6g.large\""),
+            with("bake.instance_types.x86_64 = \"m6i.large\""),
+        ),
+        ("AMI043", with(&package.replace(".rpm", ".zip")), with(package)),
         ("AMI039", command(""), command("true")),
     ]
 }

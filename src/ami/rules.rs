@@ -115,4 +115,13 @@ rules! {
     MDADM_PACKAGE "AMI040" Warning "disks that are joined, and not the program for it"
         "Stock AMIs come without `mdadm`: the volume is not there, and Docker, the ECS agent and Elasticsearch do not start without it."
         "Add `mdadm = \"*\"` to `[packages]`."
+    FIREWALL_EMPTY "AMI041" Error "a firewall rule for nobody"
+        "It allows nothing, and being there it closes the host to all but ssh."
+        "Name `ports` and `from`, or remove the rule."
+    OTHER_PROCESSOR "AMI042" Warning "a processor that the recipe is not baked for"
+        "Nothing comes of it: no image for that processor is made."
+        "Add it to `architectures`, or remove it here."
+    PACKAGE_KIND "AMI043" Error "a package that the base cannot install"
+        "Amazon Linux takes rpm files, Debian and Ubuntu take deb files: the bake would fail on its instance."
+        "Name a file of the base's own kind, whose address ends in `.rpm` or `.deb`."
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::rules::{
-    CLOUDWATCH_PACKAGE, CONTROL_CHARACTER, MDADM_PACKAGE, NFTABLES_PACKAGE, NO_COMMAND, PATH_TAKEN, RUN_NOWHERE,
-    TIME_SERVER, UNIT_TWICE, USER_NUMBER,
+    CLOUDWATCH_PACKAGE, CONTROL_CHARACTER, FIREWALL_EMPTY, MDADM_PACKAGE, NFTABLES_PACKAGE, NO_COMMAND,
+    OTHER_PROCESSOR, PACKAGE_KIND, PATH_TAKEN, RUN_NOWHERE, TIME_SERVER, UNIT_TWICE, USER_NUMBER,
 };
 use super::{storage, tuning};
 use crate::product::subject::{Found, Scene};
-use crate::recipe::{AmiRecipe, Engine};
+use crate::recipe::{AmiRecipe, Architecture, Engine, PackageFile};
 use crate::tree::Node;
 
 pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
@@ -16,6 +16,10 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     check_packages(scene, ami, found);
     check_users(scene, ami, found);
     check_commands(scene, ami, found);
+    check_processors(scene, ami, found);
+    for (i, _) in ami.firewall.iter().enumerate().filter(|(_, rule)| rule.ports.is_empty() || rule.from.is_empty()) {
+        found.add(&FIREWALL_EMPTY, scene.key(&format!("firewall.{i}")), "it names no port, or nobody who may connect");
+    }
     if let Some(host) = &ami.host {
         for unit in host.enable.intersection(&host.disable) {
             found.add(&UNIT_TWICE, scene.key("host.disable"), format!("`{unit}`"));
@@ -64,10 +68,41 @@ fn check_packages(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
     if !ami.firewall.is_empty() && !is_there("nftables") {
         found.add(&NFTABLES_PACKAGE, scene.key("firewall.0"), "`[[firewall]]` needs `nftables`");
     }
+    for (i, package) in ami.package.iter().enumerate() {
+        let ending = package.url.file_name().rsplit_once('.').map_or("", |(_, ending)| ending);
+        if !kind_of_packages(ami).map_or(matches!(ending, "rpm" | "deb"), |kind| kind == ending) {
+            let message = format!("`{}`", package.url.file_name());
+            found.add(&PACKAGE_KIND, scene.key(&format!("package.{i}.url")), message);
+        }
+    }
     if storage::packages(ami).contains(&"mdadm") && !is_there("mdadm") {
         let joined = ami.volume.iter().position(|volume| volume.raid0).unwrap_or_default();
         found.add(&MDADM_PACKAGE, scene.key(&format!("volume.{joined}.raid0")), "`raid0` needs `mdadm`");
     }
+}
+
+/// What is said for processors beside those that an image is made for.
+fn check_processors(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
+    let mut said: Vec<(String, Architecture)> = Vec::new();
+    let types = ami.bake.iter().flat_map(|bake| bake.instance_types.keys());
+    said.extend(types.map(|of| (format!("bake.instance_types.{of}"), *of)));
+    for (region, output) in ami.ami.iter().flat_map(|output| &output.regions) {
+        let key = |of: &Architecture| (format!("ami.regions.{region}.launch_templates.{of}"), *of);
+        said.extend(output.launch_templates.keys().map(key));
+    }
+    let of_package =
+        |(i, package): (usize, &PackageFile)| Some((format!("package.{i}.architecture"), package.architecture?));
+    said.extend(ami.package.iter().enumerate().filter_map(of_package));
+    for (key, of) in said.iter().filter(|(_, of)| !ami.architectures.contains(of)) {
+        found.add(&OTHER_PROCESSOR, scene.key(key), format!("`{of}`"));
+    }
+}
+
+/// The ending of the packages that a base installs, where its name tells.
+fn kind_of_packages(ami: &AmiRecipe) -> Option<&'static str> {
+    let base = ami.base.ssm.values().chain(&ami.base.name).map(|name| name.to_ascii_lowercase()).collect::<String>();
+    let is = |names: &[&str]| names.iter().any(|name| base.contains(name));
+    if is(&["debian", "ubuntu"]) { Some("deb") } else { is(&["amazon-linux", "amzn2", "al2023"]).then_some("rpm") }
 }
 
 fn check_users(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {

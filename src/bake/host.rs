@@ -8,13 +8,42 @@
 //! What only says where an image goes and who may use it is no part of its key: it is made to hold at every push
 //! ([`converge`]).
 
+mod bake;
+mod boot_test;
+mod builder;
+mod clear;
+mod compare;
+mod console;
+mod converge;
+mod copy;
 mod desk;
+mod disks;
 mod fault;
+mod find;
+mod fit;
+mod guard;
+mod home;
+mod image;
+mod left;
 mod made;
 mod order;
+mod prune;
+mod sweep;
 mod words;
 
+pub use bake::bake;
+pub use boot_test::{Trial, Tried, boot_test};
+pub use converge::converge;
 pub use desk::{Desk, Pace};
 pub use fault::HostError;
+pub use find::find;
+pub use left::{Leftover, MARGIN_MINUTES, Remains, left};
 pub use made::{Baked, Failed, Made, Sight, Sights};
 pub use order::{Order, UserData};
+pub use prune::{Candidate, Fate, Pruned, Retention, prune, pruning};
+pub use sweep::{Swept, sweep};
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

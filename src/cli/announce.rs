@@ -11,6 +11,7 @@ use crate::bake::push;
 use crate::digest::Digest;
 use crate::name::RecipeName;
 use crate::project::Place;
+use crate::record::RecordKind;
 
 /// Announces what was pushed to a target, or was found there; tells what failed.
 ///
@@ -22,7 +23,8 @@ pub(super) fn announce(courier: &Courier<'_>, route: &Route<'_>, written: &[(&Re
     }
     let mut failures = Vec::new();
     if matches!(route.target.place(), Some(Place::Ecr(ecr)) if ecr.parameters) {
-        failures.extend(written.iter().filter_map(|(recipe, written)| put(courier, route, recipe, written).err()));
+        let images = written.iter().filter(|(_, written)| written.record.kind == RecordKind::Image);
+        failures.extend(images.filter_map(|(recipe, written)| put(courier, route, recipe, written).err()));
     }
     failures.extend(push_artifact(courier, route, written).err());
     failures

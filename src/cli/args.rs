@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::global::Global;
 use super::{
-    build, check, diff, export, inspect, load, lock, manifest, plan, promote, push, schema, shell, store, sweep, test,
-    verify,
+    build, check, diff, export, inspect, load, lock, manifest, plan, promote, prune, push, schema, shell, store, sweep,
+    test, verify,
 };
 
 /// Bake the container images and host AMIs that an Elastic stack runs on in AWS ECS.
@@ -50,6 +50,7 @@ pub(super) enum Command {
     Manifest(manifest::ManifestArgs),
     Schema(schema::SchemaArgs),
     Store(store::StoreArgs),
+    Prune(prune::PruneArgs),
     Sweep(sweep::SweepArgs),
     Completions(shell::CompletionsArgs),
     #[command(hide = true)]

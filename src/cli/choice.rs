@@ -6,7 +6,7 @@ use std::path::Path;
 use super::failure::Failure;
 use super::workspace::{RECIPES, Workspace, recipe_file};
 use crate::name::RecipeName;
-use crate::recipe::Recipe;
+use crate::recipe::{Engine, Recipe};
 use crate::text;
 
 impl Workspace {
@@ -85,6 +85,30 @@ pub(super) fn no_image(name: &RecipeName) -> Failure {
     Failure::input(format!("{name} is the recipe of a host, not of a container image"))
 }
 
+/// Recipes by what they make.
+pub(super) struct Sorted {
+    /// Of container images, and what cannot be read: that is told about when its turn comes.
+    pub(super) images: Vec<RecipeName>,
+    /// Of hosts of which AMIs are made.
+    pub(super) hosts: Vec<RecipeName>,
+}
+
+impl Workspace {
+    /// The recipes that were named, or all of them, by what they make. Of those that nobody named, hosts whose tuning is
+    /// user data are left out: nothing of them is anywhere but in the user's hands.
+    pub(super) fn sorted(&self, named: &[String]) -> Result<Sorted, Failure> {
+        let mut sorted = Sorted { images: Vec::new(), hosts: Vec::new() };
+        for name in self.select(named)? {
+            match self.glance(&name) {
+                Some(Recipe::Ami(ami)) if ami.engine == Engine::UserData && named.is_empty() => {}
+                Some(Recipe::Ami(_)) => sorted.hosts.push(name),
+                _ => sorted.images.push(name),
+            }
+        }
+        Ok(sorted)
+    }
+}
+
 /// A target has no place for every kind of recipe.
 pub(super) fn no_place(name: &RecipeName, is_host: bool, target: &str) -> Failure {
     let (what, missing) = if is_host {
@@ -94,4 +118,9 @@ pub(super) fn no_place(name: &RecipeName, is_host: bool, target: &str) -> Failur
     };
     let message = format!("{name} is the recipe of {what}, and the target {target} has no place for it");
     Failure::input(message).hint(format!("{missing}, or name another --target"))
+}
+
+/// Images are no hosts.
+pub(super) fn no_host(name: &RecipeName) -> Failure {
+    Failure::input(format!("{name} is the recipe of a container image, not of a host"))
 }

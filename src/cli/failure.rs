@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::bake::build::{BuildError, BuildFault};
+use crate::bake::host::HostError;
 use crate::bake::ledger::LedgerError;
 use crate::bake::output::OutputError;
 use crate::bake::port::{BY_MIRROR, PortError};
@@ -112,6 +113,15 @@ impl Failure {
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says before it what it is about.
+    #[must_use]
+    pub(super) fn about(mut self, what: &str) -> Self {
+        if let What::Words(words) = &mut self.what {
+            *words = format!("{what}: {words}");
+        }
         self
     }
 
@@ -256,6 +266,26 @@ impl From<LedgerError> for Failure {
             _ => None,
         };
         Self { hint, ..Self::new(exit, error) }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        let hint = match &error {
+            HostError::Base { .. } => Some("run `elkbake lock --update`"),
+            _ => None,
+        };
+        Self { hint: hint.map(str::to_owned), ..Self::new(of_host(&error), error) }
+    }
+}
+
+fn of_host(error: &HostError) -> Exit {
+    match error {
+        HostError::Port(error) => exit_of(error),
+        HostError::Unfinished { source, .. } => of_host(source),
+        HostError::NameTaken { .. } => Exit::Refused,
+        HostError::Base { .. } | HostError::Misfit { .. } | HostError::NoUserData(_) => Exit::BadInput,
+        _ => Exit::Aws,
     }
 }
 

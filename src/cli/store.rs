@@ -165,7 +165,7 @@ fn audit_json(audit: &Audit) -> serde_json::Value {
 }
 
 /// `90m`, `12h`, `30d`: one whole number and one unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time: say a whole number and a unit, as in 90m, 12h or 30d");
     if text == "0" {
         return Ok(Duration::ZERO);

@@ -27,6 +27,8 @@ pub(super) struct Surroundings {
     pub(super) stdout_is_terminal: bool,
     /// Whether a person reads standard error as it comes.
     pub(super) stderr_is_terminal: bool,
+    /// Whether a person writes standard input.
+    stdin_is_terminal: bool,
 }
 
 impl Surroundings {
@@ -46,7 +48,13 @@ impl Surroundings {
                 .filter(|columns| *columns > 0),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
         }
+    }
+
+    /// Whether there is somebody who reads a question and can answer it.
+    pub(super) fn can_be_asked(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal
     }
 
     /// A variable that is set and not empty.

@@ -1,6 +1,9 @@
 //! `elkbake sweep`.
 
+mod cloud;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -9,6 +12,7 @@ use super::engine::Run;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::size::counted;
+use super::store::duration;
 use super::surroundings::Surroundings;
 use super::ui::Ui;
 use super::workspace::Workspace;
@@ -17,19 +21,32 @@ use crate::bake::port::{Engine, Engines, Kept, Thing};
 use crate::name::Platform;
 use crate::remote::docker::Docker;
 
-/// Remove what killed runs have left in container engines
+/// Remove what killed runs have left, in container engines or in EC2
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   elkbake sweep
   elkbake sweep --engine ssh://me@arm-host
   elkbake sweep --all      # also of runs on other machines, and of those that go on
+  elkbake sweep --target prod --dry-run       # in the account of [target.prod.ec2]
+  elkbake sweep --target prod --older-than 1h
 
-A run removes what it makes, also when it fails or is interrupted; only one that is killed cannot. All that elkbake makes bears the label `elkbake.run`, and nothing else is touched. Without --all only what runs on this machine have left is removed, and only of those that are over. Every engine is looked at that the project names.")]
+A run removes what it makes, also when it fails or is interrupted; only one that is killed cannot. All that elkbake makes bears the label `elkbake.run`, and nothing else is touched. Without --all only what runs on this machine have left is removed, and only of those that are over. Every engine is looked at that the project names.
+
+With --target it is EC2 that is looked at, in all regions of the target's hosts, and no engine. All that a push of hosts makes there bears the tag `elkbake:run`: instances, AMIs until they are finished, snapshots and volumes. What was begun so lately that a push may still be at work on it is left, unless --older-than or --all says otherwise. The next push of the same recipe, lock and files goes on with what is there, so that nothing need be swept before it.")]
 pub(super) struct SweepArgs {
     /// Remove all that any run has made
     #[arg(long)]
     all: bool,
+    /// Look into the account of this target instead
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// With --target: what was begun so long ago, instead of as long as a push may take: 90m, 12h, 30d
+    #[arg(long, value_name = "AGE", value_parser = duration, requires = "target", conflicts_with = "all")]
+    older_than: Option<Duration>,
+    /// With --target: say what would be removed, and remove nothing
+    #[arg(long, requires = "target")]
+    dry_run: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -44,6 +61,9 @@ struct Found {
 
 pub(super) fn sweep(args: &SweepArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
+    if let Some(target) = &args.target {
+        return cloud::sweep(args, target, &workspace, (global, ui, surroundings));
+    }
     let world = World::new(&workspace, surroundings, global, false);
     let config = world.engine_config()?;
     let mut platforms: BTreeSet<Platform> = config.named.iter().filter_map(|named| named.platform.clone()).collect();

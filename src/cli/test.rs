@@ -1,5 +1,6 @@
 //! `elkbake test`.
 
+mod host;
 mod junit;
 mod row;
 
@@ -9,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::build::image_of;
+use super::choice::Sorted;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
@@ -29,7 +31,7 @@ use crate::recipe::{ImageRecipe, Recipe};
 
 use row::Row;
 
-/// Start images as ECS would, and see whether they work
+/// Start images as ECS would, and hosts in EC2, and see whether they work
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,17 +39,27 @@ Examples:
   elkbake test                         # all images with a [test]
   elkbake test --junit tests.xml       # for CI
   elkbake test kibana --engine ssh://me@arm-host --platform linux/arm64
+  elkbake test ecs-host --target prod  # an instance from its AMI
+  elkbake test ecs-host --target prod --stock    # from the base, with the recipe's user data
   elkbake push kibana --require-test   # only what passed
 
 What is not built is built first. The image is started with what its recipe says under [runtime]: limits, a read-only root file system with the writable paths, made-up secrets; in a network of its own, with made-up metadata services of ECS and EC2. Then [test] of the recipe counts (recipes/README.md): it has to become ready, everything that is expected has to hold, and it has to stop within its stop_timeout. Images of other recipes run beside it where `with` names them.
 
-The exit code is 1 where an image fails, and 6 where the engine does. What passed is noted in the store, and from there in the record of the next push. Nothing is left in the engine; an image that is there already, by `elkbake load`, is used and stays.")]
+Of a host an instance is started in the recipe's region, in the account of `[target.NAME.ec2]`; it looks at itself, says on its serial console what it found, and is ended in any case.
+
+The exit code is 1 where an image or a host fails, and 6 where the engine does. What passed is noted in the store, and from there in the record of the next push. Nothing is left in the engine; an image that is there already, by `elkbake load`, is used and stays.")]
 pub(super) struct TestArgs {
-    /// Recipes by name; all images with a `[test]` where none is named
+    /// Recipes by name; all images with a `[test]` where none is named, or all hosts with --target
     recipes: Vec<String>,
     /// Of images for several platforms, test this one, once for each; otherwise that of the machine
     #[arg(long = "platform", value_name = "PLATFORM")]
     platforms: Vec<Platform>,
+    /// The target whose account hosts are tested in; the project's default where none is named
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Test hosts by the base as it is, with all of the tuning in their user data
+    #[arg(long)]
+    stock: bool,
     /// Also write what was found to a file, as JUnit's XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -61,20 +73,57 @@ pub(super) struct TestArgs {
 
 pub(super) fn test(args: &TestArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
-    let recipes = chosen(&workspace, args)?;
+    let Sorted { images, hosts } = chosen(&workspace, args)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
-    let machine = [surroundings.platform()];
-    let platforms = if args.platforms.is_empty() { &machine[..] } else { &args.platforms };
-    let at = Moment::of(surroundings.now).to_string();
-    let (mut rows, mut failures) = (Vec::new(), Vec::new());
-    // One after the other: each may want all of the machine.
-    for name in &recipes {
+    let now = Moment::of(surroundings.now);
+    let at = now.to_string();
+    let mut failures = Vec::new();
+    let rows = test_images(&planner, &images, args, (&surroundings.platform(), &at), &mut failures)?;
+    let mut machines = Vec::new();
+    for name in &hosts {
+        match host::test(&planner, name, args, now) {
+            Ok(tested) => {
+                if !args.json {
+                    ui.result(&tested.iter().map(|row| row.text(ui)).collect::<String>())?;
+                }
+                machines.extend(tested);
+            }
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => failures.push(failure.with(name)),
+        }
+    }
+    if let Some(file) = &args.junit {
+        let file = surroundings.folder.join(file);
+        std::fs::write(&file, junit::document(&rows, &machines, &failures, &at))
+            .map_err(|error| Failure::file("cannot write", &file, &error))?;
+    }
+    if args.json {
+        let tests: Vec<_> = rows.iter().map(Row::json).collect();
+        let hosts: Vec<_> = machines.iter().map(host::HostRow::json).collect();
+        ui.json(&json!({ "tests": tests, "hosts": hosts, "problems": problems(&failures) }))?;
+    }
+    let all_passed =
+        rows.iter().all(|row| row.outcome.failure().is_none()) && machines.iter().all(|row| row.tried.error.is_none());
+    Ok(ui.failures(&failures, if all_passed { Exit::Done } else { Exit::CheckFailed }))
+}
+
+/// One after the other: each may want all of the machine.
+fn test_images(
+    planner: &Planner<'_>,
+    recipes: &[RecipeName],
+    args: &TestArgs,
+    (machine, at): (&Platform, &str),
+    failures: &mut Vec<Failure>,
+) -> Result<Vec<Row>, Failure> {
+    let platforms = if args.platforms.is_empty() { std::slice::from_ref(machine) } else { &args.platforms };
+    let mut rows = Vec::new();
+    for name in recipes {
         for platform in platforms {
-            match one(&planner, name, platform, !args.platforms.is_empty(), &at) {
+            match one(planner, name, platform, !args.platforms.is_empty(), at) {
                 Ok(row) => {
                     if !args.json {
-                        ui.result(&row.text(ui))?;
+                        planner.ui.result(&row.text(planner.ui))?;
                     }
                     rows.push(row);
                 }
@@ -83,35 +132,33 @@ pub(super) fn test(args: &TestArgs, global: &Global, ui: &Ui, surroundings: &Sur
             }
         }
     }
-    if let Some(file) = &args.junit {
-        let file = surroundings.folder.join(file);
-        std::fs::write(&file, junit::document(&rows, &failures, &at))
-            .map_err(|error| Failure::file("cannot write", &file, &error))?;
-    }
-    if args.json {
-        let tests: Vec<_> = rows.iter().map(Row::json).collect();
-        ui.json(&json!({ "tests": tests, "problems": problems(&failures) }))?;
-    }
-    let all_passed = rows.iter().all(|row| row.outcome.failure().is_none());
-    Ok(ui.failures(&failures, if all_passed { Exit::Done } else { Exit::CheckFailed }))
+    Ok(rows)
 }
 
 /// The recipes that are to be tested.
-fn chosen(workspace: &Workspace, args: &TestArgs) -> Result<Vec<RecipeName>, Failure> {
-    let mut recipes = workspace.images(&args.recipes)?;
-    if args.recipes.is_empty() {
-        let says_how = |name: &RecipeName| match workspace.glance(name) {
-            Some(Recipe::Image(image)) => image.test.is_some(),
-            // What cannot be read is told about when its turn comes.
-            _ => true,
-        };
-        recipes.retain(says_how);
-        if recipes.is_empty() {
-            let failure = Failure::input("no recipe for an image has a `[test]`");
-            return Err(failure.hint("recipes/README.md shows what can be said there; or name a recipe"));
-        }
+fn chosen(workspace: &Workspace, args: &TestArgs) -> Result<Sorted, Failure> {
+    let mut sorted = workspace.sorted(&args.recipes)?;
+    if !args.recipes.is_empty() {
+        return Ok(sorted);
     }
-    Ok(recipes)
+    if args.target.is_some() {
+        sorted.images.clear();
+        if sorted.hosts.is_empty() {
+            return Err(Failure::input("no recipe is one of a host"));
+        }
+        return Ok(sorted);
+    }
+    sorted.hosts.clear();
+    sorted.images.retain(|name| match workspace.glance(name) {
+        Some(Recipe::Image(image)) => image.test.is_some(),
+        // What cannot be read is told about when its turn comes.
+        _ => true,
+    });
+    if sorted.images.is_empty() {
+        let failure = Failure::input("no recipe for an image has a `[test]`");
+        return Err(failure.hint("recipes/README.md shows what can be said there; or name a recipe"));
+    }
+    Ok(sorted)
 }
 
 /// An image that takes part.

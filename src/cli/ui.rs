@@ -125,6 +125,18 @@ impl Ui {
         }
     }
 
+    /// Asks a person, who has to say yes.
+    pub(super) fn ask(&self, question: &str) -> Result<bool, Failure> {
+        let unread = |error: io::Error| Failure::input(format!("cannot read an answer: {error}"));
+        self.progress.suspend(|| {
+            let mut out = io::stderr().lock();
+            ignore_closed(write!(out, "{question} [y/N] ").and_then(|()| out.flush()))
+        })?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(unread)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
     /// Takes an event of the core.
     pub(super) fn event(&self, event: Event<'_>) {
         match event {

@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha512};
 
 use crate::kitchen::baked::tarball;
 #[cfg(feature = "aws")]
+use crate::kitchen::cloud::Amazon;
+#[cfg(feature = "aws")]
 use crate::kitchen::ecr::Ecr;
 use crate::kitchen::project::Kitchen;
 use crate::kitchen::registry::Registry;
@@ -27,6 +29,9 @@ pub struct World {
     registry: Registry,
     #[cfg(feature = "aws")]
     ecr: Ecr,
+    /// Where hosts are made; other documents push images only.
+    #[cfg(feature = "aws")]
+    ec2: Option<Amazon>,
 }
 
 impl World {
@@ -40,6 +45,14 @@ impl World {
         Self::around(crate::export::kitchen())
     }
 
+    /// A project in a cloud in which hosts are well.
+    #[cfg(feature = "aws")]
+    pub fn of_hosts() -> Self {
+        let ec2 = Amazon::start(&["eu-west-1", "eu-central-1"]);
+        ec2.guest(crate::host::tested);
+        Self { ec2: Some(ec2), ..Self::new() }
+    }
+
     fn around(kitchen: Kitchen) -> Self {
         let registry = Registry::start();
         market(&registry);
@@ -48,6 +61,8 @@ impl World {
             registry,
             #[cfg(feature = "aws")]
             ecr: Ecr::start(&["eu-west-1", "eu-central-1"]),
+            #[cfg(feature = "aws")]
+            ec2: None,
         };
         let programs = world.programs();
         std::fs::create_dir(&programs).unwrap();
@@ -104,7 +119,7 @@ impl World {
         command.envs([("ROLE", role), ("GITHUB_OUTPUT", "/dev/null"), ("GIT_CONFIG_GLOBAL", "/dev/null")]);
         #[cfg(feature = "aws")]
         command.envs([
-            ("AWS_ENDPOINT_URL", self.ecr.url().as_str()),
+            ("AWS_ENDPOINT_URL", self.ec2.as_ref().map_or_else(|| self.ecr.url(), Amazon::url).as_str()),
             ("AWS_ACCESS_KEY_ID", "AKIDKITCHEN"),
             ("AWS_SECRET_ACCESS_KEY", "very-secret"),
         ]);

@@ -29,6 +29,7 @@ mod parameters;
 mod params;
 mod permissions;
 mod run;
+#[cfg(feature = "aws")]
 mod saying;
 mod serve;
 mod snapshots;
@@ -49,13 +50,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "aws")]
 use elkbake::remote::config::{Aws, WireConfig};
 
 pub use call::Asked;
 pub use guest::{Boot, Guest};
+#[cfg(feature = "aws")]
 pub use saying::Cloud;
 pub use trouble::Trouble;
-pub use world::{Grant, Group, Image, Instance, Pace, Snapshot, Template, Thing, Volume, World};
+pub use world::{Grant, Image, Instance, Pace, Thing, World};
 
 use trouble::Plans;
 
@@ -115,6 +118,7 @@ impl Amazon {
     }
 
     /// What a client has to be told that works here.
+    #[cfg(feature = "aws")]
     pub fn config(&self) -> WireConfig {
         WireConfig {
             aws: Aws { endpoint: Some(self.url()), keys: Some(("AKIDKITCHEN".to_owned(), "very-secret".to_owned())) },

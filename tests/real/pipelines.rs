@@ -176,6 +176,12 @@ fn the_policies_name_actions_that_there_are() {
     }
 }
 
+/// Holds a policy against what AWS knows of actions, resources and conditions.
+pub fn lint(policy: &str) {
+    let Some(parliament) = program(&["parliament"], "parliament: tools/need.sh parliament") else { return };
+    assert_eq!(judged(&parliament, policy), (true, String::new()), "{policy}");
+}
+
 fn judged(parliament: &Path, policy: &str) -> (bool, String) {
     let mut child =
         Command::new(parliament).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

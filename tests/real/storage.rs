@@ -4,7 +4,7 @@
 mod bench;
 mod refused;
 
-use bench::{Bench, GIB};
+use bench::{Bench, GIB, MIB};
 
 const DATA: &str = "volume data ebs /dev/xvdf 1 elk-data xfs @/data\nfolder @/data/es 1000:0 0770\n";
 
@@ -153,6 +153,33 @@ fn a_mount_that_is_somebody_elses_is_not_covered() {
     let error = bench.fail(DATA);
     assert!(error.contains("something else is mounted on"), "{error}");
     assert_eq!(bench.signature(&disk), "");
+}
+
+/// Docker mounts parts of its volume once more, and so do containers.
+#[test]
+fn a_volume_that_is_mounted_in_other_places_as_well_is_in_its_place() {
+    let Some(mut bench) = Bench::new() else { return };
+    let disk = bench.disk(GIB);
+    bench.attach(&disk, "xvdf");
+    bench.run(DATA);
+    bench.shell("mkdir @/other; mount --bind @/data/es @/other");
+    assert_eq!(bench.run(DATA), "elkbake storage: nothing to do: volumes mounted: 1\n");
+
+    bench.shell("umount @/data");
+    let error = bench.fail(DATA);
+    assert!(error.contains(&format!("{disk} is mounted on ")), "{error}");
+}
+
+#[test]
+fn what_does_not_fit_leaves_the_mount_point_as_it_was() {
+    let Some(mut bench) = Bench::new() else { return };
+    let disk = bench.disk(16 * MIB);
+    bench.attach(&disk, "xvdf");
+    bench.shell("mkdir @/data; dd if=/dev/urandom of=@/data/large bs=1M count=24 status=none");
+    let error = bench.fail(&DATA.replace(" 1 elk-data xfs", " - elk-data ext4"));
+    assert!(error.contains("cannot copy what the image has in"), "{error}");
+    assert_eq!(bench.shell("findmnt -rno TARGET | grep -c elkbake-storage || true"), "0\n");
+    assert_eq!(bench.shell("mountpoint -q @/data || stat -c %s @/data/large"), "25165824\n");
 }
 
 /// A container may write to a volume; what it leaves there must not make root change files elsewhere.

@@ -34,23 +34,23 @@ is_running() {
     [ "$bake" = no ] && [ -d /run/systemd/system ]
 }
 
-# Puts standard input in the place of a file, in one step and with its owner and mode. Says whether that changed it.
+# Puts the text on standard input in the place of a file, in one step and with its owner and mode. Says whether that
+# changed it.
 replace() {
-    local path new
-    path=$(readlink -f -- "$1") && new=$(mktemp -- "$path.XXXXXX") || return 2
-    if ! cat > "$new"; then
-        rm -f -- "$new"
-        return 2
+    local path new text
+    text=$(cat && echo .) && path=$(readlink -f -- "$1") || return 2
+    text=${text%.}
+    if [ -e "$path" ] && printf %s "$text" | cmp -s -- - "$path"; then
+        return 1
     fi
+    new=$(mktemp -- "$path.XXXXXX") || return 2
     if [ -e "$path" ]; then
-        if cmp -s -- "$new" "$path"; then
-            rm -f -- "$new"
-            return 1
-        fi
         chown --reference="$path" -- "$new" && chmod --reference="$path" -- "$new"
     else
         chmod 0644 -- "$new"
-    fi && mv -f -- "$new" "$path" || return 2
+    fi && printf %s "$text" > "$new" && mv -f -- "$new" "$path" && return 0
+    rm -f -- "$new"
+    return 2
 }
 
 # The same, and tells it.
@@ -278,6 +278,7 @@ agent() {
         function key(line) { sub(/^[[:space:]]+/, "", line); sub(/=.*/, "", line); return line }
     ' side=1 $wanted side=2 $before side=3 $now | write $config "$config has the recipe's settings"
     replace $state/ecs.config < $wanted
+    refresh ecs.service $config
 }
 
 # --- time, journal, units ---------------------------------------------------------------------------------------------
@@ -347,7 +348,13 @@ start() {
     for unit in elkbake-storage elkbake-firewall elkbake-firewall-subnet; do
         [ -f /etc/systemd/system/$unit.service ] || continue
         [ $unit = elkbake-storage ] || command -v nft > /dev/null || continue
-        systemctl --quiet is-active $unit.service && continue
+        if systemctl --quiet is-active $unit.service; then
+            # Not started anew: whoever requires it would be, too.
+            if [ $unit = elkbake-firewall ] && [ $own/firewall.nft -nt /run/elkbake-firewall ]; then
+                systemctl reload $unit.service && did "the firewall has the recipe's rules"
+            fi
+            continue
+        fi
         # The last one waits for the network, and the network may wait for who runs this.
         local how=()
         [ $unit != elkbake-firewall-subnet ] || how=(--no-block)

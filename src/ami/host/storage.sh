@@ -20,6 +20,8 @@ readonly only=${ELKBAKE_DISKS-}
 
 declare -A claimed=() # disk -> the volume that has it
 changes=0
+told='' # whether it was said why this ends
+place='' # where a new volume is mounted for a while
 found='' # what a function gives back that may also end everything
 
 say() {
@@ -32,9 +34,21 @@ did() {
 }
 
 die() {
+    told=yes
     echo "elkbake storage: FAILED: $1" >&2
     echo "elkbake storage: $2; then run \`systemctl restart elkbake-storage\` or reboot" >&2
     exit 1
+}
+
+finish() {
+    local status=$?
+    [ -z "$place" ] || { umount "$place" && rmdir "$place"; }
+    [ "$status" = 0 ] || [ -n "$told" ] || echo "elkbake storage: FAILED: $current: see what was said before" >&2
+}
+
+# Packages may be installed after the first boot has begun: then this has to be tried again.
+needs() {
+    command -v "$1" > /dev/null || die "$1 is not installed" "install $2"
 }
 
 # --- which disks there are ---
@@ -106,29 +120,27 @@ property() {
 
 # --- what is on a disk ---
 
-# Whether there is nothing but zeros at the beginning, at the end and in 63 places between; all of a small disk is read.
+# Whether there is nothing but zeros at the beginning, at the end and in 127 places between; of a small disk, everywhere.
 # It says what it found.
 look() {
-    local mib all first count number
+    local half=$((1 << 19)) all number seen status=0
     local -a places
-    mib=$((1 << 20))
-    all=$((($(blockdev --getsize64 "/dev/$1") + mib - 1) / mib))
-    if [ "$all" -le 256 ]; then
+    all=$((($(blockdev --getsize64 "/dev/$1") + half - 1) / half))
+    if [ "$all" -le 1024 ]; then
         places=("0 $all")
     else
-        places=("0 8" "$((all - 8)) 8")
-        for number in {1..63}; do places+=("$((all * number / 64)) 1"); done
+        places=("0 16" "$((all - 16)) 16")
+        for number in {1..127}; do places+=("$((all * number / 128)) 1"); done
     fi
-    for number in "${!places[@]}"; do
-        read -r first count <<< "${places[number]}"
-        # What stops at the first byte ends in a broken pipe, so that the status counts only where nothing was seen.
-        if count=$(dd "if=/dev/$1" bs=$mib skip="$first" count="$count" iflag=direct status=none | tr -d '\0' | head -c 1 | wc -c); then
-            [ "$count" = 0 ] || { echo "data of no known kind"; return; }
-        else
-            [ "$count" = 0 ] && echo "something that cannot be read" || echo "data of no known kind"
-            return
-        fi
-    done
+    # It stops at the first byte, and what reads ends in a broken pipe then: the status counts where nothing was seen.
+    seen=$(printf '%s\n' "${places[@]}" | while read -r first count; do
+        dd "if=/dev/$1" bs=$half skip="$first" count="$count" iflag=direct status=none || exit
+    done | tr -d '\0' | head -c 1 | wc -c) || status=$?
+    if [ "$seen" != 0 ]; then
+        echo "data of no known kind"
+    elif [ "$status" != 0 ]; then
+        echo "something that cannot be read"
+    fi
 }
 
 # What a disk carries, in words; nothing where it is empty. Everything that may know is asked: no tool knows all.
@@ -251,6 +263,7 @@ find_all() {
         find_one "$name" "$label"
         return
     fi
+    needs mdadm mdadm
     for disk in "${disks[@]}"; do
         nodes+=("/dev/$disk")
         what=$(member "$disk" "$label")
@@ -320,6 +333,7 @@ format() {
     [ -z "$what" ] || die "$name: $disk is not empty: $what" "save what is on it and empty it with \`wipefs --all\`, or detach it"
     [ "$size" = - ] || [ $(($(blockdev --getsize64 "/dev/$disk") >> 30)) -ge "$size" ] ||
         die "$name: $disk has $(gib "$disk") GiB, and $size were to be there" "attach a volume of that size, or say the smaller one"
+    if [ "$type" = xfs ]; then needs mkfs.xfs xfsprogs; else needs mkfs.ext4 e2fsprogs; fi
     did "$name: making $type on $disk, $(gib "$disk") GiB, which is empty"
     # Neither is told to overwrite what it finds: they look once more. Discarding blocks takes minutes on large volumes.
     case $type in
@@ -331,14 +345,16 @@ format() {
 # Puts what the image has at the mount point onto a volume that is new, and only then gives it its label: where that is
 # interrupted, the next run goes on with it.
 fill() {
-    local name=$1 disk=$2 label=$3 type=$4 at=$5 place
+    local name=$1 disk=$2 label=$3 type=$4 at=$5
     mkdir -p "$at"
     place=$(mktemp -d /run/elkbake-storage.XXXXXX)
     mount -t "$type" "/dev/$disk" "$place"
     [ -z "$(ls -A "$at")" ] || did "$name: copying what the image has in $at"
-    cp --archive --one-file-system "$at/." "$place/"
+    cp --archive --one-file-system "$at/." "$place/" ||
+        die "$name: cannot copy what the image has in $at onto $disk" "see what was said before, or attach a larger volume"
     umount "$place"
     rmdir "$place"
+    place=''
     case $type in
         xfs) xfs_admin -L "$label" "/dev/$disk" > /dev/null ;;
         ext4) e2label "/dev/$disk" "$label" ;;
@@ -348,11 +364,10 @@ fill() {
 # The disk is named and not its UUID: it was found by more than that, and a copy of it has the same.
 attach() {
     local name=$1 disk=$2 size=$3 label=$4 type=$5 at=$6 where has status=0
-    where=$(findmnt --noheadings --raw --output TARGET --source "/dev/$disk" || true)
-    if [ -n "$where" ]; then
-        [ "$where" = "$at" ] || die "$name: $disk is mounted on ${where//$'\n'/ } and not on $at" "unmount it there"
-        return
-    fi
+    where=$(findmnt --noheadings --raw --output MAJ:MIN --mountpoint "$at" | tail -n 1 || true)
+    [ "$where" != "$(lsblk --noheadings --raw --nodeps --output MAJ:MIN "/dev/$disk")" ] || return 0
+    where=$(lsblk --noheadings --raw --output MOUNTPOINT "/dev/$disk" | tr '\n' ' ')
+    [ -z "${where// }" ] || die "$name: $disk is mounted on ${where% } and not on $at" "unmount it there"
     ! mountpoint -q "$at" || die "$name: something else is mounted on $at" "unmount it, and remove it from /etc/fstab"
     has=$(property "$disk" LABEL)
     if [ "$(property "$disk" TYPE)" != "$type" ] || { [ "$has" != "$label" ] && [ "$has" != "$(unfinished "$label")" ]; }; then
@@ -427,6 +442,7 @@ main() {
     local -a lines
     mapfile -t lines < "$conf"
     for line in "${lines[@]}"; do
+        current=$line
         read -r word a b c d e f g <<< "$line"
         case $word in
             wait) wait=$a ;;
@@ -443,6 +459,8 @@ main() {
 }
 
 wait=120
+current="$conf"
+trap finish EXIT
 exec 9< "$conf"
 flock 9
 udevadm settle --timeout=30 || true

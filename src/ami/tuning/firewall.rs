@@ -50,18 +50,17 @@ pub(super) fn write(draft: &mut Draft, ami: &AmiRecipe) -> Result<(), TuningErro
     Ok(())
 }
 
+/// One line for each port and source: older releases of nft refuse sets whose ranges overlap.
 fn lines(rule: &Firewall, text: &mut String) {
-    let ports = rule.ports.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let port = format!("{} dport {{ {ports} }}", rule.protocol);
     for from in &rule.from {
-        let from = match from.as_str() {
+        let sources = match from.as_str() {
             "any" => vec![String::new()],
             "subnet" => vec!["ip saddr @subnet4 ".to_owned(), "ip6 saddr @subnet6 ".to_owned()],
             network if network.contains(':') => vec![format!("ip6 saddr {network} ")],
             network => vec![format!("ip saddr {network} ")],
         };
-        for from in from {
-            let _ = writeln!(text, "        {from}{port} accept");
+        for (source, port) in sources.iter().flat_map(|source| rule.ports.iter().map(move |port| (source, port))) {
+            let _ = writeln!(text, "        {source}{} dport {port} accept", rule.protocol);
         }
     }
 }

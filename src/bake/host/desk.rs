@@ -58,6 +58,11 @@ impl<'d> Looks<'d> {
         self.begun.elapsed() >= self.desk.pace.minute * minutes
     }
 
+    /// Whether so many seconds have gone by.
+    pub(super) fn past_seconds(&self, seconds: u32) -> bool {
+        self.begun.elapsed() * 60 >= self.desk.pace.minute * seconds
+    }
+
     /// Waits until the next look.
     pub(super) fn wait(&mut self) -> Result<(), PortError> {
         self.desk.sleep(self.pause)?;

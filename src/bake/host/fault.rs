@@ -115,7 +115,7 @@ pub enum HostError {
     #[error("there is nothing to copy from {0}")]
     NoHome(Region),
     /// An image is there, and something about it, or something that is to point to it, could not be changed.
-    #[error("{image} in {region} is there and not finished: {source}; push again to go on, `elkbake sweep` removes it")]
+    #[error("{image} in {region} is there, and not all that it has to be: {source}; push again to go on")]
     Unfinished {
         /// The image.
         image: String,

@@ -44,10 +44,12 @@ impl Sights {
         self.0.iter().all(|sight| sight.finished)
     }
 
-    /// Whether an instance is needed for a processor: no region has its image, or one on its way.
+    /// Whether an instance is needed for a processor: it has no image at home, nor one on its way, nor a finished one
+    /// elsewhere that could be brought home.
     #[must_use]
     pub fn needs_instance(&self, home: &Region, architecture: Architecture) -> bool {
-        self.at(home, architecture).is_none_or(|sight| sight.machine.is_none())
+        let is_there = |sight: &&Sight| sight.architecture == architecture && sight.machine.is_some();
+        !self.0.iter().filter(is_there).any(|sight| sight.finished || sight.region == *home)
     }
 }
 

@@ -114,18 +114,21 @@ impl<'o> Order<'o> {
 
     /// A client token: the same for the same work, whichever run does it.
     pub(super) fn token(&self, what: &str, architecture: Architecture, region: &Region, more: &str) -> String {
-        let key = self.plan.key().hex();
-        let architecture = architecture.to_string();
-        let parts = [what, key.as_str(), architecture.as_str(), self.account.account.as_str(), region.as_str(), more];
+        let (key, architecture) = (self.plan.key().hex(), architecture.to_string());
+        let account = self.account.account.as_str();
         // EC2 takes 64 characters.
-        digest(parts).hex()
+        digest([what, self.name.as_str(), &key, &architecture, account, region.as_str(), more]).hex()
     }
 
-    /// The tags by which what was made of this key for a processor is found.
-    pub(super) fn mark(&self, architecture: Architecture) -> Tags {
-        [(words::KEY, self.plan.key().hex()), (words::ARCHITECTURE, architecture.to_string())]
-            .map(|(name, value)| (name.to_owned(), value))
-            .into()
+    /// The tags by which what was made of this key is found, for one processor or all. Two recipes may say the same, and
+    /// each has its own images.
+    pub(super) fn mark(&self, architecture: Option<Architecture>) -> Tags {
+        let mut tags = Tags::from([
+            (words::KEY.to_owned(), self.plan.key().hex()),
+            (words::RECIPE.to_owned(), self.name.to_string()),
+        ]);
+        tags.extend(architecture.map(|architecture| (words::ARCHITECTURE.to_owned(), architecture.to_string())));
+        tags
     }
 
     /// All tags that a thing gets when it is made.
@@ -133,9 +136,8 @@ impl<'o> Order<'o> {
         let mut tags = Tags::from([(words::NAME.to_owned(), self.image_name(architecture))]);
         let own = self.recipe.ami.as_ref().map(|ami| &ami.tags);
         tags.extend(self.account.tags.iter().chain(own.into_iter().flatten()).map(owned));
-        tags.extend(self.mark(architecture));
+        tags.extend(self.mark(Some(architecture)));
         let said = [
-            (words::RECIPE, self.name.to_string()),
             (words::VERSION, self.recipe.version.to_string()),
             (words::TAG, self.plan.tag().to_string()),
             (words::RUN, self.run(region)),

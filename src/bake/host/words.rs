@@ -14,6 +14,8 @@ pub(super) const ARCHITECTURE: &str = "elkbake:architecture";
 pub(super) const RUN: &str = "elkbake:run";
 /// What an instance is for: [`BAKE`] or [`TEST`].
 pub(super) const PURPOSE: &str = "elkbake:purpose";
+/// Which test an instance is for.
+pub(super) const TRIAL: &str = "elkbake:trial";
 /// The sources that an image was made from, where they are under version control.
 pub(super) const REVISION: &str = "elkbake:revision";
 /// When an image was all that it has to be.

@@ -1,17 +1,22 @@
 //! JUnit's XML, as CI systems read it: a suite for each image, a case for each thing that was looked at.
 
+use super::host::HostRow;
 use super::row::{Row, seconds};
 use crate::cli::failure::Failure;
 
 /// The document. What could not be tested is an error in a suite of its own.
-pub(super) fn document(rows: &[Row], failures: &[Failure], at: &str) -> String {
+pub(super) fn document(rows: &[Row], hosts: &[HostRow], failures: &[Failure], at: &str) -> String {
     let cases: usize = rows.iter().map(|row| row.outcome.checks.len()).sum();
     let failed = rows.iter().filter(|row| row.outcome.failure().is_some()).count();
+    let failed = failed + hosts.iter().filter(|row| row.tried.error.is_some()).count();
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
-    let (cases, errors) = (cases + failures.len(), failures.len());
+    let (cases, errors) = (cases + hosts.len() + failures.len(), failures.len());
     xml += &format!("<testsuites name=\"elkbake\" tests=\"{cases}\" failures=\"{failed}\" errors=\"{errors}\">\n");
     for row in rows {
         xml += &suite(row, at);
+    }
+    for row in hosts {
+        xml += &host_suite(row, at);
     }
     for failure in failures {
         let message = escaped(&failure.to_string());
@@ -60,6 +65,29 @@ fn suite(row: &Row, at: &str) -> String {
         xml += "</system-out>\n";
     }
     xml + "  </testsuite>\n"
+}
+
+/// A host looks at itself, and is one case.
+fn host_suite(row: &HostRow, at: &str) -> String {
+    let class = escaped(&format!("{} {}", row.name, row.subject()));
+    let (failed, time) = (usize::from(row.tried.error.is_some()), seconds(row.tried.ms));
+    let timestamp = at.trim_end_matches('Z');
+    let mut xml = format!(
+        "  <testsuite name=\"{class}\" tests=\"1\" failures=\"{failed}\" errors=\"0\" time=\"{time:.3}\" \
+         timestamp=\"{timestamp}\">\n    <properties>\n"
+    );
+    let (tag, region) = (row.tag.as_str(), row.region.as_str());
+    for (name, value) in [("tag", tag), ("region", region), ("instance_type", row.tried.instance_type.as_str())] {
+        xml += &format!("      <property name=\"{name}\" value=\"{}\"/>\n", escaped(value));
+    }
+    xml += &format!("    </properties>\n    <testcase classname=\"{class}\" name=\"boot\" time=\"{time:.3}\"");
+    xml += &match row.failure() {
+        None => "/>\n".to_owned(),
+        Some(why) => format!(">\n      <failure message=\"{}\"/>\n    </testcase>\n", escaped(&why)),
+    };
+    xml += "    <system-out>";
+    xml.extend(row.tried.notes.iter().chain(&row.tried.console).map(|line| escaped(line) + "\n"));
+    xml + "</system-out>\n  </testsuite>\n"
 }
 
 /// A text as it may stand in XML 1.0, also within quotes. What no document of it may hold becomes a question mark.
@@ -114,7 +142,7 @@ mod tests {
         };
         let row = Row { name: "es".parse().unwrap(), tag: "1-a".parse().unwrap(), outcome, log: Digest::of(b"l") };
         let failure = Failure::input("no \"engine\"").hint("start one");
-        let xml = document(&[row], &[failure], "2026-01-01T00:00:00Z");
+        let xml = document(&[row], &[], &[failure], "2026-01-01T00:00:00Z");
         for part in [
             "<testsuites name=\"elkbake\" tests=\"3\" failures=\"1\" errors=\"1\">",
             "<testsuite name=\"es linux/amd64\" tests=\"2\" failures=\"1\" errors=\"0\" time=\"3.100\" timestamp=\"2026-01-01T00:00:00\">",

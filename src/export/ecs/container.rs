@@ -189,7 +189,7 @@ fn system_controls(
         }
         if of_network && scene.mode == Some(NetworkMode::Host) {
             remarks.push(format!(
-                "{recipe}: {namespace} is left out: in network mode host the host's counts, which [sysctl] of its recipe says"
+                "{recipe}: {namespace} is left out: in network mode host the host's counts, which a file in etc/sysctl.d of its recipe says"
             ));
             continue;
         }

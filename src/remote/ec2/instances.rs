@@ -33,6 +33,9 @@ const NO_SPOT: [&str; 7] = [
     "ServiceLinkedRoleCreationNotPermitted",
 ];
 
+/// The token was used for another order, or what came of it was ended.
+const USED_TOKEN: [&str; 2] = ["IdempotentParameterMismatch", "IdempotentInstanceTerminated"];
+
 impl Control<'_> {
     /// Starts an instance.
     pub(super) async fn run(&self, order: &RunOrder) -> Result<Started, PortError> {
@@ -41,7 +44,7 @@ impl Control<'_> {
         let asked = self.ask("ec2:RunInstances", &[&order.image], async || request.clone().send().await).await;
         let answer = match asked {
             Ok(answer) => answer,
-            Err(refused) if refused.code() == "IdempotentParameterMismatch" => return Ok(Started::OtherOrder),
+            Err(refused) if USED_TOKEN.contains(&refused.code()) => return Ok(Started::OtherOrder),
             Err(refused) if order.spot && NO_SPOT.contains(&refused.code()) => {
                 return Ok(Started::NoSpot(format!("{}: {}", refused.code(), refused.message())));
             }

@@ -111,7 +111,7 @@ pub fn merged(world: &World, region: &str, account: &str, there: &[Disk], said: 
         let before = place.and_then(|place| disks[place].ebs.clone());
         let ebs = match said.ebs {
             None => None,
-            Some(ebs) => Some(made(world, region, account, &said.device, before, ebs)?),
+            Some(ebs) => Some(made(world, region, account, &said.device, before.as_ref(), ebs)?),
         };
         let disk = Disk { device: said.device, ebs, own: said.own };
         match place {
@@ -127,10 +127,10 @@ fn made(
     region: &str,
     account: &str,
     device: &str,
-    before: Option<Ebs>,
+    before: Option<&Ebs>,
     said: SaidEbs,
 ) -> Result<Ebs, No> {
-    let snapshot = said.snapshot.clone().or_else(|| before.as_ref()?.snapshot.clone());
+    let snapshot = said.snapshot.clone().or_else(|| before?.snapshot.clone());
     let source = match &snapshot {
         None => None,
         Some(id) => match world.snapshots.get(id).filter(|one| one.region == region) {
@@ -139,17 +139,17 @@ fn made(
             None => return refuse("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")),
         },
     };
-    let least = source.map(|source| source.size).or_else(|| before.as_ref().map(|before| before.size));
-    let Some(size) = said.size.or(before.as_ref().map(|before| before.size)).or(least) else {
+    let least = source.map(|source| source.size).or_else(|| before.map(|before| before.size));
+    let Some(size) = said.size.or(before.map(|before| before.size)).or(least) else {
         return refuse("MissingParameter", "The request must contain the parameter size or snapshotId");
     };
     if let (Some(least), Some(id)) = (least.filter(|least| *least > size), &snapshot) {
         let said = format!("Volume of size {size}GB is smaller than snapshot '{id}', expect size >= {least}GB");
         return refuse("InvalidBlockDeviceMapping", said);
     }
-    let kind = said.kind.or_else(|| before.as_ref().map(|before| before.kind.clone())).unwrap_or("gp2".to_owned());
-    let is_kind = before.as_ref().is_some_and(|before| before.kind == kind);
-    let kept = |value: fn(&Ebs) -> Option<u32>| before.as_ref().filter(|_| is_kind).and_then(value);
+    let kind = said.kind.or_else(|| before.map(|before| before.kind.clone())).unwrap_or("gp2".to_owned());
+    let is_kind = before.is_some_and(|before| before.kind == kind);
+    let kept = |value: fn(&Ebs) -> Option<u32>| before.filter(|_| is_kind).and_then(value);
     let iops = said.iops.or_else(|| kept(|before| before.iops));
     let throughput = said.throughput.or_else(|| kept(|before| before.throughput));
     let is_source_encrypted = source.is_some_and(|source| source.kms_key.is_some());
@@ -157,10 +157,9 @@ fn made(
         let said = format!("Encrypted flag cannot be false since device {device} has an encrypted snapshot specified.");
         return refuse("InvalidParameterCombination", said);
     }
-    let by_default = world.encrypts.contains(&(account.to_owned(), region.to_owned()));
-    let was_encrypted = before.as_ref().is_some_and(|before| before.encrypted);
-    let encrypted = is_source_encrypted || was_encrypted || by_default || said.encrypted == Some(true);
-    let inherited = source.and_then(|source| source.kms_key.clone()).or_else(|| before.as_ref()?.kms_key.clone());
+    let was_encrypted = before.is_some_and(|before| before.encrypted);
+    let encrypted = is_source_encrypted || was_encrypted || said.encrypted == Some(true);
+    let inherited = source.and_then(|source| source.kms_key.clone()).or_else(|| before?.kms_key.clone());
     let kms_key = match (&said.kms_key, inherited) {
         _ if !encrypted => None,
         (None, Some(inherited)) => Some(inherited),
@@ -168,9 +167,18 @@ fn made(
         (said, _) => Some(key(world, region, account, said.as_deref()).unwrap_or_else(|| "none".to_owned())),
     };
     let delete_on_termination =
-        said.delete_on_termination.unwrap_or(before.as_ref().is_none_or(|before| before.delete_on_termination));
+        said.delete_on_termination.unwrap_or(before.is_none_or(|before| before.delete_on_termination));
     let ebs = Ebs { snapshot, size, kind, iops, throughput, encrypted, kms_key, delete_on_termination };
     checked(ebs)
+}
+
+/// Encrypts what is not, where an account wants that of all volumes of a region.
+pub fn by_default(world: &World, region: &str, account: &str, disks: &mut [Disk]) {
+    if world.encrypts.contains(&(account.to_owned(), region.to_owned())) {
+        for ebs in disks.iter_mut().filter_map(|disk| disk.ebs.as_mut()).filter(|ebs| !ebs.encrypted) {
+            (ebs.encrypted, ebs.kms_key) = (true, key(world, region, account, None));
+        }
+    }
 }
 
 /// What EC2 has to say of a volume's numbers. What is not said is filled in.

@@ -118,9 +118,9 @@ impl World {
                 add(&instance.region, "instance", &instance.id, &instance.state, "", &instance.tags);
             }
         }
-        for (id, (region, _, state)) in &self.requests {
-            if ["open", "active"].contains(&state.as_str()) {
-                add(region, "request", id, state, "", &Tags::new());
+        for (id, request) in &self.requests {
+            if ["open", "active"].contains(&request.state.as_str()) {
+                add(&request.region, "request", id, &request.state, "", &request.tags);
             }
         }
         for ((kind, region, _, id), name) in &self.made {

@@ -123,7 +123,7 @@ pub fn written(world: &World, instance: &Instance) -> Value {
         "clientToken": instance.token.clone().unwrap_or_default(), "ebsOptimized": false, "enaSupport": true,
         "hypervisor": "xen", "iamInstanceProfile": profile, "rootDeviceName": instance.root_device,
         "instanceLifecycle": instance.boot.is_spot.then_some("spot"),
-        "spotInstanceRequestId": instance.spot_request.as_ref().map(|(id, _)| id),
+        "spotInstanceRequestId": instance.spot_request,
         "rootDeviceType": "ebs", "groupSet": groups, "networkInterfaceSet": [], "sourceDestCheck": true,
         "tagSet": tags::written(&instance.tags), "virtualizationType": "hvm", "bootMode": instance.boot_mode,
         "tpmSupport": instance.tpm, "platformDetails": "Linux/UNIX",
@@ -173,9 +173,11 @@ pub fn stop(world: &mut World, call: &mut Call) -> Answer {
         call.params.flag(name)?;
     }
     call.params.finished()?;
+    let once: Vec<String> =
+        world.requests.iter().filter(|(_, request)| !request.is_persistent).map(|(id, _)| id.clone()).collect();
     let may = |instance: &Instance| {
         let id = &instance.id;
-        if instance.spot_request.as_ref().is_some_and(|(_, is_persistent)| !is_persistent) {
+        if instance.spot_request.as_ref().is_some_and(|request| once.contains(request)) {
             let said = format!(
                 "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. \
                  You can only stop Spot Instances associated with persistent Spot Instance requests."

@@ -17,14 +17,16 @@ impl World {
     fn settle_snapshots(&mut self, now: Instant) {
         for snapshot in self.snapshots.values_mut().filter(|one| one.state == "pending" && one.ready <= now) {
             snapshot.message.clone_from(&snapshot.fails);
-            snapshot.state = if snapshot.fails.is_some() { "error" } else { "completed" }.to_owned();
+            let state = if snapshot.fails.is_some() { "error" } else { "completed" };
+            state.clone_into(&mut snapshot.state);
         }
     }
 
     fn settle_images(&mut self, now: Instant) {
         for image in self.images.values_mut().filter(|one| one.state == "pending" && one.ready <= now) {
             image.reason.clone_from(&image.fails);
-            image.state = if image.fails.is_some() { "failed" } else { "available" }.to_owned();
+            let state = if image.fails.is_some() { "failed" } else { "available" };
+            state.clone_into(&mut image.state);
         }
     }
 
@@ -62,7 +64,7 @@ impl World {
                 }
             },
             "stopping" => {
-                instance.state = "stopped".to_owned();
+                "stopped".clone_into(&mut instance.state);
                 instance.next = None;
             }
             _ => self.end(instance, at),
@@ -70,7 +72,7 @@ impl World {
     }
 
     fn start(&mut self, instance: &mut Instance, at: Instant) {
-        instance.state = "running".to_owned();
+        "running".clone_into(&mut instance.state);
         instance.guest = (self.guest)(&instance.boot);
         instance.console = instance.guest.lines.iter().map(|(after, text)| (at + *after, text.clone())).collect();
         instance.next = match instance.guest.end {
@@ -86,7 +88,7 @@ impl World {
 
     /// An instance is terminated: its volumes go with it or are let go, and it is forgotten some day.
     fn end(&mut self, instance: &mut Instance, at: Instant) {
-        instance.state = "terminated".to_owned();
+        "terminated".clone_into(&mut instance.state);
         instance.next = Some(at + self.pace.memory);
         for id in std::mem::take(&mut instance.volumes) {
             let goes = self.volumes.get(&id).is_some_and(|volume| volume.ebs.delete_on_termination);
@@ -96,12 +98,11 @@ impl World {
                 volume.attached = None;
             }
         }
-        if let Some((request, is_persistent)) = &instance.spot_request
-            && let Some((_, _, state)) = self.requests.get_mut(request)
-            && state == "active"
+        if let Some(request) = instance.spot_request.as_ref().and_then(|id| self.requests.get_mut(id))
+            && request.state == "active"
         {
-            // A persistent one asks for another instance until somebody takes it back.
-            *state = if *is_persistent { "open" } else { "closed" }.to_owned();
+            let state = if request.is_persistent { "open" } else { "closed" };
+            state.clone_into(&mut request.state);
         }
     }
 
@@ -129,7 +130,7 @@ impl World {
 
 /// An instance begins to end. What it would have printed later is never printed.
 pub fn halt(instance: &mut Instance, state: &str, code: &str, why: &str, at: Instant, pace: &Pace) {
-    instance.state = state.to_owned();
+    state.clone_into(&mut instance.state);
     instance.reason = Some((code.to_owned(), why.to_owned()));
     instance.next = Some(at + pace.halt);
     instance.console.retain(|(printed, _)| *printed <= at);

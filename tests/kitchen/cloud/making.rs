@@ -77,7 +77,7 @@ fn disks_of(world: &World, instance: &Instance) -> Vec<Disk> {
 
 fn reboot(world: &mut World, id: &str, now: Instant) {
     let Some(mut instance) = world.instances.remove(id) else { return };
-    instance.state = "pending".to_owned();
+    "pending".clone_into(&mut instance.state);
     instance.next = Some(now);
     world.instances.insert(id.to_owned(), instance);
 }
@@ -148,13 +148,16 @@ pub fn copy(world: &mut World, call: &mut Call) -> Answer {
         return refuse("InvalidParameterCombination", said);
     }
     let key = encryption::key(world, &call.region, &call.account, kms_key.as_deref());
-    let encrypts = encrypted == Some(true) || before.disks.iter().any(is_encrypted);
+    let by_default = world.encrypts.contains(&(call.account.clone(), call.region.clone()));
+    let encrypts = encrypted == Some(true) || by_default || before.disks.iter().any(is_encrypted);
     let fails =
         (encrypts && key.is_none()).then(|| ("Client.InvalidKMSKey.InvalidState".to_owned(), NO_KEY.to_owned()));
-    let sources = before.disks.clone();
+    // What has no snapshot is a disk that is made empty, there as here.
+    let has_data = |disk: &&Disk| disk.ebs.as_ref().is_some_and(|ebs| ebs.snapshot.is_some());
+    let sources: Vec<_> = before.disks.iter().filter(has_data).cloned().collect();
     let mut disks = before.disks.clone();
     for ebs in disks.iter_mut().filter_map(|disk| disk.ebs.as_mut()).filter(|ebs| ebs.snapshot.is_some()) {
-        let stays = ebs.encrypted || encrypted == Some(true);
+        let stays = ebs.encrypted || by_default || encrypted == Some(true);
         (ebs.snapshot, ebs.encrypted) = (None, stays);
         ebs.kms_key = stays.then(|| key.clone().unwrap_or_default());
     }

@@ -16,7 +16,7 @@ pub const GROUP: &str = "sg-0aaaaaaaaaaaaaaaa";
 
 /// Takes the subnet and the security groups of an instance.
 pub fn taken(world: &World, call: &mut Call) -> Result<(String, BTreeSet<String>), No> {
-    let mut subnet = call.params.text("SubnetId");
+    let mut subnet = call.params.filled("SubnetId");
     let mut groups = call.params.list("SecurityGroupId")?;
     let mut interfaces = call.params.groups("NetworkInterface")?;
     if interfaces.len() > 1 {
@@ -63,10 +63,10 @@ fn has_group(world: &World, call: &Call, id: &str) -> bool {
 /// Whether there is a key pair.
 pub fn key_pair(world: &World, call: &Call, name: &str) -> Result<(), No> {
     let key = ("key-pair", call.region.clone(), call.account.clone(), name.to_owned());
-    match world.made.contains_key(&key) {
-        true => Ok(()),
-        false => Err(no("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist"))),
+    if world.made.contains_key(&key) {
+        return Ok(());
     }
+    refuse("InvalidKeyPair.NotFound", format!("The key pair '{name}' does not exist"))
 }
 
 pub fn answer(world: &mut World, call: &mut Call) -> Answer {
@@ -111,7 +111,8 @@ fn authorize(world: &World, call: &mut Call) -> Answer {
     let id = call.params.need("GroupId")?;
     for mut one in call.params.groups("IpPermissions")? {
         one.need("IpProtocol")?;
-        (one.number("FromPort")?, one.number("ToPort")?);
+        one.number("FromPort")?;
+        one.number("ToPort")?;
         for mut range in one.groups("IpRanges")? {
             range.need("CidrIp")?;
             range.text("Description");

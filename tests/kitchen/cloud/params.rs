@@ -42,9 +42,14 @@ impl Params {
         self.fields.remove(name)
     }
 
+    /// A text that may be missing, and may be empty in its place, as older clients write it.
+    pub fn filled(&mut self, name: &str) -> Option<String> {
+        self.text(name).filter(|value| !value.is_empty())
+    }
+
     /// A text that has to be there.
     pub fn need(&mut self, name: &str) -> Result<String, No> {
-        self.text(name).filter(|value| !value.is_empty()).ok_or_else(|| self.missing(name))
+        self.filled(name).ok_or_else(|| self.missing(name))
     }
 
     /// What is said of a parameter that is not there.

@@ -114,6 +114,8 @@ fn listed(
     }
     match (grants.is_empty(), operation.as_deref()) {
         (true, None) => return Ok(0),
+        // Clients that say it in both ways are understood by the newer one.
+        (false, None) if grants.iter().all(|grant| add.contains(grant) || remove.contains(grant)) => return Ok(0),
         (false, Some(operation)) if attribute == Some("launchPermission") => {
             if operation == "add" { add } else { remove }.extend(grants);
         }
@@ -207,7 +209,8 @@ pub fn modify_snapshot(world: &mut World, call: &mut Call) -> Answer {
     match (operation.as_deref(), attribute.as_deref()) {
         (Some("add"), Some("createVolumePermission")) => add.extend(users),
         (Some("remove"), Some("createVolumePermission")) => remove.extend(users),
-        (None, None | Some("createVolumePermission")) if users.is_empty() => {}
+        (None, None | Some("createVolumePermission"))
+            if users.iter().all(|user| add.contains(user) || remove.contains(user)) => {}
         _ => return refuse("InvalidParameterCombination", "Who, what is done and the attribute belong together"),
     }
     if add.is_empty() && remove.is_empty() {

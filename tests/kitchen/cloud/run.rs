@@ -1,7 +1,6 @@
 //! Instances are started.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +28,7 @@ struct Said {
     spot: Option<spot::Said>,
     instance_tags: Tags,
     volume_tags: Tags,
+    request_tags: Tags,
 }
 
 pub fn run(world: &mut World, call: &mut Call) -> Answer {
@@ -60,7 +60,8 @@ pub fn run(world: &mut World, call: &mut Call) -> Answer {
         );
         return refuse("InvalidParameterValue", said);
     }
-    let disks = devices::merged(world, &call.region, &call.account, &image.disks, mappings)?;
+    let mut disks = devices::merged(world, &call.region, &call.account, &image.disks, mappings)?;
+    devices::by_default(world, &call.region, &call.account, &mut disks);
     bootable(&disks, &image)?;
     let id = start(world, call, &image, kind.name, disks, said, token.text());
     token.keep(world, &id);
@@ -110,7 +111,25 @@ fn said(world: &World, call: &mut Call) -> Result<Said, No> {
     let (subnet, groups) = network::taken(world, call)?;
     let user_data = user_data(&mut call.params)?;
     let volume_tags = tags::of(&specified, "volume");
-    Ok(Said { user_data, shutdown, key_name, profile, subnet, groups, imds, spot, instance_tags, volume_tags })
+    let request_tags = tags::of(&specified, "spot-instances-request");
+    if spot.is_none() && !request_tags.is_empty() {
+        let said =
+            "'spot-instances-request' is a valid taggable resource type only where a spot instance is asked for.";
+        return refuse("InvalidParameterValue", said);
+    }
+    Ok(Said {
+        user_data,
+        shutdown,
+        key_name,
+        profile,
+        subnet,
+        groups,
+        imds,
+        spot,
+        instance_tags,
+        volume_tags,
+        request_tags,
+    })
 }
 
 fn user_data(params: &mut Params) -> Result<Vec<u8>, No> {
@@ -146,7 +165,7 @@ fn imds(params: &mut Params, tags: &Tags) -> Result<(Option<String>, u32), No> {
 
 fn profile(world: &World, call: &mut Call) -> Result<Option<String>, No> {
     let mut said = call.params.group("IamInstanceProfile");
-    let (arn, name) = (said.text("Arn"), said.text("Name"));
+    let (arn, name) = (said.filled("Arn"), said.filled("Name"));
     said.done()?;
     let start = format!("arn:aws:iam::{}:instance-profile/", call.account);
     let (kind, said, name) = match (arn, name) {
@@ -223,8 +242,8 @@ fn start(
         world.volumes.insert(volume.id.clone(), volume);
     }
     let is_spot = said.spot.is_some();
-    let spot_request = said.spot.map(|spot| spot::request(world, call, &spot));
-    let once = spot_request.as_ref().is_some_and(|(_, is_persistent)| !is_persistent);
+    let once = said.spot.as_ref().is_some_and(|spot| !spot.is_persistent);
+    let spot_request = said.spot.map(|spot| spot::request(world, call, &spot, said.request_tags));
     let by_image = if image.imds.as_deref() == Some("v2.0") { "required" } else { "optional" };
     let instance = Instance {
         boot: Boot {
@@ -257,17 +276,13 @@ fn start(
         volumes,
         tags: said.instance_tags,
         birth: world.born(call.now),
-        next: Some(next(world, call.now)),
+        next: Some(call.now + world.pace.boot),
         guest: Guest::stays(),
         console: Vec::new(),
         fails,
     };
     world.instances.insert(id.clone(), instance);
     id
-}
-
-fn next(world: &World, now: Instant) -> Instant {
-    now + world.pace.boot
 }
 
 /// What is said where an instance is not there.

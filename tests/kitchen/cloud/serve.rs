@@ -1,7 +1,7 @@
 //! HTTP: which service, region, account and action are meant, and what goes wrong.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 

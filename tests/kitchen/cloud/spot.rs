@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::call::{Answer, Call, No, no, refuse};
 use super::filter::{filters, matches, page, part};
 use super::params::Params;
-use super::world::{Tags, World};
+use super::tags;
+use super::world::{Request, Tags, World};
 
 /// What is said of a spot instance.
 pub struct Said {
@@ -44,10 +45,17 @@ pub fn taken(params: &mut Params) -> Result<Option<Said>, No> {
 }
 
 /// Makes the request of an instance.
-pub fn request(world: &mut World, call: &Call, said: &Said) -> (String, bool) {
+pub fn request(world: &mut World, call: &Call, said: &Said, tags: Tags) -> String {
     let id = world.id("sir");
-    world.requests.insert(id.clone(), (call.region.clone(), call.account.clone(), "active".to_owned()));
-    (id, said.is_persistent)
+    let request = Request {
+        region: call.region.clone(),
+        owner: call.account.clone(),
+        state: "active".to_owned(),
+        is_persistent: said.is_persistent,
+        tags,
+    };
+    world.requests.insert(id.clone(), request);
+    id
 }
 
 pub fn cancel(world: &mut World, call: &mut Call) -> Answer {
@@ -58,7 +66,7 @@ pub fn cancel(world: &mut World, call: &mut Call) -> Answer {
     }
     for id in &ids {
         if let Some(request) = world.requests.get_mut(id) {
-            request.2 = "cancelled".to_owned();
+            "cancelled".clone_into(&mut request.state);
         }
     }
     let list: Vec<Value> = ids.iter().map(|id| json!({ "spotInstanceRequestId": id, "state": "cancelled" })).collect();
@@ -66,7 +74,7 @@ pub fn cancel(world: &mut World, call: &mut Call) -> Answer {
 }
 
 fn is_own(world: &World, call: &Call, id: &str) -> bool {
-    world.requests.get(id).is_some_and(|(region, account, _)| *region == call.region && *account == call.account)
+    world.requests.get(id).is_some_and(|one| one.region == call.region && one.owner == call.account)
 }
 
 fn missing(id: &str) -> No {
@@ -82,24 +90,24 @@ pub fn describe(world: &mut World, call: &mut Call) -> Answer {
         return Err(missing(id));
     }
     let mut list = Vec::new();
-    for (id, (_, _, state)) in &world.requests {
+    for (id, request) in &world.requests {
         if !is_own(world, call, id) || !ids.is_empty() && !ids.contains(id) {
             continue;
         }
-        let of = world.instances.values().find(|one| one.spot_request.as_ref().is_some_and(|(of, _)| of == id));
+        let of = world.instances.values().find(|one| one.spot_request.as_ref() == Some(id));
         let instance = of.map(|instance| instance.id.clone());
         let said = |name: &str| match name {
-            "state" => Some(vec![state.clone()]),
+            "state" => Some(vec![request.state.clone()]),
             "instance-id" => Some(instance.iter().cloned().collect()),
             "spot-instance-request-id" => Some(vec![id.clone()]),
             _ => None,
         };
-        if matches(&filters, &Tags::new(), said)? {
-            let kind = of.is_some_and(|one| one.spot_request.as_ref().is_some_and(|(_, persistent)| *persistent));
+        if matches(&filters, &request.tags, said)? {
             list.push(json!({
-                "spotInstanceRequestId": id, "state": state, "instanceId": instance,
-                "type": if kind { "persistent" } else { "one-time" },
+                "spotInstanceRequestId": id, "state": request.state, "instanceId": instance,
+                "type": if request.is_persistent { "persistent" } else { "one-time" },
                 "status": { "code": "fulfilled", "message": "Your Spot request is fulfilled." },
+                "tagSet": tags::written(&request.tags),
             }));
         }
     }

@@ -117,6 +117,7 @@ fn found<'a>(world: &'a mut World, call: &Call, id: &str) -> Result<&'a mut Tags
         "snap" => "InvalidSnapshot.NotFound",
         "vol" => "InvalidVolume.NotFound",
         "i" => "InvalidInstanceID.NotFound",
+        "sir" => "InvalidSpotInstanceRequestID.NotFound",
         _ => "InvalidID",
     };
     let missing = no(code, format!("The ID '{id}' does not exist"));
@@ -141,6 +142,11 @@ fn found<'a>(world: &'a mut World, call: &Call, id: &str) -> Result<&'a mut Tags
             .get_mut(id)
             .filter(|one| one.region == *region && one.owner == *owner)
             .and_then(|one| one.birth.is_seen(call.now).then_some(&mut one.tags)),
+        "sir" => world
+            .requests
+            .get_mut(id)
+            .filter(|one| one.region == *region && one.owner == *owner)
+            .map(|one| &mut one.tags),
         _ => None,
     };
     tags.ok_or(missing)

@@ -193,7 +193,7 @@ pub struct Instance {
     pub groups: BTreeSet<String>,
     /// What IMDS asks for: `required` or `optional`, and hops.
     pub imds: (String, u32),
-    pub spot_request: Option<(String, bool)>,
+    pub spot_request: Option<String>,
     pub volumes: BTreeSet<String>,
     pub tags: Tags,
     pub birth: Birth,
@@ -204,6 +204,17 @@ pub struct Instance {
     pub console: Vec<(Instant, String)>,
     /// What it is in after its disks cannot be encrypted.
     pub fails: Option<(String, String)>,
+}
+
+/// A request for a spot instance.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub region: String,
+    pub owner: String,
+    /// `active` while its instance is there. Then a persistent one is `open` until somebody takes it back.
+    pub state: String,
+    pub is_persistent: bool,
+    pub tags: Tags,
 }
 
 /// A launch template: the data of its versions, from 1 on, as requests have it.
@@ -264,8 +275,7 @@ pub struct World {
     pub volumes: BTreeMap<String, Volume>,
     pub instances: BTreeMap<String, Instance>,
     pub templates: BTreeMap<String, Template>,
-    /// Requests for spot instances that go on: by id, with region, account and state.
-    pub requests: BTreeMap<String, (String, String, String)>,
+    pub requests: BTreeMap<String, Request>,
     pub groups: Vec<Group>,
     pub configurations: Vec<Group>,
     /// By account, region and name; Amazon's own have no account.
@@ -276,8 +286,6 @@ pub struct World {
     pub keys: BTreeMap<String, BTreeSet<String>>,
     /// Regions of accounts in which volumes are always encrypted.
     pub encrypts: BTreeSet<(String, String)>,
-    /// Organisations of accounts: by account, the ARNs of what it is in.
-    pub organizations: BTreeMap<String, BTreeSet<String>>,
     /// Whose keys those of a client are.
     pub accounts: BTreeMap<String, String>,
     pub external_id: Option<String>,
@@ -310,7 +318,6 @@ impl World {
             refused: Vec::new(),
             keys: BTreeMap::new(),
             encrypts: BTreeSet::new(),
-            organizations: BTreeMap::new(),
             accounts: BTreeMap::new(),
             external_id: None,
             profiles: BTreeSet::new(),

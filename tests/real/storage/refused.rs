@@ -12,7 +12,7 @@ enum Made {
 }
 
 /// Large enough that it is not read whole.
-const SIZE: u64 = 384 * MIB;
+const SIZE: u64 = 640 * MIB;
 
 /// Name, how it is made, and what has to be said of it.
 const CARRIES: &[(&str, Made, &str)] = &[
@@ -40,7 +40,7 @@ const CARRIES: &[(&str, Made, &str)] = &[
     ("the very first byte", Made::Of(0, b"\x01"), "data of no known kind"),
     ("the very last byte", Made::Of(SIZE - 1, b"\x80"), "data of no known kind"),
     ("a byte in the middle", Made::Of(SIZE / 2 + 77, b"x"), "data of no known kind"),
-    ("a byte in a sample", Made::Of(SIZE / 64 * 41, b"\n"), "data of no known kind"),
+    ("a byte in a sample", Made::Of(SIZE / 128 * 83, b"\n"), "data of no known kind"),
 ];
 
 #[test]
@@ -72,9 +72,9 @@ fn a_disk_that_carries_anything_is_left_as_it_is() {
 #[test]
 fn every_byte_of_a_small_disk_counts() {
     let conf = "volume data ebs /dev/xvdf - elk-data ext4 @/data\n";
-    for at in [11 * MIB + 3, 200 * MIB - 1] {
+    for at in [11 * MIB + 3, 500 * MIB - 1] {
         let Some(mut bench) = Bench::new() else { return };
-        let disk = bench.disk(200 * MIB);
+        let disk = bench.disk(500 * MIB);
         bench.attach(&disk, "xvdf");
         let device = fs::OpenOptions::new().write(true).open(format!("/dev/{disk}")).unwrap();
         device.write_all_at(b"!", at).unwrap();

@@ -70,7 +70,7 @@ pub enum Started {
     Instance(String),
     /// There is no spot instance to be had now, for this reason.
     NoSpot(String),
-    /// The token was used for another order.
+    /// The token was used for another order, or what came of it was ended since.
     OtherOrder,
 }
 

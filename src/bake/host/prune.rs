@@ -1,0 +1,152 @@
+//! Old images of a recipe, taken away: what is kept and why is known before anything goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clear::delete_snapshot;
+use super::desk::Desk;
+use super::fault::HostError;
+use super::find::is_finished;
+use super::words;
+use crate::bake::port::{Ask, Ec2Site, Machine, Tags};
+use crate::name::RecipeName;
+use crate::parallel;
+
+/// What is kept of a recipe's images.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention<'r> {
+    /// The recipe; what is not tagged as its own is not even looked at.
+    pub recipe: &'r RecipeName,
+    /// How many of the newest, for each processor in each region.
+    pub keep: usize,
+    /// Ids that somebody needs, with who does.
+    pub protected: &'r BTreeMap<String, String>,
+    /// SSM parameters whose images are kept.
+    pub parameters: &'r BTreeSet<String>,
+}
+
+/// An image that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where it is.
+    pub site: Ec2Site,
+    /// The image.
+    pub machine: Machine,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays, because of this.
+    Kept(String),
+    /// It goes, with its snapshots.
+    Removed,
+}
+
+/// What came of taking an image away.
+#[derive(Debug)]
+pub struct Pruned {
+    /// Where it is, or was.
+    pub site: Ec2Site,
+    /// Its id.
+    pub id: String,
+    /// The snapshots that went with it, or why it did not go.
+    pub result: Result<Vec<String>, HostError>,
+}
+
+/// What is to be kept and removed of a recipe's finished images. Nothing is changed.
+///
+/// # Errors
+/// When a region does not answer, or does not let us.
+pub fn pruning(sites: &[Ec2Site], retention: &Retention<'_>, desk: Desk<'_>) -> Result<Vec<Candidate>, HostError> {
+    let found = parallel::bounded(sites, sites.len(), |site| in_region(site, retention, desk));
+    Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+fn in_region(site: &Ec2Site, retention: &Retention<'_>, desk: Desk<'_>) -> Result<Vec<Candidate>, HostError> {
+    let tags = Tags::from([(words::RECIPE.to_owned(), retention.recipe.to_string())]);
+    let ask = Ask { tags, tagged: Some(words::KEY.to_owned()), ..Ask::default() };
+    let mut machines = desk.ec2.images(site, &ask, desk.tell)?;
+    // What is not finished is a run's, or left over: that is for the sweep.
+    machines.retain(is_finished);
+    machines.sort_by(|a, b| (&b.created, &b.id).cmp(&(&a.created, &a.id)));
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let newest = machines.iter().map(|machine| {
+        let count = seen.entry(machine.architecture.clone()).or_default();
+        *count += 1;
+        *count <= retention.keep
+    });
+    let newest: Vec<_> = newest.collect();
+    let needed = if newest.iter().all(|new| *new) { BTreeMap::new() } else { needed(site, retention, desk)? };
+    let fate = |(machine, new): (Machine, bool)| {
+        let why = if new { Some("one of the newest".to_owned()) } else { needed.get(&machine.id).cloned() };
+        Candidate { site: site.clone(), machine, fate: why.map_or(Fate::Removed, Fate::Kept) }
+    };
+    Ok(machines.into_iter().zip(newest).map(fate).collect())
+}
+
+/// Images that somebody needs, with who does.
+fn needed(site: &Ec2Site, retention: &Retention<'_>, desk: Desk<'_>) -> Result<BTreeMap<String, String>, HostError> {
+    let mut needed = in_use(site, desk)?;
+    for name in retention.parameters {
+        if let Some(id) = desk.ec2.parameter(site, name, desk.tell)? {
+            needed.insert(id, format!("parameter {name}"));
+        }
+    }
+    needed.extend(retention.protected.iter().map(|(id, who)| (id.clone(), who.clone())));
+    Ok(needed)
+}
+
+fn in_use(site: &Ec2Site, desk: Desk<'_>) -> Result<BTreeMap<String, String>, HostError> {
+    let used = desk.ec2.in_use(site, desk.tell)?;
+    let named = |by: BTreeSet<String>| by.into_iter().collect::<Vec<_>>().join(", ");
+    Ok(used.into_iter().map(|(id, by)| (id, format!("used by {}", named(by)))).collect())
+}
+
+/// Takes away what is to be removed, and its snapshots. Whether it is in use is asked once more before.
+pub fn prune(candidates: &[Candidate], desk: Desk<'_>) -> Vec<Pruned> {
+    let mut sites: BTreeMap<_, Vec<&Candidate>> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.fate == Fate::Removed) {
+        sites.entry(candidate.site.region.clone()).or_default().push(candidate);
+    }
+    let sites: Vec<_> = sites.into_values().collect();
+    parallel::bounded(&sites, sites.len(), |candidates| remove_all(candidates, desk)).into_iter().flatten().collect()
+}
+
+fn remove_all(candidates: &[&Candidate], desk: Desk<'_>) -> Vec<Pruned> {
+    let Some(first) = candidates.first() else { return Vec::new() };
+    // People think before they say yes, and what was true before may be so no more.
+    let used = in_use(&first.site, desk);
+    let of_one = |candidate: &&Candidate| {
+        let id = candidate.machine.id.clone();
+        let refused = |message: String| HostError::Misfit { subject: id.clone(), message };
+        let result = match &used {
+            Err(error) => Err(refused(format!("who uses it cannot be told: {error}"))),
+            Ok(used) => match used.get(&id) {
+                Some(by) => Err(refused(format!("it is {by} by now"))),
+                None => remove(candidate, desk),
+            },
+        };
+        Pruned { site: candidate.site.clone(), id, result }
+    };
+    candidates.iter().map(of_one).collect()
+}
+
+/// Takes an image away, and those of its snapshots that are tagged as the recipe's, too.
+fn remove(candidate: &Candidate, desk: Desk<'_>) -> Result<Vec<String>, HostError> {
+    let Candidate { site, machine, .. } = candidate;
+    desk.check()?;
+    let tags = machine.tags.iter().filter(|(name, _)| *name == words::RECIPE);
+    let tags: Tags = tags.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let ids: BTreeSet<_> = machine.snapshots.values().cloned().collect();
+    let ask = Ask { ids, tags, ..Ask::default() };
+    let snapshots = if ask.ids.is_empty() { Vec::new() } else { desk.ec2.snapshots(site, &ask, desk.tell)? };
+    desk.ec2.deregister(site, &machine.id, desk.tell)?;
+    let mut gone = Vec::new();
+    for snapshot in snapshots {
+        delete_snapshot(site, &snapshot.id, desk)?;
+        gone.push(snapshot.id);
+    }
+    Ok(gone)
+}

@@ -1,0 +1,129 @@
+//! Rights for images in ECR.
+
+use std::collections::BTreeSet;
+
+use super::Rights;
+use super::statement::{Statement, key, partition};
+use crate::name::{Reference, Repository};
+use crate::project::{Ecr, Encryption, Place, Replication};
+use crate::recipe::{From, Recipe};
+
+const IMAGES: [&str; 8] = [
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:DescribeImages",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+];
+
+const SEEN: [&str; 4] =
+    ["ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"];
+
+const CHANGED: [&str; 8] = [
+    "ecr:CreateRepository",
+    "ecr:DeleteLifecyclePolicy",
+    "ecr:DeleteRepositoryPolicy",
+    "ecr:PutImageScanningConfiguration",
+    "ecr:PutImageTagMutability",
+    "ecr:PutLifecyclePolicy",
+    "ecr:SetRepositoryPolicy",
+    "ecr:TagResource",
+];
+
+const PULL: [&str; 3] = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+
+pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> {
+    let Some(Place::Ecr(ecr)) = rights.target.place() else { return Vec::new() };
+    let repositories = repositories(rights, ecr, is_exact);
+    if repositories.is_empty() {
+        return Vec::new();
+    }
+    let mut statements = vec![
+        Statement::anywhere("Token", ["ecr:GetAuthorizationToken"]),
+        Statement::new("Images", IMAGES, repositories.clone()),
+        Statement::new("Seen", SEEN, repositories.clone()),
+    ];
+    if rights.provision {
+        statements.push(Statement::new("Changed", CHANGED, repositories));
+        statements.extend(beyond(ecr));
+    }
+    let bases = bases(rights);
+    if !bases.is_empty() {
+        statements.push(Statement::new("Bases", PULL, bases));
+    }
+    if ecr.parameters {
+        let parameter = |region| {
+            let partition = partition(Some(region));
+            format!("arn:{partition}:ssm:{region}:{}:parameter/elkbake/{}/*", ecr.account, rights.name)
+        };
+        let actions = ["ssm:GetParameter", "ssm:PutParameter"];
+        statements.push(Statement::new("Parameters", actions, ecr.regions.iter().map(parameter)));
+    }
+    statements
+}
+
+/// What repositories need that are encrypted or replicated.
+fn beyond(ecr: &Ecr) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    if ecr.encryption == Encryption::Kms {
+        let said = ecr.kms_key.as_deref().unwrap_or("alias/aws/ecr");
+        let keys = ecr.regions.iter().map(|region| key(said, region, &ecr.account));
+        statements.push(Statement::new("Keys", ["kms:CreateGrant", "kms:DescribeKey"], keys));
+    }
+    if ecr.replication == Some(Replication::Declared) {
+        let actions = ["ecr:DescribeRegistry", "ecr:PutReplicationConfiguration"];
+        statements.push(Statement::anywhere("Replication", actions));
+        let partition = partition(ecr.regions.first());
+        let service = "replication.ecr.amazonaws.com";
+        let role = format!("arn:{partition}:iam::*:role/aws-service-role/{service}/*");
+        let made = Statement::new("ReplicationRole", ["iam:CreateServiceLinkedRole"], [role]);
+        statements.push(made.when("StringEquals", "iam:AWSServiceName", [service]));
+    }
+    statements
+}
+
+/// The repositories that images go to: one by one, or all below the target's prefix.
+fn repositories(rights: &Rights<'_>, ecr: &Ecr, is_exact: bool) -> BTreeSet<String> {
+    let own = rights.recipes.iter().filter_map(|(name, recipe)| match recipe {
+        Recipe::Image(image) => image.repository.clone().or_else(|| name.as_str().parse().ok()),
+        Recipe::Ami(_) => None,
+    });
+    let own: BTreeSet<Repository> = own.chain(rights.target.manifest_repository.clone()).collect();
+    if own.is_empty() {
+        return BTreeSet::new();
+    }
+    let below = |name: &str| match &ecr.prefix {
+        Some(prefix) => format!("{prefix}/{name}"),
+        None => name.to_owned(),
+    };
+    let names: BTreeSet<String> =
+        if is_exact { own.iter().map(|one| below(one.as_str())).collect() } else { [below("*")].into() };
+    let arns = ecr.regions.iter().flat_map(|region| {
+        let account = &ecr.account;
+        names
+            .iter()
+            .map(move |name| format!("arn:{}:ecr:{region}:{account}:repository/{name}", partition(Some(region))))
+    });
+    arns.collect()
+}
+
+/// Repositories of ECR that bases are in.
+fn bases(rights: &Rights<'_>) -> BTreeSet<String> {
+    let from = rights.recipes.iter().filter_map(|(_, recipe)| match recipe {
+        Recipe::Image(image) => match &image.from {
+            From::Registry(reference) => arn(reference),
+            _ => None,
+        },
+        Recipe::Ami(_) => None,
+    });
+    from.collect()
+}
+
+fn arn(base: &Reference) -> Option<String> {
+    let (account, rest) = base.registry.host().split_once(".dkr.ecr.")?;
+    let region = rest.split('.').next()?.parse().ok()?;
+    Some(format!("arn:{}:ecr:{region}:{account}:repository/{}", partition(Some(&region)), base.repository))
+}

@@ -1,0 +1,317 @@
+//! Whole bakes of AMIs by the real client, against a strict cloud.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use elkbake::bake::event::SILENT;
+use elkbake::bake::host::{
+    self, Baked, Desk, HostError, Order, Pace, Retention, Trial, UserData, boot_test, left, prune, pruning, sweep,
+};
+use elkbake::bake::interrupt::Interrupt;
+use elkbake::bake::port::Ec2Site;
+use elkbake::lock::{self, Lock};
+use elkbake::moment::Moment;
+use elkbake::name::RecipeName;
+use elkbake::parallel;
+use elkbake::plan::Plan;
+use elkbake::project::{self, Ec2};
+use elkbake::recipe::{self, Architecture, Recipe};
+use elkbake::remote::Wire;
+use elkbake::text::Document;
+use elkbake::tree::Tree;
+
+use crate::kitchen::cloud::{ACCOUNT, Amazon, Asked, Boot, Guest, Trouble};
+
+const HOME: &str = "eu-west-1";
+const REGIONS: [&str; 4] = [HOME, "eu-central-1", "eu-north-1", "us-east-1"];
+
+const RECIPE: &str = r#"
+kind = "ami"
+version = "2026.1"
+region = "eu-west-1"
+architectures = ["arm64", "x86_64"]
+[base]
+name = "al2023-ami-ecs-hvm-*"
+owner = "amazon"
+[[volume]]
+name = "data"
+kind = "gp3"
+size = 250
+iops = 6000
+throughput = 400
+mount = "/var/lib/docker"
+"#;
+
+/// A cloud, the papers of a host for it, and how it is reached.
+struct Site {
+    amazon: Amazon,
+    name: RecipeName,
+    recipe: Document<Recipe>,
+    lock: Document<Lock>,
+    plan: Plan,
+    account: Ec2,
+    user_data: UserData,
+}
+
+impl Site {
+    fn new(recipe: &str) -> Self {
+        let amazon = Amazon::start(&REGIONS);
+        amazon.guest(|boot| {
+            let [key, architecture] = ["elkbake:key", "elkbake:architecture"].map(|tag| boot.tags[tag].clone());
+            let nonce = format!("{}-{architecture}", &key[..12]);
+            let guest = Guest::stops().says(&format!("ELKBAKE {nonce} note on it"));
+            let guest = guest.says_at(10, &format!("ELKBAKE {nonce} ok"));
+            if boot.tags["elkbake:purpose"] == "test" { stays(boot, &nonce) } else { guest }
+        });
+        let name: RecipeName = "ecs-host".parse().unwrap();
+        let recipe = recipe::parse(Path::new("recipes/ecs-host.toml"), recipe).unwrap();
+        let lock = lock::parse(Path::new("recipes/ecs-host.lock"), &lock_text(&amazon, &recipe.value)).unwrap();
+        let plan = Plan::new(&name, &recipe, &lock, &Tree::default(), None).unwrap();
+        let text =
+            format!("[target.prod]\n[target.prod.ec2]\naccount = \"{ACCOUNT}\"\ntags = {{ team = \"search\" }}\n");
+        let project = project::parse(Path::new("elkbake.toml"), &text).unwrap();
+        let account = project.value.target.values().find_map(|target| target.ec2.clone()).unwrap();
+        let of = |one: Architecture| (one, format!("#!/bin/bash\necho {one}\n").into_bytes());
+        let user_data = [Architecture::X86, Architecture::Arm].map(of).into();
+        Self { amazon, name, recipe, lock, plan, account, user_data }
+    }
+
+    fn order(&self) -> Order<'_> {
+        let Recipe::Ami(recipe) = &self.recipe.value else { panic!("no AMI") };
+        Order {
+            name: &self.name,
+            recipe,
+            plan: &self.plan,
+            lock: &self.lock.value,
+            account: &self.account,
+            revision: Some("0123abc"),
+            now: Moment::parse("2026-11-27T12:00:00Z").unwrap(),
+        }
+    }
+
+    fn sites(&self) -> Vec<Ec2Site> {
+        let order = self.order();
+        order.regions().into_iter().map(|region| order.site(region)).collect()
+    }
+
+    /// A process of its own: one client, that may be interrupted.
+    fn with<T>(&self, interrupt: &Interrupt, work: impl FnOnce(&Order<'_>, Desk<'_>) -> T) -> T {
+        let mut config = self.amazon.config();
+        config.interrupt = interrupt.clone();
+        let wire = Wire::new(config).unwrap();
+        let millis = Duration::from_millis;
+        let pace = Pace { first: millis(8), longest: millis(40), minute: Duration::from_secs(2) };
+        work(&self.order(), Desk { ec2: &wire, pace, interrupt, tell: SILENT })
+    }
+
+    fn bake(&self, interrupt: &Interrupt) -> Result<Baked, HostError> {
+        self.with(interrupt, |order, desk| {
+            let sights = host::find(order, desk)?;
+            Ok(host::bake(order, &sights, &self.user_data, desk))
+        })
+    }
+
+    fn baked(&self) -> Baked {
+        let baked = self.bake(&Interrupt::default()).unwrap();
+        assert!(baked.failed.is_empty(), "{:?}", baked.failed);
+        baked
+    }
+
+    /// What is left over and not available: terminated instances are told of for a while.
+    fn left(&self) -> Vec<String> {
+        self.settled();
+        self.amazon.left()
+    }
+
+    /// What is shutting down is not there soon.
+    fn settled(&self) {
+        let begun = Instant::now();
+        while self.amazon.world(|world| world.instances.values().any(|one| one.state == "shutting-down")) {
+            assert!(begun.elapsed() < Duration::from_secs(5));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn unfinished(&self) -> usize {
+        self.amazon.world(|world| {
+            let own = world.images.values().filter(|image| image.owner == ACCOUNT);
+            own.filter(|image| !image.tags.contains_key("elkbake:finished")).count()
+        })
+    }
+}
+
+fn stays(_: &Boot, nonce: &str) -> Guest {
+    Guest::stays().says_at(20, &format!("ELKBAKE {nonce} ok"))
+}
+
+fn lock_text(amazon: &Amazon, recipe: &Recipe) -> String {
+    let Recipe::Ami(ami) = recipe else { panic!("no AMI") };
+    let of = |architecture: &Architecture| {
+        let id = amazon.base(HOME, &architecture.to_string());
+        let (name, owner, snapshot) = amazon.world(|world| {
+            let image = &world.images[&id];
+            let snapshot = image.disks[0].ebs.as_ref().unwrap().snapshot.clone().unwrap();
+            (image.name.clone(), image.owner.clone(), snapshot)
+        });
+        format!(
+            "[[ami]]\narchitecture = \"{architecture}\"\nregion = \"{HOME}\"\n\
+             want = \"name:al2023-ami-ecs-hvm-* owner:amazon in {HOME}\"\nid = \"{id}\"\nname = \"{name}\"\n\
+             owner = \"{owner}\"\nsnapshot = \"{snapshot}\"\nroot_device = \"/dev/xvda\"\n\
+             created = \"2026-10-01T00:00:00Z\"\n"
+        )
+    };
+    format!("format = 1\n{}", ami.architectures.iter().map(of).collect::<String>())
+}
+
+/// One processor in two regions, so that each of its calls can go wrong once.
+fn small() -> String {
+    let recipe = RECIPE.replace("architectures = [\"arm64\", \"x86_64\"]", "architectures = [\"x86_64\"]");
+    format!("{recipe}[ami]\ndeprecate_after = 90\nssm_parameter = \"/elk/host\"\n[ami.regions.us-east-1]\n")
+}
+
+#[test]
+fn a_host_gets_to_four_regions_for_two_processors_and_is_what_it_has_to_be() {
+    let regions =
+        "[ami]\ndeprecate_after = 90\n[ami.regions.eu-central-1]\n[ami.regions.eu-north-1]\n[ami.regions.us-east-1]\n";
+    let site = Site::new(&format!("{RECIPE}{regions}"));
+    let begun = Instant::now();
+    let baked = site.baked();
+    // What the cloud takes for it is about a tenth of a second.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(baked.made.len(), 8);
+    assert_eq!(site.left(), [""; 0]);
+    site.amazon.world(|world| {
+        for made in &baked.made {
+            let image = &world.images[&made.id];
+            assert_eq!((image.imds.as_deref(), image.ena), (Some("v2.0"), true));
+            assert!(image.boot_mode.is_some() && image.deprecated.is_some());
+            assert_eq!(image.name, site.order().image_name(made.architecture));
+            let [root, data] = &image.disks[..] else { panic!("{:?}", image.disks) };
+            let (root, data) = (root.ebs.as_ref().unwrap(), data.ebs.as_ref().unwrap());
+            assert!(root.encrypted && data.encrypted && data.snapshot.is_none(), "{root:?} {data:?}");
+            assert_eq!((data.size, data.iops, data.throughput), (250, Some(6000), Some(400)));
+            assert_eq!(root.snapshot.as_deref(), made.root_snapshot());
+            let snapshot = &world.snapshots[made.root_snapshot().unwrap()];
+            assert_eq!(snapshot.tags["elkbake:key"], image.tags["elkbake:key"]);
+            assert!(image.tags.contains_key("elkbake:finished") && image.tags["team"] == "search");
+        }
+    });
+    // Nothing to do is one question to each region.
+    site.amazon.forget();
+    assert!(site.baked().made.iter().all(|made| made.was_there && made.changed.is_empty()));
+    assert_eq!((site.amazon.calls().len(), site.amazon.asked("DescribeImages")), (4, 4));
+}
+
+#[test]
+fn what_is_new_and_not_seen_yet_is_waited_for() {
+    let site = Site::new(&small());
+    site.amazon.pace(|pace| pace.unseen = Duration::from_millis(60));
+    site.baked();
+    assert_eq!((site.left(), site.amazon.asked("RunInstances")), (vec![], 1));
+}
+
+/// How a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    Refused,
+    Lost,
+    Interrupted,
+    /// No call gets through any more, of those that take down neither.
+    KilledBefore,
+    KilledAfter,
+}
+
+/// A bake in which the first call of an action in a region goes wrong, and all that comes after it.
+fn go_wrong((action, region): &(String, String), wrong: Wrong) -> Result<(), String> {
+    let site = Site::new(&small());
+    let interrupt = Interrupt::default();
+    let (wish, dead) = (interrupt.clone(), Arc::new(AtomicBool::new(false)));
+    let (told, done) = (Arc::clone(&dead), AtomicBool::new(false));
+    let (named, there) = (action.clone(), region.clone());
+    site.amazon.watch(move |asked: &Asked| {
+        if told.load(Ordering::Relaxed) {
+            return Some(Trouble::Error("UnauthorizedOperation"));
+        }
+        if (&asked.action, &asked.region) != (&named, &there) || done.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        told.store(matches!(wrong, Wrong::KilledBefore | Wrong::KilledAfter), Ordering::Relaxed);
+        match wrong {
+            Wrong::Refused | Wrong::KilledBefore => Some(Trouble::Error("UnauthorizedOperation")),
+            Wrong::Lost | Wrong::KilledAfter => Some(Trouble::Lost),
+            Wrong::Interrupted => {
+                wish.request();
+                None
+            }
+        }
+    });
+    let result = site.bake(&interrupt);
+    let place = format!("{wrong:?} at {action} in {region}");
+    let killed = matches!(wrong, Wrong::KilledBefore | Wrong::KilledAfter);
+    let kept = result.iter().flat_map(|baked| &baked.failed);
+    let kept = kept.filter(|failed| matches!(failed.error, HostError::Unfinished { .. })).count();
+    let never_ended = wrong == Wrong::Refused && action == "TerminateInstances";
+    if !killed && !never_ended && (!site.left().is_empty() || site.unfinished() > kept) {
+        return Err(format!("{place}: {:?} is left, {} unfinished: {result:?}", site.left(), site.unfinished()));
+    }
+    site.amazon.watch(|_| None);
+    if never_ended {
+        site.with(&Interrupt::default(), |_, desk| {
+            sweep(&left(&site.sites(), None, desk).unwrap(), desk);
+        });
+    }
+    let again = site.bake(&Interrupt::default()).unwrap();
+    let started = site.amazon.world(|world| world.instances.len());
+    let right = again.failed.is_empty() && again.made.len() == 2 && site.left().is_empty() && site.unfinished() == 0;
+    if !right || (killed && started != 1) {
+        return Err(format!("{place}, then {started} instances, {:?} left: {again:?}", site.left()));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_call_may_go_wrong() {
+    let whole = Site::new(&small());
+    whole.baked();
+    let calls: BTreeSet<_> = whole.amazon.calls().into_iter().map(|asked| (asked.action, asked.region)).collect();
+    let ways = [Wrong::Refused, Wrong::Lost, Wrong::Interrupted, Wrong::KilledBefore, Wrong::KilledAfter];
+    let all: Vec<_> = calls.iter().flat_map(|call| ways.map(|wrong| (call, wrong))).collect();
+    // They wait for the most part.
+    let failed: Vec<_> = parallel::bounded(&all, 16, |(call, wrong)| go_wrong(call, *wrong).err());
+    let failed: Vec<_> = failed.into_iter().flatten().collect();
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), all.len(), failed.join("\n"));
+}
+
+#[test]
+fn a_host_is_tested_pruned_and_swept() {
+    let site = Site::new(&small());
+    let made = site.baked().made;
+    let nonce = elkbake::ami::verdict::Nonce::of(&site.plan.key(), Architecture::X86);
+    let home = made.iter().find(|made| made.region.as_str() == HOME).unwrap();
+    site.with(&Interrupt::default(), |order, desk| {
+        for image in [Some(home.id.as_str()), None] {
+            let trial = Trial { architecture: Architecture::X86, image, user_data: b"#!/bin/sh\n", nonce: &nonce };
+            let tried = boot_test(order, &[trial], desk);
+            assert!(tried[0].error.is_none(), "{:?}", tried[0]);
+        }
+        assert!(left(&site.sites(), None, desk).unwrap().is_empty());
+    });
+    assert_eq!(site.left(), [""; 0]);
+    site.with(&Interrupt::default(), |_, desk| {
+        let protected = [(home.id.clone(), "in the manifest".to_owned())].into();
+        let parameters = ["/elk/host".to_owned()].into();
+        let of = |keep| Retention { recipe: &site.name, keep, protected: &protected, parameters: &parameters };
+        // The parameter names the image in each region.
+        assert!(prune(&pruning(&site.sites(), &of(0), desk).unwrap(), desk).is_empty());
+        let none = [].into();
+        let of = |keep| Retention { parameters: &none, ..of(keep) };
+        let pruned = prune(&pruning(&site.sites(), &of(0), desk).unwrap(), desk);
+        assert_eq!(pruned.len(), 1);
+        assert!(pruned[0].result.as_ref().is_ok_and(|gone| gone.len() == 1), "{pruned:?}");
+    });
+    assert_eq!(site.left(), [""; 0]);
+    assert_eq!(site.amazon.world(|world| world.images.values().filter(|one| one.owner == ACCOUNT).count()), 1);
+}
