@@ -71,7 +71,7 @@ impl Delivery<'_> {
             first.push(Chunk::own(own(&[INSTALL])));
             first.extend(install_files(self.ami, "once"));
         }
-        first.push(Chunk::own("once settings bash /var/lib/cloud/instance/boothooks/elkbake-boot\n"));
+        first.push(Chunk::own("once settings bash /var/lib/cloud/instance/boothooks/elkbake-boot\nstart_rest\n"));
         first.extend(self.check());
         parts.push(Part { kind: Kind::Script, name: "elkbake-first", chunks: first });
         UserData::of(&parts)
@@ -101,7 +101,7 @@ impl Delivery<'_> {
 
     fn head(&self) -> String {
         format!(
-            "#!/bin/bash\nset -uo pipefail\nexport HOME=/root LC_ALL=C.UTF-8 \
+            "#!/bin/bash\nset -uo pipefail\numask 022\nexport HOME=/root LC_ALL=C.UTF-8 \
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nkey={}\n",
             &self.key.hex()[..12]
         )

@@ -78,9 +78,9 @@ fn what_is_in_a_small_document_is_read_in_review() {
     for (name, (kind, text)) in parts(&document(&kitchen, &build, "user-data")) {
         // The programs are read where they are written.
         let is_programs = |chunk: &str| chunk.contains("/usr/libexec/elkbake/");
-        let chunks = text.split_inclusive("\n-\n").filter(|chunk| !is_programs(chunk)).collect::<String>();
-        let from = chunks.find("unpack() {").unwrap_or(0);
-        shown += &format!("=== {name} {kind}\n{}\n", &chunks[from..]);
+        let from = ["unpack() {", "expect() {"].iter().find_map(|mark| text.find(mark)).unwrap_or(0);
+        let chunks = text[from..].split_inclusive("\n-\n").filter(|chunk| !is_programs(chunk));
+        shown += &format!("=== {name} {kind}\n{}\n", chunks.collect::<String>());
     }
     golden("user-data.txt", &shown);
 }
@@ -125,8 +125,11 @@ fn noise(len: usize) -> String {
 #[test]
 fn more_than_ec2_takes_is_refused_with_what_it_is() {
     let kitchen = kitchen("").file("ami/host/etc/big", noise(20_000)).file("ami/host/etc/small", noise(500));
-    let ran =
-        kitchen.run(&["build", "host"]).code(3).complains("host: the user data has ").complains("EC2 takes 16384");
+    let ran = kitchen
+        .run(&["build", "host"])
+        .code(3)
+        .complains("recipe host: the user data has ")
+        .complains("EC2 takes 16384");
     ran.complains("the most of it: /etc/big 1").complains("hint: put large files into a package");
     assert!(!kitchen.has("host.mime"));
 }
@@ -134,9 +137,10 @@ fn more_than_ec2_takes_is_refused_with_what_it_is() {
 #[test]
 fn commands_are_for_an_instance_that_becomes_an_image() {
     let kitchen = kitchen("[[run]]\nname = \"setup\"\ncommand = [\"/bin/echo\", \"a b\"]\n");
-    let ran =
-        kitchen.run(&["build", "host"]).success().says("for hosts from the stock image: none: 1 [[run]] commands");
-    ran.says("run setup");
+    kitchen.run(&["build", "host"]).success().says("for hosts from the stock image: none: 1 [[run]] commands");
+    let build = kitchen.run(&["build", "host", "--json"]).success().json();
+    let bake = parts(&document(&kitchen, &build, "instance"));
+    assert!(bake["elkbake-bake"].1.contains("step 'run setup' /bin/echo 'a b'\n"));
     kitchen.run(&["build", "host", "--output", "user-data:x"]).code(3).complains("engine = \"instance\"");
     assert!(!kitchen.has("x"));
 }

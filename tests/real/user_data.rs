@@ -1,6 +1,7 @@
 //! User data beside cloud-init itself and shellcheck, and a whole bake in a root file system of this machine's programs.
 
 mod bake;
+mod check;
 
 use std::fs;
 use std::process::Command;

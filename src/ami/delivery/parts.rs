@@ -70,7 +70,7 @@ pub(super) fn steps(ami: &AmiRecipe, seconds: u32) -> Vec<Chunk> {
         chunks.push(Chunk::of(&title, command(words.chain(run.command.iter().cloned())) + "\n"));
     }
     chunks.push(Chunk::own(
-        "step settings program apply --bake\nstep check program check --bake\nstep 'what is left of this instance' clean\n\
+        "unmask\nstep settings program apply --bake\nstep check program check --bake\nstep 'what is left of this instance' clean\n\
          step 'files that were cleaned away' files\nfinish ok\n",
     ));
     chunks

@@ -21,18 +21,83 @@ fn tuning(ami: &AmiRecipe) -> Tuning {
     Tuning::of(ami, &Local::default(), Path::new("/nowhere"), &identity).unwrap()
 }
 
+fn plain(make: impl Fn(&Delivery<'_>) -> UserData, lines: &str) -> String {
+    use std::io::Read;
+    let ami = ami(lines);
+    let tuning = tuning(&ami);
+    let made = make(&Delivery { ami: &ami, tuning: &tuning, key: Digest::of(b"key") });
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(made.bytes()).read_to_string(&mut text).unwrap();
+    text
+}
+
+fn bake(lines: &str) -> String {
+    plain(|delivery| delivery.bake().unwrap(), lines)
+}
+
+fn host(lines: &str) -> String {
+    plain(|delivery| delivery.host().unwrap(), lines)
+}
+
 #[test]
-fn sizes() {
+fn the_tuning_of_the_shipped_host_fits_in_both_ways() {
     let text = std::fs::read_to_string("recipes/ecs-host.toml").unwrap();
     let Recipe::Ami(ami) = recipe::parse(Path::new("r.toml"), &text).unwrap().value else { panic!() };
     let tuning = tuning(&ami);
-    let given = Delivery { ami: &ami, tuning: &tuning, key: Digest::of(b"key") };
-    for data in [given.host().unwrap(), given.bake().unwrap(), given.test().unwrap()] {
-        println!(
-            "{} of {}: {:#?}",
-            data.bytes().len(),
-            data.plain(),
-            data.items().iter().map(|i| format!("{} {} {}", i.share, i.plain, i.name)).collect::<Vec<_>>()
-        );
+    let delivery = Delivery { ami: &ami, tuning: &tuning, key: Digest::of(b"key") };
+    for (most, made) in [(15_000, delivery.bake()), (14_000, delivery.host()), (2_000, delivery.test())] {
+        let size = made.unwrap().bytes().len();
+        assert!(size < most, "{size}: files of a recipe's own need room, too");
+    }
+}
+
+#[test]
+fn packages_come_by_name_with_what_settings_need_and_by_file_for_their_processor() {
+    let lines =
+        "packages = { jq = \"*\", sysstat = \"12.6.1-1\" }\n[[firewall]]\nports = [\"9200\"]\nfrom = [\"subnet\"]\n\
+        [[package]]\nname = \"a\"\nurl = \"https://e.com/a\"\nchecksum = \"sha256:00\"\narchitecture = \"arm64\"\n"
+            .replace("sha256:00", &format!("sha256:{}", "0".repeat(64)));
+    let text = bake(&lines);
+    assert!(text.contains("\nstep packages install_packages jq sysstat=12.6.1-1 nftables\n"), "{text}");
+    let zeros = "0".repeat(64);
+    let call =
+        format!("\ncase $nonce in *-arm64) step 'package a' install_file https://e.com/a sha256 {zeros} ;; esac\n");
+    assert!(text.contains(&call), "{text}");
+    let text = host(&lines);
+    assert!(
+        text.contains("#cloud-config\n{\"packages\":[\"jq\",[\"sysstat\",\"12.6.1-1\"],\"nftables\"]}\n"),
+        "{text}"
+    );
+    assert!(text.contains(&call.replace("step '", "once '")), "{text}");
+    assert!(!host("").contains("cloud-config") && !host("").contains("install_file"));
+}
+
+#[test]
+fn a_bake_speaks_before_patience_is_lost() {
+    for (timeout, expected) in
+        [("", 2400), ("bake.timeout = 60", 3300), ("bake.timeout = 6", 180), ("bake.timeout = 1", 30)]
+    {
+        assert!(bake(timeout).contains(&format!("\nwatch_over {expected} &\n")), "{timeout}");
+    }
+}
+
+#[test]
+fn a_test_brings_what_the_recipe_expects() {
+    let lines = "[test]\ntimeout = 90\n[[test.expect]]\ncommand = [\"a\", \"b c\"]\ncontains = \"it's\"\n\
+        [[test.expect]]\nfile = \"/etc/x\"\nowner = \"1:2\"\n";
+    let text = plain(|delivery| delivery.test().unwrap(), lines);
+    assert!(text.contains("\ncat <<'-'\nis_command 'it'\\''s' a 'b c'\nis_file /etc/x - 1:2\n-\n"), "{text}");
+    assert!(text.contains("\nbegin_check 90\n"));
+    assert!(!bake(lines).contains("is_command it") && host(lines).contains("is_file /etc/x - 1:2\n"));
+}
+
+#[test]
+fn the_nonce_of_a_host_is_the_one_that_is_waited_for() {
+    use crate::ami::verdict::Nonce;
+    use crate::recipe::Architecture;
+    let nonce = Nonce::of(&Digest::of(b"key"), Architecture::Arm).to_string();
+    let key = nonce.strip_suffix("-arm64").unwrap();
+    for text in [bake(""), host(""), plain(|delivery| delivery.test().unwrap(), "")] {
+        assert!(text.contains(&format!("\nkey={key}\n")), "{text}");
     }
 }

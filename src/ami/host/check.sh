@@ -44,7 +44,7 @@ is_sysctl() {
     local file is want
     file=$root/proc/sys/$(tr . / <<< "$1")
     want=$(printf %s "$2" | tr -s '[:space:]' ' ')
-    if ! is=$(tr -s '[:space:]' ' ' < "$file" 2> /dev/null); then
+    if [ ! -e "$file" ] || ! is=$(tr -s '[:space:]' ' ' 2> /dev/null < "$file"); then
         wrong "sysctl $1: this kernel has no such setting"
     elif [ "${is% }" != "$want" ]; then
         wrong "sysctl $1 is ${is% }, not $want"
@@ -225,7 +225,7 @@ is_command() {
 is_answer() {
     local out
     if ! out=$(curl -sS -m 20 -w '\n%{http_code}' -- "$2" 2>&1); then
-        wrong "$2 does not answer: $(brief "$out")"
+        wrong "$2 does not answer: $(brief "${out%$'\n'*}")"
     elif [ "${out##*$'\n'}" != 200 ]; then
         wrong "$2 answers with ${out##*$'\n'}"
     elif [[ ${out%$'\n'*} != *"$1"* ]]; then

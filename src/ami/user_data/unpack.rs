@@ -56,7 +56,7 @@ mod tests {
     fn script(tree: &Tree, contents: &Contents) -> String {
         let chunks = unpack(tree, contents, 1 << 20).unwrap();
         let text: String = chunks.into_iter().map(|chunk| chunk.text).collect();
-        format!("{FUNCTIONS}{text}unpack\nsettle\nprintf '%s' \"$changed ${{missed[*]}}\"\n")
+        format!("umask 022\n{FUNCTIONS}{text}unpack\nsettle\nprintf '%s' \"$changed ${{missed[*]}}\"\n")
     }
 
     /// How many changes it says it made, and what it could not do.

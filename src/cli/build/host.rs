@@ -59,10 +59,10 @@ pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, to: &[&Path], fold
             documents::make(&order, planner.world.open()?.store())?
         }
     };
-    needed(&documents, ami.engine)?;
+    needed(name, &documents, ami.engine)?;
     let mut outputs = Vec::new();
     for path in to {
-        let document = needed(&documents, Engine::UserData)?;
+        let document = needed(name, &documents, Engine::UserData)?;
         let store = match stored {
             Some(store) => store,
             None => planner.world.open()?.store(),
@@ -75,13 +75,14 @@ pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, to: &[&Path], fold
 }
 
 /// The document of a way of delivery, which has to be one.
-fn needed(documents: &Documents, engine: Engine) -> Result<&Document, Failure> {
-    let document = documents.of(engine).ok_or_else(|| Failure::input(format!("there is no document for {engine}")))?;
+fn needed<'d>(name: &RecipeName, documents: &'d Documents, engine: Engine) -> Result<&'d Document, Failure> {
+    let fail = |why: &str| Failure::input(format!("recipe {name}: {why}"));
+    let document = documents.of(engine).ok_or_else(|| fail(&format!("there is no user data for {engine}")))?;
     match &document.problem {
         None => Ok(document),
-        Some(problem) if document.items.is_empty() => Err(Failure::input(problem)
+        Some(problem) if document.items.is_empty() => Err(fail(problem)
             .hint("bake an image with `engine = \"instance\"`, or do it by a package, or by a unit among the files")),
-        Some(problem) => Err(Failure::input(problem)
+        Some(problem) => Err(fail(problem)
             .hint("put large files into a package and name that in [[package]]: only its address is in the user data")),
     }
 }

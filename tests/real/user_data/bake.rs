@@ -14,8 +14,12 @@ use crate::real::program;
 const WORLD: &str = r#"
 set -eu
 root=$1
-mount --bind /usr "$root/usr"
-mount -o remount,ro,bind "$root/usr"
+for folder in usr/bin usr/sbin usr/lib usr/lib64 usr/share etc/alternatives; do
+    mkdir -p "$root/$folder"
+    mount --bind "/$folder" "$root/$folder"
+    mount -o remount,ro,bind "$root/$folder"
+done
+mkdir -p "$root/usr/local/sbin"
 mount --bind "$root/stubs" "$root/usr/local/sbin"
 mount --bind "$root/stubs/sysctl" "$root/usr/lib/systemd/systemd-sysctl"
 mount -t proc proc "$root/proc"
@@ -230,7 +234,10 @@ fn a_bake_that_hangs_says_so_and_switches_off() {
         assert!(script.contains("\nwatch_over 2400 &\n"));
         // Whoever switches off ends everything, here too.
         script
-            .replace("watch_over 2400 &", "{ watch_over 2; kill -9 $$; } &")
+            .replace(
+                "watch_over 2400 &",
+                "{ until grep -qs waiting \"$log\"; do sleep 0.1; done; watch_over 0; kill -9 $$; } &",
+            )
             .replace("    exit\n}", "    kill -9 $$\n}")
     });
     let said = root.said(&console);

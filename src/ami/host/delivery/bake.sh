@@ -4,7 +4,7 @@ run=${ELKBAKE_RUN:-/run}/elkbake
 log=$run/log
 
 if [ "${1:-}" != now ]; then
-    mkdir -p "$run"
+    (umask 077 && mkdir -p "$run")
     cp -- "$0" "$run/bake"
     # An agent that has registered once would be the same one on every host. Debian starts what it installs.
     systemctl mask --runtime ecs.service
@@ -47,6 +47,11 @@ step() {
         problems+=("| ${line:0:200}")
     done < <(tail -n 12 -- "$log")
     finish failed
+}
+
+# What enables the agent for the image's hosts has to find it as it is; nothing starts it any more.
+unmask() {
+    systemctl unmask --runtime ecs.service
 }
 
 # program NAME [WORD...]: one of elkbake's own, where the recipe needs it.

@@ -9,6 +9,11 @@ once() {
     "$@" || say problem "$title: failed with status $?"
 }
 
+# What could not start before its packages were there: Docker without its volumes, for one.
+start_rest() {
+    systemctl start --no-block default.target
+}
+
 # The check waits for Docker and ECS, and ECS waits for cloud-init: who waited for the check here would wait for ever.
 begin_check() {
     systemd-run --no-block --unit=elkbake-check /usr/libexec/elkbake/check --nonce "$nonce" \

@@ -3,16 +3,14 @@ root=${ELKBAKE_ROOT:-}
 changed=0
 declare -A ours=()
 
-# Who sees a file on its way sees nothing: it has no name that anybody asks for, and is root's alone until it is whole.
-umask 077
-
 # lay KIND PATH ...: goes on where something cannot be put, and remembers it.
 missed=()
 lay() {
     "$@" || missed+=("$2")
 }
 
-# file PATH MODE OWNER PROGRAM [WORD...]: what the program makes of its input.
+# file PATH MODE OWNER PROGRAM [WORD...]: what the program makes of its input. On its way it is root's alone, as mktemp
+# makes it, and nobody asks for its name.
 file() {
     local at=$root$1 mode=$2 owner=$3 aside
     ours[$1]=1
@@ -63,7 +61,7 @@ folder() {
 
 # way FOLDER: folders that nothing is said about are root's, and everybody may look into them.
 way() {
-    [ -d "$1/" ] || (umask 022 && mkdir -p -- "$1")
+    [ -d "$1/" ] || mkdir -p -- "$1"
 }
 
 # plain: bytes as `printf %b` has them, without the line feed at the end.
