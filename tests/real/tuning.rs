@@ -137,7 +137,7 @@ fn what_is_applied_stands_and_applied_again_it_changes_nothing() {
 #[test]
 fn what_a_recipe_no_longer_says_goes_and_what_others_say_stays() {
     let Some(()) = peers() else { return };
-    let script = r#"
+    let script = r"
         cp /etc/sysconfig/docker /tmp/base
         /usr/libexec/elkbake/apply --bake > /dev/null
         echo 'ECS_RESERVED_MEMORY=9' >> /etc/ecs/ecs.config
@@ -145,7 +145,7 @@ fn what_a_recipe_no_longer_says_goes_and_what_others_say_stays() {
         echo 'ECS_LOGLEVEL=debug' > /etc/elkbake/ecs.config
         /usr/libexec/elkbake/apply --bake | grep OPTIONS
         cat /etc/ecs/ecs.config
-    "#;
+    ";
     let told = machine(&everything(), &format!("{AMAZON}{script}"));
     let expected = "elkbake: OPTIONS in /etc/sysconfig/docker is now: --default-ulimit nofile=32768:65536 --label \"a=b c\" \
         --log-opt=tag=x\nECS_CLUSTER=blue\n# ECS_CONTAINER_STOP_TIMEOUT=1s\nECS_RESERVED_MEMORY=9\nECS_LOGLEVEL=debug\n";
@@ -183,7 +183,7 @@ fn dockerd_starts_with_the_flags_and_the_file() {
 #[test]
 fn flags_reach_the_daemons_of_other_distributions() {
     let Some(()) = peers() else { return };
-    let script = r#"
+    let script = r"
         rm -rf /etc/sysconfig
         /usr/libexec/elkbake/apply --bake > /dev/null
         cat /etc/default/docker
@@ -196,7 +196,7 @@ flag -H tcp://127.0.0.1:1' >> /etc/elkbake/docker-flags
             /usr/libexec/elkbake/apply --bake | tail -n 1
         done
         grep ExecStart /etc/systemd/system/docker.service.d/90-elkbake-flags.conf
-    "#;
+    ";
     let expected = "DOCKER_OPTS=\"--log-opt tag={{.Name}}/100%\"\n\
         elkbake: there is no amazon-cloudwatch-agent.service yet\nelkbake: nothing to change\nExecStart=\n\
         ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock \

@@ -17,7 +17,7 @@ pub(super) fn own_keys(local: &Local, project: &Path) -> Result<Vec<String>, Tun
 }
 
 pub(super) fn write(draft: &mut Draft, ami: &AmiRecipe, own_keys: &[String]) -> Result<(), TuningError> {
-    let (mut keys, mut flags) = (BTreeSet::from_iter(own_keys.iter().cloned()), &[][..]);
+    let (mut keys, mut flags) = (own_keys.iter().cloned().collect::<BTreeSet<_>>(), &[][..]);
     if let Some(docker) = &ami.docker {
         if !docker.daemon.is_empty() {
             let daemon = serde_json::Value::from_iter(docker.daemon.clone());

@@ -1,4 +1,4 @@
-//! Clock, journal, units, users, and the CloudWatch agent.
+//! Clock, journal, units, users, and the agent of `CloudWatch`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
