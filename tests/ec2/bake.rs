@@ -100,6 +100,8 @@ impl Site {
     fn with<T>(&self, interrupt: &Interrupt, work: impl FnOnce(&Order<'_>, Desk<'_>) -> T) -> T {
         let mut config = self.amazon.config();
         config.interrupt = interrupt.clone();
+        // A token that answers with an image that is gone is waited for, for as long.
+        config.timing.settling = Duration::from_millis(300);
         let wire = Wire::new(config).unwrap();
         let millis = Duration::from_millis;
         let pace = Pace { first: millis(15), longest: millis(60), minute: Duration::from_secs(2) };
