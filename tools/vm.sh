@@ -41,7 +41,7 @@ cat > "$root/etc/cloud/cloud.cfg.d/90-vm.cfg" << 'CFG'
 datasource_list: [NoCloud, None]
 network: {config: disabled}
 apt: {preserve_sources_list: true}
-locale: false
+locale: C.UTF-8
 CFG
 cat > "$root/etc/udev/rules.d/70-ec2-nvme-devices.rules" << 'RULES'
 KERNEL=="nvme[0-9]*n[0-9]*", ENV{DEVTYPE}=="disk", ATTRS{serial}=="vol*", SYMLINK+="disk/by-id/nvme-Amazon_Elastic_Block_Store_$attr{serial}"
