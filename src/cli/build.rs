@@ -149,9 +149,12 @@ fn chosen(workspace: &Workspace, args: &BuildArgs) -> Result<Vec<RecipeName>, Fa
         (args.images().next(), args.output.iter().find(|output| matches!(output, Output::UserData(_))));
     if args.recipes.is_empty() {
         let locked = |name: &RecipeName| matches!(workspace.lock_text(name), Ok(Some(_)));
-        recipes.retain(|name| match is_host(name) {
-            true => (images.is_none() || hosts.is_some()) && locked(name),
-            false => hosts.is_none() || images.is_some(),
+        recipes.retain(|name| {
+            if is_host(name) {
+                (images.is_none() || hosts.is_some()) && locked(name)
+            } else {
+                hosts.is_none() || images.is_some()
+            }
         });
     }
     let (made_hosts, made_images): (Vec<_>, Vec<_>) = recipes.iter().partition(|name| is_host(name));

@@ -73,7 +73,7 @@ pub(super) fn prune(args: &PruneArgs, global: &Global, ui: &Ui, surroundings: &S
             rows.push(Row { name, candidates });
         }
     }
-    let removed: usize = rows.iter().map(|row| row.candidates.iter().filter(is_removed).count()).sum();
+    let removed: usize = rows.iter().map(|row| row.candidates.iter().filter(|one| is_removed(one)).count()).sum();
     let goes = removed > 0 && !args.dry_run && is_agreed(args, &rows, removed, ui, surroundings)?;
     let mut pruned = Vec::new();
     if goes {
@@ -140,7 +140,7 @@ fn parameters(recipe: &AmiRecipe) -> BTreeSet<String> {
     recipe.architectures.iter().map(|architecture| format!("{name}/{architecture}")).collect()
 }
 
-fn is_removed(candidate: &&Candidate) -> bool {
+fn is_removed(candidate: &Candidate) -> bool {
     candidate.fate == Fate::Removed
 }
 

@@ -50,8 +50,8 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_options: Option<Metadata>,
     tag_specifications: Vec<TagSpecification>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "UserData")]
+    at_boot: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -79,11 +79,13 @@ struct Ebs {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct Metadata {
-    http_endpoint: &'static str,
-    http_tokens: &'static str,
-    http_put_response_hop_limit: u8,
+    #[serde(rename = "HttpEndpoint")]
+    endpoint: &'static str,
+    #[serde(rename = "HttpTokens")]
+    tokens: &'static str,
+    #[serde(rename = "HttpPutResponseHopLimit")]
+    hop_limit: u8,
 }
 
 #[derive(Serialize)]
@@ -144,14 +146,14 @@ pub fn launch_template(choice: &Choice<'_>, wishes: &HostWishes) -> Result<Launc
         block_device_mappings: host.iter().flat_map(|host| &host.volumes).map(|one| mapping(one, ami)).collect(),
         // The limit that an AMI of IMDSv2 asks for: containers in networks of their own are one hop further.
         metadata_options: host.is_some_and(|host| host.imds_v2).then_some(Metadata {
-            http_endpoint: "enabled",
-            http_tokens: "required",
-            http_put_response_hop_limit: 2,
+            endpoint: "enabled",
+            tokens: "required",
+            hop_limit: 2,
         }),
         tag_specifications: ["instance", "volume"]
             .map(|resource_type| TagSpecification { resource_type, tags: tags.clone() })
             .into(),
-        user_data,
+        at_boot: user_data,
     };
     Ok(LaunchTemplate { data, remarks })
 }

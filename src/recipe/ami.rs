@@ -120,7 +120,7 @@ table! {
         pub folder: Vec<Folder>,
         /// Kernel, clock, journal and services.
         pub host: Option<Host>,
-        /// The CloudWatch agent's configuration, as its own JSON says it.
+        /// The `CloudWatch` agent's configuration, as its own JSON says it.
         pub cloudwatch: BTreeMap<String, serde_json::Value>,
         /// Who may connect to the host itself; where there is one rule, nobody else may but by SSH and from the host.
         pub firewall: Vec<Firewall>,

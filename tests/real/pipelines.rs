@@ -177,6 +177,7 @@ fn the_policies_name_actions_that_there_are() {
 }
 
 /// Holds a policy against what AWS knows of actions, resources and conditions.
+#[cfg(feature = "aws")]
 pub fn lint(policy: &str) {
     let Some(parliament) = program(&["parliament"], "parliament: tools/need.sh parliament") else { return };
     assert_eq!(judged(&parliament, policy), (true, String::new()), "{policy}");

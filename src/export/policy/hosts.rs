@@ -177,7 +177,7 @@ impl Hosts<'_> {
         if names.is_empty() {
             return Vec::new();
         }
-        let id = |name: &&String| if name.starts_with("lt-") { name.to_string() } else { "*".to_owned() };
+        let id = |name: &&String| if name.starts_with("lt-") { (*name).clone() } else { "*".to_owned() };
         let arns = names.iter().map(|name| self.arn(&format!("launch-template/{}", id(name))));
         let moves = self.recipes.iter().any(|recipe| recipe.ami.as_ref().is_some_and(|ami| ami.move_default));
         let actions =

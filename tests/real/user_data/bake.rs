@@ -105,7 +105,7 @@ impl Root {
     /// Runs the bake and gives what it said on the console.
     fn bake(&mut self, change: impl Fn(String) -> String) -> String {
         let build = self.kitchen.run(&["build", "host", "--json"]).success().json();
-        self.key = build["builds"][0]["key"].as_str().unwrap()[7..19].to_owned();
+        build["builds"][0]["key"].as_str().unwrap()[7..19].clone_into(&mut self.key);
         let script = parts(&document(&self.kitchen, &build, "instance"))["elkbake-bake"].1.clone();
         self.furnish();
         self.put("run/elkbake/bake", &change(script));
