@@ -56,19 +56,19 @@ impl Bench {
 
     /// Makes a disk larger.
     pub fn grow(&self, disk: &str, size: u64) {
-        fs::OpenOptions::new().write(true).open(self.file(disk)).unwrap().set_len(size).unwrap();
+        fs::OpenOptions::new().write(true).open(Self::file(disk)).unwrap().set_len(size).unwrap();
         run(Command::new("losetup").args(["--set-capacity", &format!("/dev/{disk}")]));
     }
 
     /// Where the bytes of a disk are.
-    fn file(&self, disk: &str) -> String {
+    fn file(disk: &str) -> String {
         let node = format!("/dev/{disk}");
         run(Command::new("losetup").args(["--noheadings", "--output", "BACK-FILE", &node])).trim().to_owned()
     }
 
     /// A digest of a disk. What was never written is left out: a disk is mostly that.
     pub fn bytes(&self, disk: &str) -> String {
-        let file = self.file(disk);
+        let file = Self::file(disk);
         self.shell(&format!("sync /dev/{disk}; tar --sparse --mtime=@0 -cPf - {file} | sha256sum"))
     }
 
