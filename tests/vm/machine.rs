@@ -31,7 +31,7 @@ const TIMEOUT: i32 = 124;
 pub enum Port {
     /// By virtio: it says nothing of itself.
     Virtio,
-    /// By NVMe, with a serial number: `vol…` is EBS and `AWS…` one of the instance's own, as on EC2.
+    /// By `NVMe`, with a serial number: `vol…` is EBS and `AWS…` one of the instance's own, as on EC2.
     Nvme(&'static str),
 }
 
@@ -112,11 +112,11 @@ impl Machine {
             });
         }
         self.qemu = Some(qemu.stdin(Stdio::null()).spawn().unwrap());
-        self.agent = Some(self.connect(&socket));
+        self.agent = Some(Self::connect(&socket));
         self.answer();
     }
 
-    fn connect(&mut self, socket: &Path) -> BufReader<UnixStream> {
+    fn connect(socket: &Path) -> BufReader<UnixStream> {
         let since = Instant::now();
         loop {
             match UnixStream::connect(socket) {

@@ -84,8 +84,8 @@ root_device = "/dev/xvda"
 created = "2026-11-01T00:00:00.000Z"
 "#;
 
-/// An agent that starts as Amazon's does.
-const ECS: &str = "[Unit]\nAfter=docker.service cloud-final.service\nRequires=docker.service\nPartOf=docker.service\n\
+/// An agent that starts as Amazon's does, but for waiting for cloud-init, which on Debian waits for it.
+const ECS: &str = "[Unit]\nAfter=docker.service\nRequires=docker.service\nPartOf=docker.service\n\
     [Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
 
 /// User data for the two ways in which a host is delivered, and how its lines on the console begin.
