@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Rights;
+use super::rights::Rights;
 use super::statement::{Statement, key, partition};
 use crate::project::Ec2;
 use crate::recipe::{AmiRecipe, Engine, Recipe, Region};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Rights;
+use super::rights::Rights;
 use super::statement::{Statement, key, partition};
 use crate::name::{Reference, Repository};
 use crate::project::{Ecr, Encryption, Place, Replication};
