@@ -62,7 +62,9 @@ struct Found {
 pub(super) fn sweep(args: &SweepArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
     if let Some(target) = &args.target {
-        return cloud::sweep(args, target, &workspace, (global, ui, surroundings));
+        let SweepArgs { older_than, all, dry_run, json, .. } = *args;
+        let asked = cloud::Asked { target, older_than, all, dry_run, json };
+        return cloud::sweep(&asked, &workspace, (global, ui, surroundings));
     }
     let world = World::new(&workspace, surroundings, global, false);
     let config = world.engine_config()?;

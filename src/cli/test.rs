@@ -82,7 +82,7 @@ pub(super) fn test(args: &TestArgs, global: &Global, ui: &Ui, surroundings: &Sur
     let rows = test_images(&planner, &images, args, (&surroundings.platform(), &at), &mut failures)?;
     let mut machines = Vec::new();
     for name in &hosts {
-        match host::test(&planner, name, args, now) {
+        match host::test(&planner, name, (args.target.as_deref(), args.stock), now) {
             Ok(tested) => {
                 if !args.json {
                     ui.result(&tested.iter().map(|row| row.text(ui)).collect::<String>())?;

@@ -2,20 +2,19 @@
 //!
 //! ```text
 //! statement    what is allowed, on what, under which condition
+//! rights       to whom, for what
 //! images       repositories of ECR
 //! hosts        EC2, and what belongs to it
 //! ```
 
 mod hosts;
 mod images;
+mod rights;
 mod statement;
 
 use serde::Serialize;
 
-use crate::name::RecipeName;
-use crate::project::Target;
-use crate::recipe::Recipe;
-
+pub use rights::Rights;
 use statement::Statement;
 
 /// A managed policy has at most so many characters, white space left out.
@@ -27,19 +26,6 @@ pub const MOST_CHARACTERS: usize = 6144;
 pub struct Policy {
     version: &'static str,
     statement: Vec<Statement>,
-}
-
-/// What a push is to be allowed.
-#[derive(Clone, Copy, Debug)]
-pub struct Rights<'r> {
-    /// The target's name.
-    pub name: &'r str,
-    /// The target.
-    pub target: &'r Target,
-    /// What is pushed there.
-    pub recipes: &'r [(RecipeName, Recipe)],
-    /// Whether repositories are made and changed.
-    pub provision: bool,
 }
 
 /// Why there is no policy.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Record;
 use crate::lock::Lock;
 use crate::recipe::{AmiRecipe, Architecture, Region, VolumeKind};
 use crate::text::table;
@@ -120,51 +119,5 @@ impl RecordedHost {
             volumes: recipe.volume.iter().filter_map(volume).collect(),
             tags: recipe.ami.as_ref().map(|ami| ami.tags.clone()).unwrap_or_default(),
         }
-    }
-}
-
-impl Record {
-    /// The AMIs in the region in which they were made. Those of other regions are copies of them, and may be made anew
-    /// without becoming another result.
-    pub(super) fn originals(&self) -> BTreeSet<(Architecture, &str)> {
-        let home = self.amis.first().map(|first| &first.region);
-        let here = self.amis.iter().filter(|ami| Some(&ami.region) == home);
-        here.map(|ami| (ami.architecture, ami.id.as_str())).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::tests::{name, plain};
-    use super::super::{Manifest, Record, merge};
-
-    fn host(at: &str, amis: &[(&str, &str)]) -> Record {
-        let mut record = serde_json::to_value(plain("1-a", at)).unwrap();
-        let ami = |(region, id): &(&str, &str)| json!({ "region": region, "architecture": "arm64", "id": id, "snapshot": "snap-1" });
-        record["kind"] = "ami".into();
-        record.as_object_mut().unwrap().remove("digest");
-        record["amis"] = amis.iter().map(ami).collect();
-        serde_json::from_value(record).unwrap()
-    }
-
-    #[test]
-    fn a_copy_more_is_the_same_result_and_another_original_is_not() {
-        let first = host("2026-01-01T00:00:00Z", &[("eu-west-1", "ami-1")]);
-        let more = host("2026-01-02T00:00:00Z", &[("eu-west-1", "ami-1"), ("eu-central-1", "ami-2")]);
-        let other = host("2026-01-03T00:00:00Z", &[("eu-west-1", "ami-3")]);
-        assert!(first.is_same_result(&more) && !first.is_same_result(&other));
-        let mut manifest = Manifest::new("prod");
-        manifest.publish(&name("host"), &first);
-        manifest.publish(&name("host"), &more);
-        let entry = &manifest.recipes[&name("host")];
-        assert_eq!((entry.current.amis.len(), entry.history.len()), (2, 0));
-        assert_eq!(entry.current.pushed_at, first.pushed_at);
-        let before = manifest.clone();
-        manifest.publish(&name("host"), &other);
-        assert_eq!(manifest.recipes[&name("host")].history.len(), 1);
-        assert_eq!(merge(before.clone(), manifest.clone()).unwrap(), manifest);
-        assert_eq!(merge(manifest.clone(), before).unwrap(), manifest);
     }
 }

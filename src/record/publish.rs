@@ -1,10 +1,11 @@
 //! How a manifest changes when something was published, or was not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, FORMAT, Manifest, Record, Unfinished};
 use crate::moment::Moment;
 use crate::name::RecipeName;
+use crate::recipe::Architecture;
 
 /// How many earlier records of a recipe are kept. They are there to go back to, and nobody goes back further than a few
 /// releases; whoever wants to know more asks the version control that the manifest is in. With the digests of its files
@@ -55,6 +56,14 @@ impl Record {
     #[must_use]
     pub fn is_same_result(&self, other: &Self) -> bool {
         self.tag == other.tag && self.digest == other.digest && self.originals() == other.originals()
+    }
+
+    /// The AMIs in the region in which they were made. Those of other regions are copies of them, and may be made anew
+    /// without becoming another result.
+    fn originals(&self) -> BTreeSet<(Architecture, &str)> {
+        let home = self.amis.first().map(|first| &first.region);
+        let here = self.amis.iter().filter(|ami| Some(&ami.region) == home);
+        here.map(|ami| (ami.architecture, ami.id.as_str())).collect()
     }
 }
 
@@ -177,5 +186,33 @@ mod tests {
         manifest.publish(&name("es"), &plain("1-c", "2026-01-01T00:00:00Z"));
         assert_eq!(manifest.unfinished.keys().collect::<Vec<_>>(), [&name("kibana")]);
         assert!(manifest.drop_unfinished(&name("kibana")) && !manifest.drop_unfinished(&name("es")));
+    }
+
+    fn host(at: &str, amis: &[(&str, &str)]) -> Record {
+        let mut record = serde_json::to_value(plain("1-a", at)).unwrap();
+        let ami = |(region, id): &(&str, &str)| serde_json::json!({ "region": region, "architecture": "arm64", "id": id, "snapshot": "snap-1" });
+        record["kind"] = "ami".into();
+        record.as_object_mut().unwrap().remove("digest");
+        record["amis"] = amis.iter().map(ami).collect();
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn a_copy_more_is_the_same_result_and_another_original_is_not() {
+        let first = host("2026-01-01T00:00:00Z", &[("eu-west-1", "ami-1")]);
+        let more = host("2026-01-02T00:00:00Z", &[("eu-west-1", "ami-1"), ("eu-central-1", "ami-2")]);
+        let other = host("2026-01-03T00:00:00Z", &[("eu-west-1", "ami-3")]);
+        assert!(first.is_same_result(&more) && !first.is_same_result(&other));
+        let mut manifest = Manifest::new("prod");
+        manifest.publish(&name("host"), &first);
+        manifest.publish(&name("host"), &more);
+        let entry = &manifest.recipes[&name("host")];
+        assert_eq!((entry.current.amis.len(), entry.history.len()), (2, 0));
+        assert_eq!(entry.current.pushed_at, first.pushed_at);
+        let before = manifest.clone();
+        manifest.publish(&name("host"), &other);
+        assert_eq!(manifest.recipes[&name("host")].history.len(), 1);
+        assert_eq!(super::super::merge(before.clone(), manifest.clone()).unwrap(), manifest);
+        assert_eq!(super::super::merge(manifest.clone(), before).unwrap(), manifest);
     }
 }

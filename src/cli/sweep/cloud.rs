@@ -1,8 +1,9 @@
 //! `elkbake sweep --target`: what killed runs have left in EC2.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::SweepArgs;
 use crate::bake::event::Event;
 use crate::bake::host::{self, Desk, Leftover, MARGIN_MINUTES, Pace, Remains, Swept};
 use crate::bake::port::PortError;
@@ -19,12 +20,21 @@ use crate::moment::Moment;
 /// What a bake has for its instance where its recipe does not say it, in minutes.
 const BAKE_MINUTES: u32 = 45;
 
+/// What was asked for.
+pub(super) struct Asked<'a> {
+    pub(super) target: &'a str,
+    pub(super) older_than: Option<Duration>,
+    pub(super) all: bool,
+    pub(super) dry_run: bool,
+    pub(super) json: bool,
+}
+
 pub(super) fn sweep(
-    args: &SweepArgs,
-    target: &str,
+    args: &Asked<'_>,
     workspace: &Workspace,
     (global, ui, surroundings): (&Global, &Ui, &Surroundings),
 ) -> Result<Exit, Failure> {
+    let target = args.target;
     let route = route(workspace, Some(target))?;
     let scope = Scope::of(workspace, &route)?;
     let world = World::new(workspace, surroundings, global, false);
@@ -58,7 +68,7 @@ pub(super) fn sweep(
 }
 
 /// How many minutes ago something was begun that no push is at work on any more.
-fn age(args: &SweepArgs, scope: &Scope) -> u32 {
+fn age(args: &Asked<'_>, scope: &Scope) -> u32 {
     if let Some(age) = args.older_than {
         return u32::try_from(age.as_secs() / 60).unwrap_or(u32::MAX);
     }

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::TestArgs;
 use crate::bake::event::Event;
 use crate::bake::host::{self, Desk, Order, Pace, Tried};
 use crate::cli::check;
@@ -30,13 +29,13 @@ pub(super) struct HostRow {
 pub(super) fn test(
     planner: &Planner<'_>,
     name: &RecipeName,
-    args: &TestArgs,
+    (target, stock): (Option<&str>, bool),
     now: Moment,
 ) -> Result<Vec<HostRow>, Failure> {
-    let route = route(planner.workspace, args.target.as_deref())?;
+    let route = route(planner.workspace, target)?;
     let account = account(&route, name)?;
     let parcel = HostParcel::plan(planner, name)?;
-    if args.stock {
+    if stock {
         check::refuse_errors(planner.workspace, &parcel.planned().loaded)?;
     }
     let tell = |event: Event<'_>| planner.ui.event(event);
@@ -44,12 +43,12 @@ pub(super) fn test(
     let desk = Desk { ec2, pace: Pace::default(), interrupt: &planner.world.interrupt, tell: &tell };
     identify(ec2, account, &parcel.recipe().region, &tell)?;
     let order = parcel.order(parcel.recipe(), account, (None, now));
-    let subjects = if args.stock { stock(&order) } else { made(&order, &route, desk)? };
+    let subjects = if stock { bases(&order) } else { made(&order, &route, desk)? };
     let row = |tried| HostRow {
         name: name.clone(),
         tag: order.plan.tag().clone(),
         region: order.home().clone(),
-        stock: args.stock,
+        stock,
         tried,
     };
     let tried = boot(planner, &parcel, &order, &subjects, (desk, now))?;
@@ -66,7 +65,7 @@ fn account<'r>(route: &'r Route<'_>, name: &RecipeName) -> Result<&'r project::E
 
 type Subjects = Vec<(crate::recipe::Architecture, Option<String>)>;
 
-fn stock(order: &Order<'_>) -> Subjects {
+fn bases(order: &Order<'_>) -> Subjects {
     order.recipe.architectures.iter().map(|architecture| (*architecture, None)).collect()
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Rights;
+use super::rights::Rights;
 use super::statement::{Statement, key, partition};
 use crate::project::Ec2;
 use crate::recipe::{AmiRecipe, Engine, Recipe, Region};
@@ -105,10 +105,11 @@ impl Hosts<'_> {
         };
         let used = ["image/*".to_owned(), "snapshot/*".to_owned(), "network-interface/*".to_owned(), subnet];
         let used = used.into_iter().chain(groups).map(|what| self.arn(&what));
-        let run = ["instance/*", "volume/*"].map(|what| self.arn(what));
+        let request = self.is_spot().then_some("spot-instances-request/*");
+        let run = ["instance/*", "volume/*"].into_iter().chain(request).map(|what| self.arn(what));
         let imaged = ["image/*", "snapshot/*"].map(|what| self.arn(what));
-        let tagged =
-            |statement: Statement| self.here(statement).when("Null", &format!("aws:RequestTag/{RUN}"), [false]);
+        // Their regions are bounded already: each of these calls needs another statement as well.
+        let tagged = |statement: Statement| statement.when("Null", &format!("aws:RequestTag/{RUN}"), [false]);
         let makers = ["RunInstances", "CreateImage", "CopyImage"];
         let born =
             ["image/*", "instance/*", "network-interface/*", "snapshot/*", "spot-instances-request/*", "volume/*"];
@@ -123,8 +124,11 @@ impl Hosts<'_> {
     }
 
     fn changed(&self) -> Vec<Statement> {
-        let own = ["image/*", "instance/*", "snapshot/*", "volume/*"].map(|what| self.arn(what));
-        let own = self.here(Statement::new("Own", CHANGED, own));
+        let (request, cancel) = ("spot-instances-request/*", "ec2:CancelSpotInstanceRequests");
+        let own = ["image/*", "instance/*", "snapshot/*", "volume/*"].into_iter();
+        let own = own.chain(self.is_spot().then_some(request)).map(|what| self.arn(what));
+        let actions = CHANGED.into_iter().chain(self.is_spot().then_some(cancel));
+        let own = self.here(Statement::new("Own", actions, own));
         vec![self.here(Statement::anywhere("Seen", SEEN)), own.when("Null", &format!("aws:ResourceTag/{RUN}"), [false])]
     }
 
@@ -137,9 +141,9 @@ impl Hosts<'_> {
             return Vec::new();
         }
         let services = self.regions.iter().map(|region| format!("ec2.{region}.amazonaws.com"));
-        let grant = Statement::new("Grants", ["kms:CreateGrant"], keys.clone());
+        let grant = Statement::new("HostGrants", ["kms:CreateGrant"], keys.clone());
         vec![
-            Statement::new("Keys", KEYS, keys).when("StringEquals", "kms:ViaService", services),
+            Statement::new("HostKeys", KEYS, keys).when("StringEquals", "kms:ViaService", services),
             grant.when("Bool", "kms:GrantIsForAWSResource", [true]),
         ]
     }
@@ -194,22 +198,10 @@ impl Hosts<'_> {
     }
 
     /// The role of spot instances is made with an account's first one.
-    fn spot(&self) -> Vec<Statement> {
-        if !self.is_spot() {
-            return Vec::new();
-        }
-        let request = self.arn("spot-instances-request/*");
-        let service = "spot.amazonaws.com";
+    fn spot(&self) -> Option<Statement> {
+        let service = self.is_spot().then_some("spot.amazonaws.com")?;
         let role = format!("arn:{}:iam::*:role/aws-service-role/{service}/*", self.partition);
-        let tagged = format!("aws:RequestTag/{RUN}");
-        let owned = format!("aws:ResourceTag/{RUN}");
-        let run = Statement::new("RunSpot", ["ec2:RunInstances"], [request.clone()]).when("Null", &tagged, [false]);
-        let cancel = Statement::new("CancelSpot", ["ec2:CancelSpotInstanceRequests"], [request]);
         let role = Statement::new("SpotRole", ["iam:CreateServiceLinkedRole"], [role]);
-        vec![
-            self.here(run),
-            self.here(cancel.when("Null", &owned, [false])),
-            role.when("StringEquals", "iam:AWSServiceName", [service]),
-        ]
+        Some(role.when("StringEquals", "iam:AWSServiceName", [service]))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Rights;
+use super::rights::Rights;
 use super::statement::{Statement, key, partition};
 use crate::name::{Reference, Repository};
 use crate::project::{Ecr, Encryption, Place, Replication};
@@ -44,10 +44,10 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
     let mut statements = vec![
         Statement::anywhere("Token", ["ecr:GetAuthorizationToken"]),
         Statement::new("Images", IMAGES, repositories.clone()),
-        Statement::new("Seen", SEEN, repositories.clone()),
+        Statement::new("Repositories", SEEN, repositories.clone()),
     ];
     if rights.provision {
-        statements.push(Statement::new("Changed", CHANGED, repositories));
+        statements.push(Statement::new("RepositoriesChanged", CHANGED, repositories));
         statements.extend(beyond(ecr));
     }
     let bases = bases(rights);

@@ -90,7 +90,7 @@ fn what_a_recipe_asks_for_is_allowed_and_no_more() {
          instance_profile = \"bake\"\n"
     );
     let policy = policy(&project, &host(&format!("[ami]\n{more}"))).unwrap();
-    assert_eq!(statement(&policy, "Keys")["Resource"], json!(["arn:aws:kms:eu-central-1:123456789012:key/*"]));
+    assert_eq!(statement(&policy, "HostKeys")["Resource"], json!(["arn:aws:kms:eu-central-1:123456789012:key/*"]));
     assert_eq!(
         statement(&policy, "HostParameters")["Resource"],
         json!([
@@ -104,7 +104,7 @@ fn what_a_recipe_asks_for_is_allowed_and_no_more() {
     let from = &statement(&policy, "RunFrom")["Resource"];
     assert!(from.to_string().contains("subnet/subnet-0123456789abcdef0") && !from.to_string().contains("group/*"));
     statement(&policy, "PassRole");
-    statement(&policy, "CancelSpot");
+    assert!(statement(&policy, "Own")["Action"].to_string().contains("CancelSpotInstanceRequests"));
 }
 
 #[test]
@@ -132,6 +132,9 @@ fn whatever_may_be_needed_is_allowed_to_who_needs_it() {
     let mut recipes = host(&format!("[ami]\n{more}"));
     recipes.push(image("kibana"));
     let policy = policy(&project, &recipes).unwrap();
+    let all = policy["Statement"].as_array().unwrap();
+    let sids: std::collections::BTreeSet<_> = all.iter().map(|one| one["Sid"].as_str().unwrap()).collect();
+    assert_eq!(sids.len(), all.len(), "no two statements may have one name");
     let actions = policy["Statement"].as_array().unwrap().iter().flat_map(|one| one["Action"].as_array().unwrap());
     let allowed: std::collections::BTreeSet<&str> = actions.map(|action| action.as_str().unwrap()).collect();
     let listed = project::PERMISSIONS.iter().filter(|one| !one.needs.is_empty()).map(|one| one.action).collect();
