@@ -15,7 +15,7 @@ use super::ui::{Paint, Ui};
 use super::workspace::{Workspace, recipe_name};
 use super::world::World;
 use crate::bake::event::Event;
-use crate::bake::host::{Candidate, Desk, Fate, Pace, Pruned, Retention, prune as remove, pruning};
+use crate::bake::host::{Candidate, Desk, Fate, Pace, Pruned, Retention, Users, prune as remove, pruning};
 use crate::bake::port::{Ec2Site, PortError};
 use crate::name::RecipeName;
 use crate::recipe::AmiRecipe;
@@ -123,21 +123,12 @@ fn planned(
     let retention = Retention {
         recipe: name,
         keep: usize::try_from(keep).unwrap_or(usize::MAX),
-        protected: &scope.recorded(name),
-        parameters: &recipe.as_deref().map(parameters).unwrap_or_default(),
+        users: Users {
+            protected: &scope.recorded(name),
+            parameters: &recipe.as_deref().map(AmiRecipe::parameters).unwrap_or_default(),
+        },
     };
     Ok(Some(pruning(&sites, &retention, desk)?))
-}
-
-/// The SSM parameters that name a recipe's AMIs.
-fn parameters(recipe: &AmiRecipe) -> BTreeSet<String> {
-    let Some(name) = recipe.ami.as_ref().and_then(|output| output.ssm_parameter.as_ref()) else {
-        return BTreeSet::new();
-    };
-    if recipe.architectures.len() == 1 {
-        return [name.clone()].into();
-    }
-    recipe.architectures.iter().map(|architecture| format!("{name}/{architecture}")).collect()
 }
 
 fn is_removed(candidate: &Candidate) -> bool {

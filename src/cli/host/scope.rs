@@ -36,8 +36,7 @@ impl Scope {
             if let Recipe::Ami(ami) = workspace.recipe(&name)?.value
                 && ami.engine == Engine::Instance
             {
-                let regions = std::iter::once(&ami.region).chain(ami.ami.iter().flat_map(|out| out.regions.keys()));
-                let regions = regions.cloned().collect();
+                let regions = ami.regions().into_iter().cloned().collect();
                 hosts.insert(name, (Some(ami), regions));
             }
         }
@@ -67,6 +66,19 @@ impl Scope {
     /// All regions of all hosts.
     pub(in crate::cli) fn regions(&self) -> BTreeSet<&Region> {
         self.hosts.values().flat_map(|(_, regions)| regions).collect()
+    }
+
+    /// AMIs of all recipes that records name, with what they say.
+    pub(in crate::cli) fn all_recorded(&self) -> BTreeMap<String, String> {
+        let Some(manifest) = &self.manifest else { return BTreeMap::new() };
+        let names: BTreeSet<_> = manifest.recipes.keys().chain(manifest.unfinished.keys()).collect();
+        names.into_iter().flat_map(|name| self.recorded(name)).collect()
+    }
+
+    /// The SSM parameters that name AMIs of the hosts.
+    pub(in crate::cli) fn parameters(&self) -> BTreeSet<String> {
+        let recipes = self.hosts.values().filter_map(|(recipe, _)| recipe.as_ref());
+        recipes.flat_map(|recipe| recipe.parameters()).collect()
     }
 
     /// AMIs of a recipe that records name, with what they say.

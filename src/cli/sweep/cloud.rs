@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::bake::event::Event;
-use crate::bake::host::{self, Desk, Leftover, MARGIN_MINUTES, Pace, Remains, Swept};
+use crate::bake::host::{self, Desk, Leftover, MARGIN_MINUTES, Pace, Remains, Swept, Users};
 use crate::bake::port::PortError;
 use crate::cli::failure::{Exit, Failure, problems};
 use crate::cli::global::Global;
@@ -16,9 +16,7 @@ use crate::cli::ui::Ui;
 use crate::cli::workspace::Workspace;
 use crate::cli::world::World;
 use crate::moment::Moment;
-
-/// What a bake has for its instance where its recipe does not say it, in minutes.
-const BAKE_MINUTES: u32 = 45;
+use crate::recipe::BAKE_MINUTES;
 
 /// What was asked for.
 pub(super) struct Asked<'a> {
@@ -44,10 +42,15 @@ pub(super) fn sweep(
     let sites = scope.sites(scope.regions(), ec2, &tell)?;
     let minutes = (!args.all).then(|| age(args, &scope));
     let before = minutes.map(|minutes| Moment::of(surroundings.now).minutes_ago(minutes));
-    let left = host::left(&sites, before, desk)?;
+    let users = Users { protected: &scope.all_recorded(), parameters: &scope.parameters() };
+    let left = host::left(&sites, before, users, desk)?;
     if !args.json && !left.is_empty() {
         let word = if args.dry_run { "would be removed" } else { "is removed" };
-        ui.result(&left.iter().map(|one| format!("{} {word}\n", line(one))).collect::<String>())?;
+        let said = |one: &Leftover| match &one.stays {
+            Some(why) => format!("{} stays: {why}\n", line(one)),
+            None => format!("{} {word}\n", line(one)),
+        };
+        ui.result(&left.iter().map(said).collect::<String>())?;
     }
     let swept = if args.dry_run { Vec::new() } else { host::sweep(&left, desk) };
     if world.interrupt.requested() {
@@ -73,7 +76,7 @@ fn age(args: &Asked<'_>, scope: &Scope) -> u32 {
         return u32::try_from(age.as_secs() / 60).unwrap_or(u32::MAX);
     }
     let recipes = scope.hosts.values().filter_map(|(recipe, _)| recipe.as_ref());
-    let longest = recipes.map(|recipe| recipe.bake.as_ref().map_or(BAKE_MINUTES, |bake| bake.timeout)).max();
+    let longest = recipes.map(|recipe| recipe.bake_timeout()).max();
     longest.unwrap_or(BAKE_MINUTES).saturating_add(MARGIN_MINUTES)
 }
 
@@ -105,6 +108,6 @@ fn line(one: &Leftover) -> String {
 fn json_of(one: &Leftover) -> Value {
     json!({
         "region": one.site.region, "kind": kind(one.what), "id": one.id, "name": one.name, "recipe": one.recipe,
-        "since": one.since,
+        "since": one.since, "stays": one.stays,
     })
 }
