@@ -24,7 +24,7 @@ impl Row {
     /// Runs the command once more.
     pub(crate) fn run(&mut self, amazon: &Amazon, command: &mut Command) {
         amazon.forget();
-        let (cost, _) = cost(command, &[]).unwrap_or_else(|said| panic!("{}: {said}", self.by));
+        let (cost, _) = cost(command, &[]).expect(self.by);
         self.costs.push(cost);
         self.calls = amazon.calls().len();
     }

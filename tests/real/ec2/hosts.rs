@@ -151,8 +151,8 @@ fn amazons_models_know_all_that_elkbake_asks_for() {
     kitchen.write("recipes/full.toml", alone);
     kitchen.run(&["push", "full"]).success().says("was there");
     assert!(amazon.world(|world| {
-        let own = world.images.values().filter(|image| image.owner == ACCOUNT);
-        own.fold(true, |all, image| all && image.shared.is_empty())
+        let mut own = world.images.values().filter(|image| image.owner == ACCOUNT);
+        own.all(|image| image.shared.is_empty())
     }));
     for version in 1..=2 {
         kitchen.write("recipes/plain.toml", PLAIN.replace("version = \"1\"", &format!("version = \"{version}\"")));
