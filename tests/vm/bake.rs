@@ -21,8 +21,9 @@ fn a_bake_ends_well_and_what_starts_from_it_is_a_new_host() {
 
     // The image is started: another instance, with disks that the one that baked it had not.
     machine.disk(Port::Nvme("vol0123xvdf"), 1024);
-    machine.disk(Port::Nvme("AWS111"), 512);
-    machine.disk(Port::Nvme("AWS222"), 512);
+    for serial in ["AWS111", "AWS222", "AWS333"] {
+        machine.disk(Port::Nvme(serial), 512);
+    }
     machine.disk(Port::Virtio, 3072);
     machine.seed("i-0fedcba9876543210", b"#cloud-config\n{}\n");
     machine.start();
@@ -37,7 +38,7 @@ fn a_bake_ends_well_and_what_starts_from_it_is_a_new_host() {
     machine.stop();
 }
 
-/// Whether systemd has said so in any boot so far.
+/// Whether systemd has said so in any boot so far, with a name that is printed in bold.
 fn agent_has_started(machine: &Machine) -> bool {
-    String::from_utf8_lossy(&machine.console()).contains("Started ecs.service")
+    String::from_utf8_lossy(&machine.console()).contains("Started \u{1b}[0;1;39mecs.service")
 }

@@ -13,7 +13,7 @@ fn volumes_are_laid_out_kept_rebuilt_and_never_overwritten() {
     let documents = Documents::build();
     let mut machine = Machine::new(&documents.host);
     let data = machine.disk(Port::Nvme("vol0123xvdf"), 1024);
-    let own = [machine.disk(Port::Nvme("AWS111"), 512), machine.disk(Port::Nvme("AWS222"), 512)];
+    let own = ["AWS111", "AWS222", "AWS333"].map(|serial| machine.disk(Port::Nvme(serial), 512));
     machine.disk(Port::Virtio, 3072);
 
     machine.start();
@@ -52,7 +52,7 @@ fn kept(machine: &mut Machine) {
 
 fn rebuilt(machine: &mut Machine) {
     let log = machine.shell("journalctl -b -u elkbake-storage -o cat");
-    assert!(log.contains("docker: joining nvme1n1 nvme2n1, which are empty"), "{log}");
+    assert!(log.contains("docker: joining nvme1n1 nvme2n1 nvme3n1, which are empty"), "{log}");
     assert_ne!(machine.attempt("docker image inspect kept:1").0, 0);
     machine.shell("ls /srv/scratch/kept");
     check(machine);

@@ -26,7 +26,10 @@ file() {
         rm -f -- "$made"
         return
     fi
-    way "${at%/*}" && aside=$(mktemp -- "${at%/*}/.elkbake.XXXXXX") || { rm -f -- "$made" && return 1; }
+    if ! way "${at%/*}" || ! aside=$(mktemp -- "${at%/*}/.elkbake.XXXXXX"); then
+        rm -f -- "$made"
+        return 1
+    fi
     # The owner first: changing it takes set-id bits away.
     if cat -- "$made" > "$aside" && chown -- "$owner" "$aside" && chmod -- "$mode" "$aside" && mv -fT -- "$aside" "$at"; then
         changed=$((changed + 1))
