@@ -1,7 +1,5 @@
 //! Block device mappings.
 
-use std::collections::BTreeSet;
-
 use super::order::Order;
 use crate::bake::port::{Mapped, Mapping};
 use crate::lock::LockedAmi;
@@ -10,7 +8,7 @@ use crate::recipe::{Volume, VolumeKind};
 /// The root disk of an instance that is made into an image: encrypted from the start, so that no copy is needed for
 /// that; and what the image has of size and speed it has from this disk.
 pub(super) fn root(order: &Order<'_>, base: &LockedAmi) -> Mapping {
-    let said = order.recipe.volume.iter().find(|volume| is_root(volume, base));
+    let said = order.recipe.volume.iter().find(|volume| volume.is_root(&base.root_device));
     let encrypted = order.encrypted();
     let what = Mapped::Ebs {
         kind: said.map(|volume| volume.kind),
@@ -27,7 +25,8 @@ pub(super) fn root(order: &Order<'_>, base: &LockedAmi) -> Mapping {
 /// The disks of the image: those beside the root disk, and the root disk where it is to outlive its instance, which an
 /// instance that is made into an image does not let it.
 pub(super) fn of_image(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
-    let root = order.recipe.volume.iter().find(|volume| is_root(volume, base) && !volume.delete_on_termination);
+    let root =
+        order.recipe.volume.iter().find(|volume| volume.is_root(&base.root_device) && !volume.delete_on_termination);
     let root = root.map(|_| Mapping { device: base.root_device.clone(), what: only_deletion(false) });
     root.into_iter().chain(data(order, base)).collect()
 }
@@ -68,9 +67,7 @@ fn only_deletion(delete_on_termination: bool) -> Mapped {
 /// `NVMe` disks of an instance are there without being mapped, and so is every instance store of today: one is mapped
 /// only where the recipe gives it a device name, for old Xen types.
 fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
-    let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !is_root(volume, base)).collect();
-    let named = volumes.iter().filter_map(|volume| volume.device.clone());
-    let mut taken: BTreeSet<String> = named.chain([base.root_device.clone()]).collect();
+    let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !volume.is_root(&base.root_device)).collect();
     let mut stores = 0..24;
     let mut mappings = Vec::new();
     for volume in volumes {
@@ -80,8 +77,7 @@ fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
         } else {
             ebs(order, volume)
         };
-        let device = volume.device.clone().unwrap_or_else(|| free(&mut taken));
-        mappings.push(Mapping { device, what });
+        mappings.extend(order.recipe.device_of(volume).map(|device| Mapping { device, what }));
     }
     mappings
 }
@@ -98,17 +94,4 @@ fn ebs(order: &Order<'_>, volume: &Volume) -> Mapped {
         kms_key: key,
         delete_on_termination: volume.delete_on_termination,
     }
-}
-
-pub(super) fn is_root(volume: &Volume, base: &LockedAmi) -> bool {
-    volume.device.as_ref() == Some(&base.root_device)
-        || volume.mount.as_ref().is_some_and(|mount| mount.as_str() == "/")
-}
-
-/// A device name that nothing has; EC2 recommends `/dev/sd[f-p]` for volumes, and Xen's names for these.
-fn free(taken: &mut BTreeSet<String>) -> String {
-    let names = ('f'..='z').chain('b'..='e').map(|letter| format!("/dev/xvd{letter}"));
-    let name = names.into_iter().find(|name| !taken.contains(name)).unwrap_or_else(|| "/dev/xvdba".to_owned());
-    taken.insert(name.clone());
-    name
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::desk::Desk;
-use super::disks;
 use super::fault::HostError;
 use super::order::Order;
 use crate::bake::event::Event;
@@ -114,7 +113,7 @@ pub(super) fn check_types(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) -
 
 /// What a type refuses is an error; what it only slows down is told.
 fn check_volumes(volumes: &[&Volume], base: &LockedAmi, facts: &TypeFacts, desk: Desk<'_>) -> Result<(), HostError> {
-    let with_root = volumes.len() + usize::from(!volumes.iter().any(|volume| disks::is_root(volume, base)));
+    let with_root = volumes.len() + usize::from(!volumes.iter().any(|volume| volume.is_root(&base.root_device)));
     if let Some(most) = facts.ebs_volumes.filter(|&most| most as usize <= with_root.saturating_sub(1)) {
         let message = format!("it takes {most} volumes, the recipe has {with_root} with the root disk");
         return Err(HostError::Misfit { subject: facts.name.clone(), message });
