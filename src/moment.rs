@@ -39,6 +39,12 @@ impl Moment {
         Self(self.0.saturating_add(i64::from(days) * DAY))
     }
 
+    /// So many minutes later.
+    #[must_use]
+    pub fn in_minutes(self, minutes: u32) -> Self {
+        Self(self.0.saturating_add(i64::from(minutes) * 60))
+    }
+
     /// So many minutes earlier.
     #[must_use]
     pub fn minutes_ago(self, minutes: u32) -> Self {

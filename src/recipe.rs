@@ -21,8 +21,8 @@ use crate::name::RecipeName;
 use crate::text::{self, DeTable, DeValue, Document, Read, Reader, Spanned, TextError};
 
 pub use ami::{
-    AmiBase, AmiOutput, AmiRecipe, AmiTest, Docker, Engine, FileSystem, Folder, Region, RegionOutput, Share, Volume,
-    VolumeKind,
+    AmiBase, AmiOutput, AmiRecipe, AmiTest, BAKE_MINUTES, Docker, Engine, FileSystem, Folder, Region, RegionOutput,
+    Share, Volume, VolumeKind,
 };
 pub(crate) use grammar::{Account, KmsKey, RoleArn, SecurityGroupId, SubnetId, arn, is_account};
 pub use image::{Compression, From, FromError, ImageRecipe, Product};

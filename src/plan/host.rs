@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cost::{self, Dollars, PRICES};
 use crate::lock::Lock;
 use crate::name::{RecipeName, Tag};
-use crate::recipe::{AmiRecipe, Architecture, Engine, Region, VolumeKind};
+use crate::recipe::{AmiRecipe, Architecture, Engine, Region, Volume, VolumeKind};
 use crate::tree::{Node, Tree};
 
 /// What a bake makes of a host's recipe.
@@ -112,8 +112,8 @@ pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&Re
         name: locked.name.clone(),
         snapshot: locked.snapshot.clone(),
     });
-    let is_root = |device: &String| lock.ami.iter().any(|base| base.root_device == *device);
-    let root = ami.volume.iter().find(|volume| volume.device.as_ref().is_some_and(is_root));
+    let is_root = |volume: &&Volume| lock.ami.iter().any(|base| volume.is_root(&base.root_device));
+    let root = ami.volume.iter().find(is_root);
     let root_size = root.and_then(|root| root.size).unwrap_or(ROOT_SIZE);
     let volumes: Vec<_> = ami
         .volume
@@ -143,7 +143,7 @@ pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&Re
         region: ami.region.clone(),
         engine: ami.engine,
         base: base.collect(),
-        regions: ami.ami.iter().flat_map(|ami| ami.regions.keys().cloned()).collect(),
+        regions: ami.copies().cloned().collect(),
         images,
         share: share.flat_map(|share| share.accounts.iter().chain(&share.organizations).cloned()).collect(),
         volumes,
@@ -159,21 +159,16 @@ fn images(ami: &AmiRecipe, name: &RecipeName, tag: &Tag) -> Vec<PlannedAmi> {
     if ami.engine == Engine::UserData {
         return Vec::new();
     }
-    let output = ami.ami.as_ref();
-    let copies = output.iter().flat_map(|output| output.regions.keys()).filter(|region| **region != ami.region);
     let mut images = Vec::new();
-    for region in std::iter::once(&ami.region).chain(copies) {
+    for region in ami.regions() {
         for &architecture in &ami.architectures {
-            let there = output.and_then(|output| output.regions.get(region));
-            let parameter = output.and_then(|output| output.ssm_parameter.as_ref());
-            let several = ami.architectures.len() > 1;
             images.push(PlannedAmi {
                 region: region.clone(),
                 architecture,
                 name: format!("{name}-{tag}-{architecture}"),
                 copy: *region != ami.region,
-                parameter: parameter.map(|one| if several { format!("{one}/{architecture}") } else { one.clone() }),
-                launch_template: there.and_then(|there| there.launch_templates.get(&architecture).cloned()),
+                parameter: ami.parameter_of(architecture),
+                launch_template: ami.template_of(region, architecture).map(str::to_owned),
             });
         }
     }

@@ -142,8 +142,18 @@ const fn allow(action: &'static str, on: &'static [On], needs: &'static [Need], 
 
 /// All of them, by service and name.
 pub const PERMISSIONS: &[Permission] = &[
-    allow("autoscaling:DescribeAutoScalingGroups", &[Anything], &[Prune], "what groups start from is never removed"),
-    allow("autoscaling:DescribeLaunchConfigurations", &[Anything], &[Prune], "what groups start from is never removed"),
+    allow(
+        "autoscaling:DescribeAutoScalingGroups",
+        &[Anything],
+        &[Prune, Sweep],
+        "what groups start from is never removed",
+    ),
+    allow(
+        "autoscaling:DescribeLaunchConfigurations",
+        &[Anything],
+        &[Prune, Sweep],
+        "what groups start from is never removed",
+    ),
     allow(
         "ec2:CancelSpotInstanceRequests",
         &[On::SpotRequest],
@@ -180,13 +190,15 @@ pub const PERMISSIONS: &[Permission] = &[
     allow(
         "ec2:DescribeLaunchTemplateVersions",
         &[Anything],
-        &[LaunchTemplate, Prune],
+        &[LaunchTemplate, Prune, Sweep],
         "which AMIs launch templates name",
     ),
     allow("ec2:DescribeLaunchTemplates", &[Anything], &[LaunchTemplate], "finds the launch template"),
     allow("ec2:DescribeSnapshotAttribute", &[Anything], &[Share], "who may read the snapshot already"),
     allow("ec2:DescribeSnapshots", &[Anything], &[Host, Prune, Sweep], "finds what lies under AMIs"),
     allow("ec2:DescribeVolumes", &[Anything], &[Sweep], "finds volumes that a killed run has left"),
+    // Who does not say `deprecate_after` any more has to be able to take it back.
+    allow("ec2:DisableImageDeprecation", &[On::Image], &[Host], "takes back the day of deprecation").own(),
     allow("ec2:EnableImageDeprecation", &[On::Image], &[Deprecate], "sets the day of deprecation").own(),
     allow("ec2:GetConsoleOutput", &[On::Instance], &[Host, Test], "reads what the host says of itself").own(),
     allow("ec2:ModifyImageAttribute", &[On::Image], &[Host, Share], "demands IMDSv2, and shares the AMI").own(),
@@ -244,7 +256,7 @@ pub const PERMISSIONS: &[Permission] = &[
     allow(
         "ssm:GetParameter",
         &[Parameter, On::PublicParameter],
-        &[ImageParameter, HostParameter, PublicParameter, Prune],
+        &[ImageParameter, HostParameter, PublicParameter, Prune, Sweep],
         "what parameters name: the base, what is published, what launch templates start from",
     ),
     allow("ssm:PutParameter", &[Parameter], &[ImageParameter, HostParameter], "publishes references and ids"),

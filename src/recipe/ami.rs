@@ -213,7 +213,7 @@ table! {
         pub share: Option<Share>,
         /// Days until it is marked as deprecated.
         pub deprecate_after: Option<u32>,
-        /// How many older ones are kept.
+        /// How many older ones `elkbake prune` keeps beside the newest, in each region and for each processor.
         pub keep: Option<u32>,
         /// Whether instances have to use IMDSv2.
         pub imds_v2: bool = true,
@@ -250,7 +250,46 @@ table! {
     }
 }
 
+/// What a bake has for its instance where nothing is said, in minutes.
+pub const BAKE_MINUTES: u32 = 45;
+
 impl AmiRecipe {
+    /// All regions that are to have the image, the one in which it is made first.
+    #[must_use]
+    pub fn regions(&self) -> Vec<&Region> {
+        std::iter::once(&self.region).chain(self.copies()).collect()
+    }
+
+    /// The regions that the image is copied to.
+    pub fn copies(&self) -> impl Iterator<Item = &Region> {
+        self.ami.iter().flat_map(|ami| ami.regions.keys()).filter(|region| **region != self.region)
+    }
+
+    /// The SSM parameter that names the image for a processor.
+    #[must_use]
+    pub fn parameter_of(&self, architecture: Architecture) -> Option<String> {
+        let name = self.ami.as_ref()?.ssm_parameter.as_ref()?;
+        Some(if self.architectures.len() > 1 { format!("{name}/{architecture}") } else { name.clone() })
+    }
+
+    /// All of these parameters.
+    #[must_use]
+    pub fn parameters(&self) -> BTreeSet<String> {
+        self.architectures.iter().filter_map(|&architecture| self.parameter_of(architecture)).collect()
+    }
+
+    /// The launch template in a region that gets a version with the image for a processor.
+    #[must_use]
+    pub fn template_of(&self, region: &Region, architecture: Architecture) -> Option<&str> {
+        self.ami.as_ref()?.regions.get(region)?.launch_templates.get(&architecture).map(String::as_str)
+    }
+
+    /// Minutes until the instance that is made into an image has to have stopped itself.
+    #[must_use]
+    pub fn bake_timeout(&self) -> u32 {
+        self.bake.as_ref().map_or(BAKE_MINUTES, |bake| bake.timeout)
+    }
+
     fn check(&self, reader: &mut Reader) {
         if self.architectures.is_empty() {
             reader.mistake("architectures", "there is no processor to bake for", "name one, as in `[\"x86_64\"]`");

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use elkbake::bake::event::SILENT;
 use elkbake::bake::host::{
-    self, Baked, Desk, HostError, Order, Pace, Retention, Trial, UserData, boot_test, left, prune, pruning, sweep,
+    self, Baked, Desk, HostError, Leftover, Order, Pace, Retention, Trial, UserData, Users, boot_test, left, prune,
+    pruning, sweep,
 };
 use elkbake::bake::interrupt::Interrupt;
 use elkbake::bake::port::Ec2Site;
@@ -78,6 +79,13 @@ impl Site {
         Self { amazon, name, recipe, lock, plan, account, user_data }
     }
 
+    /// A small host, and the launch template that is to point to it.
+    fn small() -> Self {
+        let site = Self::new(&small());
+        site.amazon.template(HOME, "es", &site.amazon.base(HOME, "x86_64"));
+        site
+    }
+
     fn order(&self) -> Order<'_> {
         let Recipe::Ami(recipe) = &self.recipe.value else { panic!("no AMI") };
         Order {
@@ -119,6 +127,23 @@ impl Site {
         let baked = self.bake(&Interrupt::default()).unwrap();
         assert!(baked.failed.is_empty(), "{:?}", baked.failed);
         baked
+    }
+
+    /// What a sweep finds.
+    fn swept(&self, desk: Desk<'_>) -> Vec<Leftover> {
+        let (protected, parameters) = (std::collections::BTreeMap::new(), std::collections::BTreeSet::new());
+        left(&self.sites(), None, Users { protected: &protected, parameters: &parameters }, desk).unwrap()
+    }
+
+    /// What names an image that is not there.
+    fn dangling(&self) -> Vec<String> {
+        self.amazon.world(|world| {
+            let parameters = world.parameters.iter().filter(|((account, ..), _)| !account.is_empty());
+            let named = parameters.map(|(_, parameter)| parameter.value.clone());
+            let versions = world.templates.values().flat_map(|template| template.versions.values());
+            let named = named.chain(versions.filter_map(|(data, _)| Some(data["ImageId"].as_str()?.to_owned())));
+            named.filter(|id| !world.images.contains_key(id)).collect()
+        })
     }
 
     /// What is left over and not available: terminated instances are told of for a while.
@@ -170,7 +195,10 @@ fn lock_text(amazon: &Amazon, recipe: &Recipe) -> String {
 /// One processor in two regions, so that each of its calls can go wrong once.
 fn small() -> String {
     let recipe = RECIPE.replace("architectures = [\"arm64\", \"x86_64\"]", "architectures = [\"x86_64\"]");
-    format!("{recipe}[ami]\ndeprecate_after = 90\nssm_parameter = \"/elk/host\"\n[ami.regions.us-east-1]\n")
+    format!(
+        "{recipe}[ami]\ndeprecate_after = 90\nssm_parameter = \"/elk/host\"\n[ami.regions.us-east-1]\n\
+             [ami.regions.eu-west-1]\nlaunch_templates = {{ x86_64 = \"es\" }}\n"
+    )
 }
 
 #[test]
@@ -208,7 +236,7 @@ fn a_host_gets_to_four_regions_for_two_processors_and_is_what_it_has_to_be() {
 
 #[test]
 fn what_is_new_and_not_seen_yet_is_waited_for() {
-    let site = Site::new(&small());
+    let site = Site::small();
     site.amazon.pace(|pace| pace.unseen = Duration::from_millis(60));
     site.baked();
     assert_eq!((site.left(), site.amazon.asked("RunInstances")), (vec![], 1));
@@ -227,7 +255,7 @@ enum Wrong {
 
 /// A bake in which the first call of an action in a region goes wrong, and all that comes after it.
 fn go_wrong((action, region): &(String, String), wrong: Wrong) -> Result<(), String> {
-    let site = Site::new(&small());
+    let site = Site::small();
     let interrupt = Interrupt::default();
     let (wish, dead) = (interrupt.clone(), Arc::new(AtomicBool::new(false)));
     let (told, done) = (Arc::clone(&dead), AtomicBool::new(false));
@@ -258,10 +286,13 @@ fn go_wrong((action, region): &(String, String), wrong: Wrong) -> Result<(), Str
     if !killed && !never_ended && (!site.left().is_empty() || site.unfinished() > kept) {
         return Err(format!("{place}: {:?} is left, {} unfinished: {result:?}", site.left(), site.unfinished()));
     }
+    if !site.dangling().is_empty() {
+        return Err(format!("{place}: {:?} are named and gone: {result:?}", site.dangling()));
+    }
     site.amazon.watch(|_| None);
     if never_ended {
         site.with(&Interrupt::default(), |_, desk| {
-            drop(sweep(&left(&site.sites(), None, desk).unwrap(), desk));
+            drop(sweep(&site.swept(desk), desk));
         });
     }
     let again = site.bake(&Interrupt::default()).unwrap();
@@ -288,7 +319,16 @@ fn calls_that_make_something_may_go_wrong() {
         ("CreateImage", HOME, KilledAfter),
         ("CopyImage", "us-east-1", Interrupted),
         ("CopyImage", "us-east-1", KilledAfter),
+        ("ModifyImageAttribute", HOME, Interrupted),
+        ("CreateTags", HOME, Interrupted),
+        ("GetParameter", HOME, Interrupted),
+        ("PutParameter", HOME, Interrupted),
         ("PutParameter", "us-east-1", Refused),
+        ("DescribeLaunchTemplates", HOME, Interrupted),
+        ("CreateLaunchTemplateVersion", HOME, Interrupted),
+        ("CreateLaunchTemplateVersion", HOME, Lost),
+        ("CreateLaunchTemplateVersion", HOME, KilledAfter),
+        ("EnableImageDeprecation", HOME, Interrupted),
         ("TerminateInstances", HOME, Refused),
         ("CreateTags", HOME, KilledBefore),
     ];
@@ -301,7 +341,7 @@ fn calls_that_make_something_may_go_wrong() {
 
 #[test]
 fn a_host_is_tested_pruned_and_swept() {
-    let site = Site::new(&small());
+    let site = Site::small();
     let made = site.baked().made;
     let nonce = elkbake::ami::verdict::Nonce::of(&site.plan.key(), Architecture::X86);
     let home = made.iter().find(|made| made.region.as_str() == HOME).unwrap();
@@ -311,17 +351,21 @@ fn a_host_is_tested_pruned_and_swept() {
             let tried = boot_test(order, &[trial], desk);
             assert!(tried[0].error.is_none(), "{:?}", tried[0]);
         }
-        assert!(left(&site.sites(), None, desk).unwrap().is_empty());
+        assert!(site.swept(desk).is_empty());
     });
     assert_eq!(site.left(), [""; 0]);
     site.with(&Interrupt::default(), |_, desk| {
         let protected = [(home.id.clone(), "in the manifest".to_owned())].into();
         let parameters = ["/elk/host".to_owned()].into();
-        let of = |keep| Retention { recipe: &site.name, keep, protected: &protected, parameters: &parameters };
+        let of = |keep| Retention {
+            recipe: &site.name,
+            keep,
+            users: Users { protected: &protected, parameters: &parameters },
+        };
         // The parameter names the image in each region.
         assert!(prune(&pruning(&site.sites(), &of(0), desk).unwrap(), desk).is_empty());
         let none = [].into();
-        let of = |keep| Retention { parameters: &none, ..of(keep) };
+        let of = |keep| Retention { users: Users { parameters: &none, ..of(keep).users }, ..of(keep) };
         let pruned = prune(&pruning(&site.sites(), &of(0), desk).unwrap(), desk);
         assert_eq!(pruned.len(), 1);
         assert!(pruned[0].result.as_ref().is_ok_and(|gone| gone.len() == 1), "{pruned:?}");

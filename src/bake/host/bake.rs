@@ -108,7 +108,7 @@ fn at_home(
     home::make(scope, &sight, user_data, guard, desk)
 }
 
-/// Makes an image all that it has to be, and says so on it.
+/// Makes an image all that it has to be, says so on it, and then lets others point to it.
 fn complete(
     scope: &Scope<'_>,
     sight: &Sight,
@@ -117,6 +117,13 @@ fn complete(
     desk: Desk<'_>,
 ) -> Result<Made, HostError> {
     let Scope { order, region, architecture } = *scope;
+    let unfinished = |error: HostError| match error {
+        error if error.is_interrupt() => error,
+        error => {
+            let source = Box::new(error);
+            HostError::Unfinished { image: machine.id.clone(), region: region.clone(), source }
+        }
+    };
     let completed = desk.check().map_err(HostError::from).and_then(|()| {
         let changed = converge::converge(order, (region, architecture), machine, desk)?;
         if !sight.finished {
@@ -124,17 +131,13 @@ fn complete(
         }
         Ok(changed)
     });
-    let changed = match completed {
-        Ok(changed) => changed,
-        Err(error) if error.is_interrupt() => return Err(error),
-        // It took minutes to make, and there is nothing wrong with it.
-        Err(error) => {
-            guard.let_go();
-            let source = Box::new(error);
-            return Err(HostError::Unfinished { image: machine.id.clone(), region: region.clone(), source });
-        }
-    };
-    guard.let_go();
+    // It took minutes to make, and there is nothing wrong with it: only who wants to stop gives it up, and only as long
+    // as nothing can point to it.
+    if !completed.as_ref().is_err_and(HostError::is_interrupt) {
+        guard.let_go();
+    }
+    let mut changed = completed.map_err(unfinished)?;
+    converge::point(order, (region, architecture), machine, &mut changed, desk).map_err(unfinished)?;
     Ok(Made {
         region: region.clone(),
         architecture,

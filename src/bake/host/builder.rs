@@ -66,7 +66,7 @@ fn watch(scope: &Scope<'_>, id: &str, desk: Desk<'_>) -> Result<(), HostError> {
     let _running = Task::begin(&task, None, desk.tell);
     let nonce = Nonce::of(&scope.order.plan.key(), scope.architecture);
     let watched = Watched { site: &scope.site(), id, nonce: &nonce, task: &task, desk };
-    watched.until_stopped(scope.order.recipe.bake.as_ref().map_or(45, |bake| bake.timeout))
+    watched.until_stopped(scope.order.recipe.bake_timeout())
 }
 
 /// How the next instance is started.

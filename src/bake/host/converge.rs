@@ -2,7 +2,11 @@
 //!
 //! None of that has a say in the key. Only what differs is changed, so that a push that has nothing to do changes nothing
 //! and asks only after what the recipe speaks of.
+//!
+//! An image that can be used by those who are to use it is finished; only then anything may point to it. So what points
+//! to an image never points to one that somebody may still take away.
 
+mod deprecation;
 mod pointer;
 mod share;
 mod subject;
@@ -14,7 +18,6 @@ use super::fault::HostError;
 use super::order::Order;
 use super::words;
 use crate::bake::port::{ImageStep, Machine, Tags};
-use crate::moment::Moment;
 use crate::recipe::{Architecture, Region};
 use subject::Subject;
 
@@ -22,7 +25,7 @@ use subject::Subject;
 ///
 /// # Errors
 /// When something cannot be changed. The image stays as far as it got; what was done is not done again.
-pub fn converge(
+pub(super) fn converge(
     order: &Order<'_>,
     (region, architecture): (&Region, Architecture),
     machine: &Machine,
@@ -33,9 +36,28 @@ pub fn converge(
     subject.tags(&mut changed)?;
     subject.image(&mut changed)?;
     share::converge(&subject, &mut changed)?;
-    pointer::parameter(&subject, &mut changed)?;
-    pointer::template(&subject, &mut changed)?;
     Ok(changed)
+}
+
+/// Makes what is to point to a finished image do so, and lets it be deprecated one day. One of these that cannot be done
+/// keeps none of the others from being done.
+///
+/// # Errors
+/// When one of them cannot be done.
+pub(super) fn point(
+    order: &Order<'_>,
+    (region, architecture): (&Region, Architecture),
+    machine: &Machine,
+    changed: &mut Vec<String>,
+    desk: Desk<'_>,
+) -> Result<(), HostError> {
+    let subject = Subject { order, region, architecture, machine, desk };
+    let mut first = Ok(());
+    for step in [pointer::parameter, pointer::template, deprecation::converge] {
+        desk.check()?;
+        first = first.and(step(&subject, changed));
+    }
+    first
 }
 
 impl Subject<'_> {
@@ -64,21 +86,7 @@ impl Subject<'_> {
             self.change(&ImageStep::ImdsV2)?;
             changed.push("instances have to use IMDSv2".to_owned());
         }
-        if let Some(at) = self.deprecation() {
-            self.change(&ImageStep::Deprecate(at.to_string()))?;
-            changed.push(format!("deprecated from {at} on"));
-        }
         Ok(())
-    }
-
-    /// When the image is to be marked as deprecated, where EC2 does not say so already.
-    fn deprecation(&self) -> Option<Moment> {
-        let days = self.order.recipe.ami.as_ref()?.deprecate_after?;
-        // Days from when it was made, so that every push says the same.
-        let made = Moment::parse(&self.machine.created).unwrap_or(self.order.now);
-        let at = made.in_days(days).to_the_minute();
-        let said = self.machine.deprecated.as_deref().and_then(Moment::parse);
-        (said.map(Moment::to_the_minute) != Some(at)).then_some(at)
     }
 }
 

@@ -5,10 +5,12 @@ mod world;
 
 pub(super) use world::{Guest, Trouble, World};
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use super::desk::{Desk, Pace};
+use super::needed::Users;
 use super::order::{Order, UserData};
 use crate::bake::event::Listener;
 use crate::bake::interrupt::Interrupt;
@@ -86,6 +88,12 @@ fn lock_text(ami: &AmiRecipe) -> String {
     };
     format!("format = 1\n{}", ami.architectures.iter().map(of).collect::<String>())
 }
+
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+static NONE: BTreeSet<String> = BTreeSet::new();
+
+/// Nobody needs anything that EC2 does not know of.
+pub(super) static NOBODY: Users<'static> = Users { protected: &NOTHING, parameters: &NONE };
 
 /// A second takes microseconds.
 pub(super) fn pace() -> Pace {

@@ -3,14 +3,14 @@
 //! No list is kept of what was begun, since who is killed writes none. What belongs to a run that still goes on cannot
 //! be told from what was left by one, but for its age.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::clear::is_alive;
 use super::desk::Desk;
 use super::fault::HostError;
-use super::find::is_finished;
+use super::needed::{Users, needed};
 use super::words;
-use crate::bake::port::{Ask, Ec2Site, Tags};
+use crate::bake::port::{Ask, Ec2Site, Machine, Tags};
 use crate::moment::Moment;
 use crate::parallel;
 
@@ -32,6 +32,8 @@ pub struct Leftover {
     pub recipe: Option<String>,
     /// When it was begun, as EC2 says it.
     pub since: String,
+    /// Who uses it all the same, so that it stays.
+    pub stays: Option<String>,
 }
 
 /// What can be left, in the order in which it can be taken away.
@@ -47,49 +49,66 @@ pub enum Remains {
     Volume,
 }
 
-/// What runs have left that was begun before a moment; all of it where none is given. Nothing is changed.
+/// What runs have left that was begun before a moment; all of it where none is given. Nothing is changed. An image that
+/// somebody uses is among it, and stays.
 ///
 /// # Errors
 /// When a region does not answer, or does not let us.
-pub fn left(sites: &[Ec2Site], before: Option<Moment>, desk: Desk<'_>) -> Result<Vec<Leftover>, HostError> {
-    let found = parallel::bounded(sites, sites.len(), |site| in_region(site, before, desk));
+pub fn left(
+    sites: &[Ec2Site],
+    before: Option<Moment>,
+    users: Users<'_>,
+    desk: Desk<'_>,
+) -> Result<Vec<Leftover>, HostError> {
+    let found = parallel::bounded(sites, sites.len(), |site| in_region(site, before, users, desk));
     Ok(found.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-fn in_region(site: &Ec2Site, before: Option<Moment>, desk: Desk<'_>) -> Result<Vec<Leftover>, HostError> {
+fn in_region(
+    site: &Ec2Site,
+    before: Option<Moment>,
+    users: Users<'_>,
+    desk: Desk<'_>,
+) -> Result<Vec<Leftover>, HostError> {
     let ask = Ask { tagged: Some(words::RUN.to_owned()), ..Ask::default() };
     // What has no time that can be read may have begun just now.
     let is_old = |since: &str| before.is_none_or(|before| Moment::parse(since).is_some_and(|since| since < before));
     let mut left = Vec::new();
-    let mut add = |what, id: String, since: String, tags: &Tags| {
+    let mut add = |what, id: String, since: String, tags: &Tags, stays: Option<String>| {
         let said = |name: &str| tags.get(name).cloned();
         let (name, recipe) = (said(words::NAME), said(words::RECIPE));
-        left.push(Leftover { site: site.clone(), what, id, name, recipe, since });
+        left.push(Leftover { site: site.clone(), what, id, name, recipe, since, stays });
     };
     for instance in desk.ec2.instances(site, &ask, desk.tell)?.into_iter().filter(is_alive) {
         if is_old(&instance.started) {
-            add(Remains::Instance, instance.id, instance.started, &instance.tags);
+            add(Remains::Instance, instance.id, instance.started, &instance.tags, None);
         }
     }
-    let mut used = BTreeSet::new();
-    // Snapshots of ours may be used by images of others.
-    for machine in desk.ec2.images(site, &Ask::default(), desk.tell)? {
-        let is_left = machine.tags.contains_key(words::RUN) && !is_finished(&machine) && is_old(&machine.created);
+    let is_left = |machine: &Machine| {
         // One that was finished, and is disabled or half gone by now, was somebody's wish.
-        if is_left && !machine.tags.contains_key(words::FINISHED) {
-            add(Remains::Image, machine.id, machine.created, &machine.tags);
-        } else {
+        let is_ours = machine.tags.contains_key(words::RUN) && !machine.tags.contains_key(words::FINISHED);
+        is_ours && is_old(&machine.created)
+    };
+    // Snapshots of ours may be used by images of others.
+    let (images, others): (Vec<_>, Vec<_>) =
+        desk.ec2.images(site, &Ask::default(), desk.tell)?.into_iter().partition(is_left);
+    let mut used: BTreeSet<_> = others.into_iter().flat_map(|machine| machine.snapshots.into_values()).collect();
+    let mut needed = if images.is_empty() { BTreeMap::new() } else { needed(site, users, desk)? };
+    for machine in images {
+        let stays = needed.remove(&machine.id);
+        add(Remains::Image, machine.id, machine.created, &machine.tags, stays.clone());
+        if stays.is_some() {
             used.extend(machine.snapshots.into_values());
         }
     }
     for snapshot in desk.ec2.snapshots(site, &ask, desk.tell)? {
         if is_old(&snapshot.created) && !used.contains(&snapshot.id) {
-            add(Remains::Snapshot, snapshot.id, snapshot.created, &snapshot.tags);
+            add(Remains::Snapshot, snapshot.id, snapshot.created, &snapshot.tags, None);
         }
     }
     for volume in desk.ec2.volumes(site, &ask, desk.tell)? {
         if is_old(&volume.created) && volume.state == "available" {
-            add(Remains::Volume, volume.id, volume.created, &volume.tags);
+            add(Remains::Volume, volume.id, volume.created, &volume.tags, None);
         }
     }
     Ok(left)

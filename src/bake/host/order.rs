@@ -41,8 +41,7 @@ impl<'o> Order<'o> {
     /// All regions that are to have it, the home region first.
     #[must_use]
     pub fn regions(&self) -> Vec<&'o Region> {
-        let named = self.recipe.ami.iter().flat_map(|ami| ami.regions.keys());
-        std::iter::once(self.home()).chain(named.filter(|region| *region != self.home())).collect()
+        self.recipe.regions()
     }
 
     /// The account in a region.
@@ -93,16 +92,13 @@ impl<'o> Order<'o> {
     /// The SSM parameter that names the image for a processor.
     #[must_use]
     pub fn parameter(&self, architecture: Architecture) -> Option<String> {
-        let name = self.recipe.ami.as_ref()?.ssm_parameter.as_ref()?;
-        let several = self.recipe.architectures.len() > 1;
-        Some(if several { format!("{name}/{architecture}") } else { name.clone() })
+        self.recipe.parameter_of(architecture)
     }
 
     /// The launch template in a region that gets a version with the image.
     #[must_use]
     pub fn template(&self, region: &Region, architecture: Architecture) -> Option<&'o str> {
-        let regions = &self.recipe.ami.as_ref()?.regions;
-        regions.get(region)?.launch_templates.get(&architecture).map(String::as_str)
+        self.recipe.template_of(region, architecture)
     }
 
     /// What all that is made of the key in a region has in common, whichever run makes it.

@@ -6,6 +6,7 @@ use super::clear::delete_snapshot;
 use super::desk::Desk;
 use super::fault::HostError;
 use super::find::is_finished;
+use super::needed::{Users, in_use, needed};
 use super::words;
 use crate::bake::port::{Ask, Ec2Site, Machine, Tags};
 use crate::name::RecipeName;
@@ -18,10 +19,8 @@ pub struct Retention<'r> {
     pub recipe: &'r RecipeName,
     /// How many of the newest, for each processor in each region.
     pub keep: usize,
-    /// Ids that somebody needs, with who does.
-    pub protected: &'r BTreeMap<String, String>,
-    /// SSM parameters whose images are kept.
-    pub parameters: &'r BTreeSet<String>,
+    /// Who needs others, too.
+    pub users: Users<'r>,
 }
 
 /// An image that was looked at.
@@ -78,30 +77,12 @@ fn in_region(site: &Ec2Site, retention: &Retention<'_>, desk: Desk<'_>) -> Resul
         *count <= retention.keep
     });
     let newest: Vec<_> = newest.collect();
-    let needed = if newest.iter().all(|new| *new) { BTreeMap::new() } else { needed(site, retention, desk)? };
+    let needed = if newest.iter().all(|new| *new) { BTreeMap::new() } else { needed(site, retention.users, desk)? };
     let fate = |(machine, new): (Machine, bool)| {
         let why = if new { Some("one of the newest".to_owned()) } else { needed.get(&machine.id).cloned() };
         Candidate { site: site.clone(), machine, fate: why.map_or(Fate::Removed, Fate::Kept) }
     };
     Ok(machines.into_iter().zip(newest).map(fate).collect())
-}
-
-/// Images that somebody needs, with who does.
-fn needed(site: &Ec2Site, retention: &Retention<'_>, desk: Desk<'_>) -> Result<BTreeMap<String, String>, HostError> {
-    let mut needed = in_use(site, desk)?;
-    for name in retention.parameters {
-        if let Some(id) = desk.ec2.parameter(site, name, desk.tell)? {
-            needed.insert(id, format!("parameter {name}"));
-        }
-    }
-    needed.extend(retention.protected.iter().map(|(id, who)| (id.clone(), who.clone())));
-    Ok(needed)
-}
-
-fn in_use(site: &Ec2Site, desk: Desk<'_>) -> Result<BTreeMap<String, String>, HostError> {
-    let used = desk.ec2.in_use(site, desk.tell)?;
-    let named = |by: BTreeSet<String>| by.into_iter().collect::<Vec<_>>().join(", ");
-    Ok(used.into_iter().map(|(id, by)| (id, format!("used by {}", named(by)))).collect())
 }
 
 /// Takes away what is to be removed, and its snapshots. Whether it is in use is asked once more before.

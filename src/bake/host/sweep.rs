@@ -19,11 +19,11 @@ pub struct Swept {
     pub error: Option<HostError>,
 }
 
-/// Takes away what was left, in an order in which it can be: regions side by side.
+/// Takes away what was left and nobody uses, in an order in which it can be: regions side by side.
 #[must_use]
 pub fn sweep(left: &[Leftover], desk: Desk<'_>) -> Vec<Swept> {
     let mut regions: BTreeMap<_, Vec<&Leftover>> = BTreeMap::new();
-    for leftover in left {
+    for leftover in left.iter().filter(|leftover| leftover.stays.is_none()) {
         regions.entry(leftover.site.region.clone()).or_default().push(leftover);
     }
     for of_region in regions.values_mut() {

@@ -71,7 +71,7 @@ fn host(recipe: &Recipe) -> Option<&AmiRecipe> {
 }
 
 fn regions(recipe: &AmiRecipe) -> impl Iterator<Item = &Region> {
-    std::iter::once(&recipe.region).chain(recipe.ami.iter().flat_map(|ami| ami.regions.keys()))
+    std::iter::once(&recipe.region).chain(recipe.copies())
 }
 
 struct Hosts<'h> {

@@ -74,6 +74,12 @@ impl Control<'_> {
         self.must("ec2:EnableImageDeprecation", &[image], async || request.clone().send().await).await.map(drop)
     }
 
+    /// Marks an image as not deprecated, neither now nor later.
+    pub(super) async fn never_deprecate(&self, image: &str) -> Result<(), PortError> {
+        let request = self.clients.ec2.disable_image_deprecation().image_id(image);
+        self.must("ec2:DisableImageDeprecation", &[image], async || request.clone().send().await).await.map(drop)
+    }
+
     /// Puts tags on things.
     pub(super) async fn tag(&self, ids: &BTreeSet<String>, wanted: &Tags) -> Result<(), PortError> {
         if wanted.is_empty() {

@@ -36,6 +36,7 @@ impl Control<'_> {
             ImageStep::Unshare(share) => request.launch_permission(permissions.set_remove(Some(all(share))).build()),
             ImageStep::ImdsV2 => request.imds_support(AttributeValue::builder().value("v2.0").build()),
             ImageStep::Deprecate(at) => return self.deprecate(image, at).await,
+            ImageStep::NeverDeprecate => return self.never_deprecate(image).await,
         };
         self.must("ec2:ModifyImageAttribute", &[image], async || request.clone().send().await).await.map(drop)
     }

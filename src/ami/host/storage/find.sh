@@ -160,19 +160,18 @@ find_ebs() {
     done
     [ ${#by_label[@]} -le 1 ] ||
         die "$name: ${by_label[*]} carry the label $label" "detach the one that is a copy"
-    if [ ${#by_name[@]} = 1 ] && [ ${#by_label[@]} = 1 ] && [ "${by_name[0]}" != "${by_label[0]}" ]; then
-        die "$name: ${by_name[0]} is attached as $device, but ${by_label[0]} carries the label $label" \
-            "attach the right one as $device and detach the other"
-    fi
     if [ ${#by_label[@]} = 1 ]; then
         found=${by_label[0]}
+        [ "${by_name[0]-$found}" = "$found" ] ||
+            die "$name: ${by_name[0]} is attached as $device, but $found carries the label $label" \
+                "attach the right one as $device and detach the other"
     elif [ ${#by_name[@]} -gt 0 ]; then
         found=${by_name[0]}
-    elif [ ${#by_size[@]} -gt 1 ] || { [ ${#by_size[@]} = 1 ] && [ "$(grep -c "^volume [^ ]* ebs [^ ]* $size " "$conf")" -gt 1 ]; }; then
-        die "$name: it has $size GiB, and which disk it is nobody can tell: ${by_size[*]} are empty, have that size, and do not say under which name they are attached" \
-            "install ebsnvme-id (amazon-ec2-utils) or nvme (nvme-cli), or give the volumes different sizes"
-    elif [ ${#by_size[@]} = 1 ]; then
+    elif [ ${#by_size[@]} -gt 0 ]; then
         found=${by_size[0]}
+        [ "${#by_size[@]} $(grep -c "^volume [^ ]* ebs [^ ]* $size " "$conf")" = '1 1' ] ||
+            die "$name: which disk it is nobody can tell: ${by_size[*]} are empty, have $size GiB, and do not say their names" \
+                "install ebsnvme-id (amazon-ec2-utils) or nvme (nvme-cli), or give the volumes different sizes"
     fi
     missing="no disk is attached as $device or carries the label $label"
     [ "$size" = - ] || missing+=", and none without a name is empty and has $size GiB"
@@ -188,16 +187,19 @@ own_disks() {
     done
 }
 
+ask() {
+    curl --noproxy '*' -sfm 2 "http://169.254.169.254/latest/$1" "${@:2}" 2> /dev/null
+}
+
 # How many disks of its own the instance has, where its type is one of the recipe's. Nitro's firmware says the type; Xen's
 # does not, and the network may not be up yet.
 own_count() {
-    local at=http://169.254.169.254/latest type token
-    local -a ask=(curl --noproxy '*' --silent --fail --max-time 2)
+    local type token
     grep -q '^store ' "$conf" || return 0
     type=$(cat "$sys/class/dmi/id/product_name" 2> /dev/null) || true
-    if [[ ! $type =~ ^[a-z0-9-]+\.[a-z0-9-]+$ ]]; then
-        token=$("${ask[@]}" -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "$at/api/token" 2> /dev/null) || return 0
-        type=$("${ask[@]}" -H "X-aws-ec2-metadata-token: $token" "$at/meta-data/instance-type" 2> /dev/null) || return 0
+    if [[ $type != *.* ]]; then
+        token=$(ask api/token -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60') || return 0
+        type=$(ask meta-data/instance-type -H "X-aws-ec2-metadata-token: $token") || return 0
     fi
     awk -v type="$type" '$1 == "store" && $2 == type { print $3 }' "$conf"
 }
@@ -268,12 +270,9 @@ find_all() {
             state+=("$disk (${what:-empty})")
         fi
     done
-    if [ "$members" -gt 0 ]; then
-        [ "$members" = ${#disks[@]} ] && [ "${first#* }" = "$members" ] || torn=yes
-    fi
-    if [ "$members" = 0 ] || [ -n "$torn" ]; then
-        are_all_there || return 0
-    fi
+    [ "$members" = 0 ] || [ "$members ${first#* }" = "${#disks[@]} $members" ] || torn=yes
+    # Only a whole array needs no waiting.
+    { [ "$members" -gt 0 ] && [ -z "$torn" ]; } || are_all_there || return 0
     [ -z "$torn" ] || die "$name: the instance's own disks are neither empty nor a whole array: ${state[*]}" \
         "replace the instance, or save what is on them and empty each with \`wipefs --all\`"
     if [ "$members" = 0 ]; then

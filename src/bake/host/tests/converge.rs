@@ -1,6 +1,6 @@
 use crate::bake::event::SILENT;
-use crate::bake::host::fixture::{Papers, RECIPE, World, desk};
-use crate::bake::host::{Baked, bake, find};
+use crate::bake::host::fixture::{NOBODY, Papers, RECIPE, World, desk};
+use crate::bake::host::{Baked, bake, find, left};
 use crate::bake::interrupt::Interrupt;
 use crate::bake::port::Template;
 
@@ -88,7 +88,10 @@ fn a_launch_template_gets_one_version_and_its_default_moves_when_asked() {
 
 #[test]
 fn a_template_that_is_not_there_leaves_an_image_that_the_next_push_goes_on_with() {
-    let recipe = format!("{RECIPE}[ami.regions.eu-west-1]\nlaunch_templates = {{ x86_64 = \"es\" }}\n");
+    let recipe = format!(
+        "{RECIPE}[ami]\nssm_parameter = \"/elk/host\"\ndeprecate_after = 9\n\
+         [ami.regions.eu-west-1]\nlaunch_templates = {{ x86_64 = \"es\" }}\n"
+    );
     let world = World::new();
     let papers = Papers::new(&recipe);
     let interrupt = Interrupt::default();
@@ -96,10 +99,15 @@ fn a_template_that_is_not_there_leaves_an_image_that_the_next_push_goes_on_with(
     let first = bake(&order, &find(&order, desk).unwrap(), &papers.user_data, desk);
     let error = first.failed[0].error.to_string();
     assert!(error.contains("launch template es in eu-west-1: there is none"), "{error}");
+    // What is in use by the parameter is nothing that a sweep may take away; and the other steps are done.
+    assert!(left(&[order.site(order.home())], None, NOBODY, desk).unwrap().is_empty());
+    let home = world.inventory();
+    assert_eq!((home.finished.len(), home.left, world.dangling()), (1, vec![], vec![]));
+    assert_eq!((world.count("put_parameter"), world.count("change")), (1, 2));
     let template = Template { id: "lt-1".into(), name: "es".into(), default: 1, latest: 1, latest_image: None };
     world.change(|state| drop(state.place(&"eu-west-1".parse().unwrap()).templates.insert("es".to_owned(), template)));
     let second = baked(&recipe, &world);
-    assert!(!second.made[0].was_there);
+    assert!(second.made[0].was_there && second.made[0].changed.len() == 1, "{second:?}");
     assert_eq!((world.started(), world.inventory().left), (1, vec![]));
 }
 
@@ -132,4 +140,23 @@ fn tags_say_what_made_it() {
     assert_eq!((run.len(), machine.tags.len()), (16, 11));
     // Snapshots are of no use without their image, so they are never finished.
     assert!(place.snapshots.values().all(|tags| tags.len() == 9 && tags["elkbake:key"] == key));
+}
+
+#[test]
+fn deprecation_follows_the_recipe_back_and_forth_and_never_into_the_past() {
+    let with = |days: u32| format!("{RECIPE}[ami]\ndeprecate_after = {days}\n");
+    let world = World::new();
+    let now = || world.state().place(&"eu-west-1".parse().unwrap()).images.values().next().unwrap().machine.clone();
+    baked(&with(90), &world);
+    assert_eq!(now().deprecated.as_deref(), Some("2027-02-25T11:00:00Z"));
+    // It was made half a year ago, and all at once a month is enough.
+    world.change(|state| {
+        let images = state.place(&"eu-west-1".parse().unwrap()).images.values_mut();
+        images.for_each(|held| held.machine.created = "2026-06-01T00:00:00Z".to_owned());
+    });
+    assert_eq!(baked(&with(30), &world).made[0].changed, ["deprecated from 2026-11-27T12:02:00Z on"]);
+    assert!(baked(&with(30), &world).made[0].changed.is_empty());
+    assert_eq!(baked(RECIPE, &world).made[0].changed, ["not deprecated any more"]);
+    assert_eq!(now().deprecated, None);
+    assert!(baked(RECIPE, &world).made[0].changed.is_empty());
 }

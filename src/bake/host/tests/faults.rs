@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::bake::event::SILENT;
-use crate::bake::host::fixture::{Papers, RECIPE, Trouble, World, desk};
+use crate::bake::host::fixture::{NOBODY, Papers, RECIPE, Trouble, World, desk};
 use crate::bake::host::{Baked, HostError, bake, find, left, sweep};
 use crate::bake::interrupt::Interrupt;
 
@@ -72,6 +72,7 @@ fn assert_right(papers: &Papers, world: &World, call: &str) {
 
 /// What is left of a run that was not killed: nothing, but images that only lack something.
 fn assert_clean(world: &World, result: &Result<Baked, HostError>, call: &str) {
+    assert_eq!(world.dangling(), Vec::<String>::new(), "{call}");
     let failed = result.as_ref().map(|baked| &baked.failed[..]).unwrap_or_default();
     let kept = failed.iter().filter(|failed| matches!(failed.error, HostError::Unfinished { .. })).count();
     let left = world.inventory().left;
@@ -116,6 +117,7 @@ fn ctrl_c_at_any_call_leaves_nothing() {
         let result = run(&papers, &world, &interrupt);
         let left = world.inventory().left;
         assert_eq!(left, Vec::<String>::new(), "{call}: {result:?}");
+        assert_eq!(world.dangling(), Vec::<String>::new(), "{call}");
         assert_right(&papers, &world, &call);
     }
 }
@@ -126,11 +128,12 @@ fn swept(papers: &Papers, world: &World, call: &str) {
     let interrupt = Interrupt::default();
     let (order, desk) = (papers.order(), desk(world, &interrupt, SILENT));
     let sites: Vec<_> = order.regions().into_iter().map(|region| order.site(region)).collect();
-    let found = left(&sites, None, desk).unwrap();
+    let found = left(&sites, None, NOBODY, desk).unwrap();
     let swept = sweep(&found, desk);
     assert!(swept.iter().all(|swept| swept.error.is_none()), "{call}: {swept:?}");
     assert_eq!(world.inventory().left, Vec::<String>::new(), "{call}: {found:?}");
-    assert!(left(&sites, None, desk).unwrap().is_empty(), "{call}");
+    assert!(left(&sites, None, NOBODY, desk).unwrap().is_empty(), "{call}");
+    assert_eq!(world.dangling(), Vec::<String>::new(), "{call}");
 }
 
 #[test]

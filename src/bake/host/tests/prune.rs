@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bake::event::SILENT;
 use crate::bake::host::fixture::{Papers, RECIPE, World, desk};
-use crate::bake::host::{Candidate, Fate, Retention, bake, find, prune, pruning};
+use crate::bake::host::{Candidate, Fate, Retention, Users, bake, find, prune, pruning};
 use crate::bake::interrupt::Interrupt;
 use crate::bake::port::Ec2Site;
 use crate::name::RecipeName;
@@ -33,7 +33,7 @@ fn versions(world: &World, count: usize) -> (Vec<Ec2Site>, Vec<String>) {
 fn planned(world: &World, sites: &[Ec2Site], protected: &BTreeMap<String, String>, keep: usize) -> Vec<Candidate> {
     let recipe: RecipeName = "ecs-host".parse().unwrap();
     let parameters = BTreeSet::from(["/elk/host".to_owned()]);
-    let retention = Retention { recipe: &recipe, keep, protected, parameters: &parameters };
+    let retention = Retention { recipe: &recipe, keep, users: Users { protected, parameters: &parameters } };
     pruning(sites, &retention, desk(world, &Interrupt::default(), SILENT)).unwrap()
 }
 

@@ -130,4 +130,6 @@ pub enum ImageStep {
     ImdsV2,
     /// It is marked as deprecated at this time: `2027-01-02T03:04:00Z`.
     Deprecate(String),
+    /// It is not marked as deprecated, neither now nor later.
+    NeverDeprecate,
 }
