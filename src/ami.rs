@@ -9,6 +9,7 @@ mod examples;
 mod host;
 mod instance_store;
 mod lean;
+mod mount;
 mod rules;
 pub mod storage;
 mod tables;

@@ -1,6 +1,7 @@
 //! What a person writes: one image or one AMI, in TOML, refused unless every key of it is understood.
 
 mod ami;
+mod disk;
 mod grammar;
 mod image;
 mod ingredient;

@@ -98,7 +98,7 @@ fn volumes() -> Vec<Example> {
             volume("kind = \"gp3\"\nsize = 1\niops = 3000\nthroughput = 750"),
         ),
         ("AMI012", volume("kind = \"st1\"\nsize = 500\niops = 500"), volume("kind = \"st1\"\nsize = 500")),
-        ("AMI013", volume("kind = \"gp3\""), volume("kind = \"gp3\"").replace("/dev/xvdf", "/dev/xvda")),
+        ("AMI013", volume("kind = \"gp3\""), volume("kind = \"gp3\"\nmount = \"/\"")),
         ("AMI014", data(501), data(500)),
         ("AMI015", store("m5.large"), store("i3.large")),
         (
@@ -106,6 +106,12 @@ fn volumes() -> Vec<Example> {
             volume(gp3).with("[[volume]]\nname = \"more\"\ndevice = \"/dev/xvdf\"").with(gp3),
             volume(gp3).with("[[volume]]\nname = \"more\"\ndevice = \"/dev/xvdg\"").with(gp3),
         ),
+        (
+            "AMI044",
+            volume(gp3).with("mount = \"/data\"").replace("/dev/xvdf", "/dev/sda1"),
+            volume(gp3).with("mount = \"/\"").replace("/dev/xvdf", "/dev/sda1"),
+        ),
+        ("AMI045", volume(gp3).with("mount = \"/var/lib\""), volume(gp3).with("mount = \"/var/lib/docker\"")),
     ]
 }
 

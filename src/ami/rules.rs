@@ -54,6 +54,13 @@ rules! {
         "Only one of them can be mounted or attached there, and which one is left to chance."
         "Give each its own `name`, `device` and `mount`."
 
+    ROOT_DISK "AMI044" Error "a volume that may be the root disk, or not"
+        "Bases call their root disk `/dev/xvda` or `/dev/sda1`. EC2 takes a volume of the base's own name for the root disk, whatever it is to be mounted on; a volume of the other name, or with `mount = \"/\"` and a name of its own, is not what the recipe means."
+        "For the root disk say `mount = \"/\"`, and no `device`; give every other volume a name from `/dev/xvdf` on, or none."
+    SYSTEM_MOUNT "AMI045" Error "a volume over the system"
+        "What lies there now is read before volumes are mounted, or comes with the next image: the volume keeps what it was filled with first, and hides the rest, elkbake's own files too."
+        "Mount it where only one program's data is: `/var/lib/NAME`, `/srv`, `/data`, `/mnt/NAME`, `/opt/NAME`."
+
     START_ECS "AMI020" Warning "the ECS agent is started by a script and waited for"
         "ecs.service starts after cloud-init. Where cloud-init runs the script, as user data or from it, each waits for the other for ever."
         "Leave the start to systemd, or say `systemctl start --no-block ecs`."

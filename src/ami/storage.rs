@@ -5,12 +5,18 @@
 
 use std::fmt::Write as _;
 
+use super::instance_store::{self, Store};
 use crate::digest::Digest;
 use crate::name::ImagePath;
 use crate::recipe::{AmiRecipe, FileSystem, Folder, Volume, VolumeKind};
 use crate::tree::Mode;
 
-const PROGRAM: &str = include_str!("host/storage.sh");
+/// Three files to read, one on the host.
+const PROGRAM: &str = concat!(
+    include_str!("host/storage.sh"),
+    include_str!("host/storage/find.sh"),
+    include_str!("host/storage/start.sh"),
+);
 const UNIT: &str = include_str!("host/elkbake-storage.service");
 const UNIT_NAME: &str = "elkbake-storage.service";
 
@@ -72,12 +78,19 @@ pub fn volume_of<'r>(ami: &'r AmiRecipe, path: &ImagePath) -> Option<&'r Volume>
 #[must_use]
 pub fn configuration(ami: &AmiRecipe) -> String {
     let mut text = format!("wait {WAIT}\n");
+    if mounted(ami).iter().any(|(volume, _)| volume.kind == VolumeKind::InstanceStore) {
+        for of in &ami.instance_types {
+            if let Store::Disks { count, .. } = instance_store::of(of) {
+                let _ = writeln!(text, "store {of} {count}");
+            }
+        }
+    }
     for (volume, mount) in mounted(ami) {
         let disk = match volume.kind {
             VolumeKind::InstanceStore if volume.raid0 => "store all -".to_owned(),
             VolumeKind::InstanceStore => "store one -".to_owned(),
             _ => {
-                let device = volume.device.as_deref().unwrap_or("-");
+                let device = ami.device_of(volume).unwrap_or_else(|| "-".to_owned());
                 format!("ebs {device} {}", volume.size.map_or_else(|| "-".to_owned(), |size| size.to_string()))
             }
         };
@@ -97,10 +110,10 @@ fn sorted_folders(ami: &AmiRecipe) -> Vec<&Folder> {
     folders
 }
 
-/// The volumes with a mount point, outer ones before those in them. The root disk is mounted by the base.
+/// The volumes with a mount point, outer ones before those in them. The root disk is mounted by the base, and a check
+/// has seen to it that it has no other mount point.
 fn mounted(ami: &AmiRecipe) -> Vec<(&Volume, &ImagePath)> {
-    let is_root = |volume: &Volume| matches!(volume.device.as_deref(), Some("/dev/xvda" | "/dev/sda1"));
-    let mount = |volume: &'_ Volume| !is_root(volume) && volume.mount.as_ref().is_some_and(|mount| !mount.is_root());
+    let mount = |volume: &'_ Volume| volume.mount.as_ref().is_some_and(|mount| !mount.is_root());
     let volumes = ami.volume.iter().filter(|volume| mount(volume));
     let mut mounted: Vec<_> = volumes.filter_map(|volume| Some((volume, volume.mount.as_ref()?))).collect();
     mounted.sort_by_key(|(_, mount)| mount.components().count());
@@ -164,6 +177,7 @@ mod tests {
 
     fn full() -> AmiRecipe {
         ami(&[
+            "instance_types = [\"i3.8xlarge\", \"m5.large\", \"x99.large\"]\n".to_owned(),
             volume("inner", "kind = \"instance-store\"\nraid0 = true\nmount = \"/data/in 1%\"\nfilesystem = \"ext4\""),
             volume("root", "kind = \"gp3\"\nsize = 40\ndevice = \"/dev/xvda\""),
             volume("data", "kind = \"gp3\"\nsize = 300\ndevice = \"/dev/xvdf\"\nmount = \"/data\""),
@@ -181,9 +195,10 @@ mod tests {
         assert_eq!(
             configuration(&full()),
             "wait 120\n\
+             store i3.8xlarge 4\n\
              volume data ebs /dev/xvdf 300 elk-data xfs /data\n\
              volume inner store all - elk-inner ext4 /data/in\\x201\\x25\n\
-             volume a\\x20long\\x20name ebs - 8 elk.5e9edc57 xfs /var/lib\n\
+             volume a\\x20long\\x20name ebs /dev/xvdh 8 elk.5e9edc57 xfs /var/lib\n\
              folder /data/in\\x201\\x25 1000:0 0770\n\
              folder /data/in\\x201\\x25/b 0:0 0755\n"
         );

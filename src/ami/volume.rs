@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::instance_store::{self, Store};
+use super::mount;
 use super::rules::{
     NO_INSTANCE_STORE, SPACE_NEEDED, VOLUME_FIGURE, VOLUME_LIMITS, VOLUME_RATIO, VOLUME_SIZE, VOLUME_TWICE,
 };
@@ -44,6 +45,7 @@ pub(super) fn check(scene: &Scene<'_>, ami: &AmiRecipe, found: &mut Found) {
             None => check_store(scene, ami, (i, volume), found),
         }
         check_twice(scene, &ami.volume[..i], (i, volume), found);
+        mount::check(scene, ami, (i, volume), found);
     }
     check_space(scene, ami, found);
 }
@@ -52,20 +54,16 @@ fn key(i: usize, field: &str) -> String {
     format!("volume.{i}.{field}")
 }
 
-/// Whether a volume is the base's root disk, whose size the base gives.
+/// Whether a volume is the base's root disk, whose size the base gives. Without a lock its name is not known.
 fn is_root(scene: &Scene<'_>, volume: &Volume) -> bool {
-    let device = volume.device.as_deref();
     let bases = scene.subject.lock.map_or(&[][..], |lock| &lock.ami[..]);
-    let locked = bases.iter().any(|base| device == Some(base.root_device.as_str()));
-    locked
-        || matches!(device, Some("/dev/xvda" | "/dev/sda1"))
-        || volume.mount.as_ref().is_some_and(|m| m.as_str() == "/")
+    volume.is_root("") || bases.iter().any(|base| volume.is_root(&base.root_device))
 }
 
 fn check_ebs(scene: &Scene<'_>, (i, volume): (usize, &Volume), offer: &Offer, found: &mut Found) {
     let kind = volume.kind;
     match volume.size {
-        None if !is_root(scene, volume) => {
+        None if !is_root(scene, volume) && !mount::is_named_as_root(volume) => {
             found.add(&VOLUME_SIZE, scene.key(&key(i, "size")), format!("`{}` has no size", volume.name));
         }
         None => {}
@@ -144,7 +142,7 @@ fn check_twice(scene: &Scene<'_>, before: &[Volume], (i, volume): (usize, &Volum
     for other in before {
         let (field, what) = if other.name == volume.name {
             ("name", volume.name.clone())
-        } else if volume.device.is_some() && other.device == volume.device {
+        } else if volume.shares_device(other) {
             ("device", volume.device.clone().unwrap_or_default())
         } else if volume.mount.is_some() && other.mount == volume.mount {
             ("mount", place(volume).unwrap_or_default())

@@ -114,7 +114,7 @@ table! {
         pub docker: Option<Docker>,
         /// The ECS agent, by the names of its settings; the cluster's name belongs to launch time.
         pub ecs: BTreeMap<String, String> as BTreeMap<Text<EcsKey>, String>,
-        /// Disks beside the root disk, or the root disk itself by its device name.
+        /// Disks beside the root disk, or the root disk itself by its mount point, `/`.
         pub volume: Vec<Volume>,
         /// Folders on the host that containers mount.
         pub folder: Vec<Folder>,
@@ -176,7 +176,7 @@ table! {
         pub iops: Option<u32>,
         /// MiB a second that are paid for, gp3 only.
         pub throughput: Option<u32>,
-        /// Its device name in the block device mapping: `/dev/xvdf`.
+        /// Its device name in the block device mapping: `/dev/xvdf`; the first free one where nothing is said.
         pub device: Option<String> as Option<Text<Device>>,
         /// Whether it is encrypted.
         pub encrypted: bool = true,

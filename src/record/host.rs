@@ -96,12 +96,12 @@ table! {
 }
 
 impl RecordedHost {
-    /// What a recipe says of its hosts. Volumes without a device name are none that a launch template could name.
+    /// What a recipe says of its hosts. Disks without a device name are none that a launch template could name.
     #[must_use]
     pub fn of(recipe: &AmiRecipe, lock: &Lock) -> Self {
         let is_root = |device: &String| lock.ami.iter().any(|base| base.root_device == *device);
         let volume = |volume: &crate::recipe::Volume| {
-            let device = volume.device.clone().filter(|_| volume.kind != VolumeKind::InstanceStore)?;
+            let device = recipe.device_of(volume).filter(|_| volume.kind != VolumeKind::InstanceStore)?;
             Some(RecordedVolume {
                 encrypted: (!is_root(&device)).then_some(volume.encrypted),
                 device,

@@ -4,7 +4,12 @@
 mod bench;
 mod refused;
 
-use bench::{Bench, GIB, MIB};
+use std::process::Command;
+
+use bench::{Bench, GIB, MIB, host};
+use elkbake::ami::storage::configuration;
+
+use super::{program, run};
 
 const DATA: &str = "volume data ebs /dev/xvdf 1 elk-data xfs @/data\nfolder @/data/es 1000:0 0770\n";
 
@@ -73,12 +78,45 @@ fn a_disk_that_comes_late_is_waited_for_and_one_that_does_not_is_named() {
     let Some(mut bench) = Bench::new() else { return };
     let disk = bench.disk(GIB);
     let error = bench.fail(&format!("wait 1\n{}", DATA.replace(" 1 elk", " 7 elk")));
-    assert!(error.contains("data: not there after 1 seconds: no disk is attached as /dev/xvdf"), "{error}");
+    let why = format!(
+        "data: not there after 1 seconds: no disk is attached as /dev/xvdf or carries the label elk-data, and none without \
+         a name is empty and has 7 GiB; there are {disk} (1 GiB)"
+    );
+    assert!(error.contains(&why), "{error}");
 
     let late = bench.link_later(&disk, "xvdf", 3);
     let run = bench.run(&format!("wait 60\n{}", DATA.replace(" 1 elk", " - elk")));
     late.join().unwrap();
     assert!(run.contains(&format!("{disk} mounted")), "{run}");
+}
+
+/// EC2 attaches it under the name that is free, and there every disk says its name.
+#[test]
+fn a_volume_without_a_device_name_is_found_under_the_one_that_it_gets() {
+    let Some(mut bench) = Bench::new() else { return };
+    let (root, data) = (bench.disk(GIB), bench.disk(GIB));
+    bench.attach(&root, "xvda");
+    let ami = host("[[volume]]\nname = \"data\"\nkind = \"gp3\"\nsize = 1\nmount = \"/data\"\n");
+    bench.attach(&data, ami.device_of(&ami.volume[0]).unwrap().trim_start_matches("/dev/"));
+    let run = bench.run(&configuration(&ami).replace("120", "0").replace("/data", "@/data"));
+    assert!(run.contains(&format!("data: {data} mounted")), "{run}");
+    assert_eq!(bench.signature(&root), "");
+}
+
+/// The message names what was said, and the disks that are there.
+#[test]
+fn a_volume_of_no_size_is_missed_in_plain_words() {
+    let Some(mut bench) = Bench::new() else { return };
+    let (data, other) = (bench.disk(GIB), bench.disk(2 * GIB));
+    bench.attach(&data, "xvdf");
+    bench.attach(&other, "sdb");
+    let logs = "volume logs ebs /dev/xvdg - elk-logs xfs @/logs\n";
+    let error = bench.fail(&format!("wait 0\n{}{logs}", DATA.lines().next().unwrap().to_owned() + "\n"));
+    let why = format!(
+        "logs: not there after 0 seconds: no disk is attached as /dev/xvdg or carries the label elk-logs; there are "
+    );
+    assert!(error.contains(&why), "{error}");
+    assert!(error.contains(&format!("{data} (data)")) && error.contains(&format!("{other} (2 GiB, xvdb)")), "{error}");
 }
 
 /// Where no disk says its name, the size tells, as long as it does.
@@ -102,13 +140,13 @@ fn disks_that_cannot_be_told_apart_are_left_alone() {
     let Some(mut bench) = Bench::new() else { return };
     let (one, two) = (bench.disk(GIB), bench.disk(GIB));
     let error = bench.fail(DATA);
-    assert!(error.contains(&format!("data: {one} {two} are empty, of 1 GiB")), "{error}");
+    assert!(error.contains(&format!("nobody can tell: {one} {two} are empty")), "{error}");
 
     // One disk for two volumes of one size: whose it is, nobody can say.
     bench.remove(&two);
     let log = "volume logs ebs /dev/xvdg 1 elk-logs xfs @/logs\n";
     let error = bench.fail(&format!("{DATA}{log}"));
-    assert!(error.contains("several volumes have 1 GiB"), "{error}");
+    assert!(error.contains(&format!("nobody can tell: {one} are empty")), "{error}");
     assert_eq!(bench.signature(&one), "");
 }
 
@@ -219,4 +257,68 @@ fn an_instances_own_disks_are_told_apart_by_label() {
         error.contains("c: not there after 0 seconds: the instance has no disk of its own that is free"),
         "{error}"
     );
+}
+
+/// A disk that comes late would never be part of what is laid out.
+#[test]
+fn an_instances_own_disks_are_waited_for_until_they_are_all_there() {
+    let Some(mut bench) = Bench::new() else { return };
+    let disks: Vec<_> = (0..4).map(|_| bench.disk(GIB)).collect();
+    let all = "store i3.8xlarge 4\nvolume data store all - elk-data xfs @/data\n";
+    bench.kernel("class/dmi/id/product_name", "i3.8xlarge");
+    bench.tool("mdadm", "echo \"$*\" >> @/mdadm; exit 1");
+    for there in 0..4 {
+        let error = bench.fail(&format!("wait 1\n{all}"));
+        assert!(error.contains(&format!("the instance has {there} of 4 disks of its own so far")), "{error}");
+        bench.own(&disks[there], &format!("AWS{there}"));
+    }
+    assert!(disks.iter().all(|disk| bench.signature(disk).is_empty()));
+    // The fourth is there, and no driver of any is still at work.
+    bench.kernel("class/nvme/nvme3/state", "connecting");
+    let error = bench.fail(&format!("wait 1\n{all}"));
+    assert!(error.contains("nvme3 is connecting"), "{error}");
+    bench.kernel("class/nvme/nvme3/state", "live");
+    bench.crash(all);
+    let nodes: Vec<_> = disks.iter().map(|disk| format!("/dev/{disk}")).collect();
+    assert!(bench.read("mdadm").contains("--raid-devices=4"), "{}", bench.read("mdadm"));
+    assert!(nodes.iter().all(|node| bench.read("mdadm").contains(node)), "{}", bench.read("mdadm"));
+}
+
+/// Xen's firmware does not say the type: the metadata does, and without a network nobody.
+#[test]
+fn where_the_number_of_disks_is_not_known_they_have_to_stay_the_same_for_a_while() {
+    let Some(mut bench) = Bench::new() else { return };
+    let disk = bench.disk(GIB);
+    bench.own(&disk, "AWS1");
+    bench.kernel("class/dmi/id/product_name", "HVM domU");
+    let one = "store i3.large 1\nstore i3.8xlarge 4\nvolume data store one - elk-data xfs @/data\n";
+    bench.calm = 60;
+    let error = bench.fail(&format!("wait 1\n{one}"));
+    assert!(error.contains(&format!("the instance has 1 disks of its own so far: {disk}")), "{error}");
+
+    let type_of =
+        |name: &str| format!("case \"$*\" in *api/token) echo key ;; *token:\\ key*instance-type) echo {name} ;; esac");
+    bench.tool("curl", &type_of("i3.8xlarge"));
+    let error = bench.fail(&format!("wait 1\n{one}"));
+    assert!(error.contains("the instance has 1 of 4 disks"), "{error}");
+    bench.tool("curl", &type_of("i3.large"));
+    bench.run(&format!("wait 1\n{one}"));
+
+    // What is laid out already is not waited for.
+    bench.reboot();
+    bench.tool("curl", "exit 7");
+    bench.run(&format!("wait 0\n{one}"));
+
+    // And for a type that no recipe names, what counts is that nothing changes any more.
+    let other = bench.disk(GIB);
+    bench.own(&other, "AWS2");
+    bench.calm = 2;
+    bench.run(&format!("wait 30\n{one}volume more store one - elk-more xfs @/more\n"));
+}
+
+#[test]
+fn shellcheck_likes_the_program() {
+    let Some(shellcheck) = program(&["shellcheck"], "shellcheck") else { return };
+    let Some(bench) = Bench::new() else { return };
+    run(Command::new(shellcheck).arg(bench.program()));
 }

@@ -1,7 +1,5 @@
 //! Block device mappings.
 
-use std::collections::BTreeSet;
-
 use super::order::Order;
 use crate::bake::port::{Mapped, Mapping};
 use crate::lock::LockedAmi;
@@ -70,8 +68,6 @@ fn only_deletion(delete_on_termination: bool) -> Mapped {
 /// only where the recipe gives it a device name, for old Xen types.
 fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
     let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !volume.is_root(&base.root_device)).collect();
-    let named = volumes.iter().filter_map(|volume| volume.device.clone());
-    let mut taken: BTreeSet<String> = named.chain([base.root_device.clone()]).collect();
     let mut stores = 0..24;
     let mut mappings = Vec::new();
     for volume in volumes {
@@ -81,8 +77,7 @@ fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
         } else {
             ebs(order, volume)
         };
-        let device = volume.device.clone().unwrap_or_else(|| free(&mut taken));
-        mappings.push(Mapping { device, what });
+        mappings.extend(order.recipe.device_of(volume).map(|device| Mapping { device, what }));
     }
     mappings
 }
@@ -99,12 +94,4 @@ fn ebs(order: &Order<'_>, volume: &Volume) -> Mapped {
         kms_key: key,
         delete_on_termination: volume.delete_on_termination,
     }
-}
-
-/// A device name that nothing has; EC2 recommends `/dev/sd[f-p]` for volumes, and Xen's names for these.
-fn free(taken: &mut BTreeSet<String>) -> String {
-    let names = ('f'..='z').chain('b'..='e').map(|letter| format!("/dev/xvd{letter}"));
-    let name = names.into_iter().find(|name| !taken.contains(name)).unwrap_or_else(|| "/dev/xvdba".to_owned());
-    taken.insert(name.clone());
-    name
 }

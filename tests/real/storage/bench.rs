@@ -1,21 +1,37 @@
 //! Disks to try the storage program on, and a folder to mount them in.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use elkbake::ami::storage;
+use elkbake::recipe::{self, AmiRecipe, Recipe};
 
 use crate::real::{program, run};
 
 pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
 
+/// A host's recipe.
+pub fn host(lines: &str) -> AmiRecipe {
+    let text = format!(
+        "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\nbase.id = \"ami-0123456789abcdef0\"\n{lines}"
+    );
+    match recipe::parse(Path::new("r.toml"), &text).unwrap_or_else(|error| panic!("{error}")).value {
+        Recipe::Ami(ami) => *ami,
+        Recipe::Image(_) => panic!("{text}"),
+    }
+}
+
 /// Gone with everything that is mounted when it is dropped.
 pub struct Bench {
     folder: tempfile::TempDir,
     disks: Vec<String>,
+    /// For how many seconds the instance's own disks have to be the same.
+    pub calm: u32,
 }
 
 impl Bench {
@@ -29,7 +45,33 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("dev/disk/by-id")).unwrap();
         fs::create_dir(folder.path().join("host")).unwrap();
-        Some(Self { folder, disks: Vec::new() })
+        let bench = Self { folder, disks: Vec::new(), calm: 0 };
+        let any = host("[[volume]]\nname = \"data\"\nkind = \"gp3\"\nsize = 1\nmount = \"/data\"\n");
+        let program =
+            storage::files(&any).into_iter().find(|(path, ..)| path == "/usr/libexec/elkbake/storage").unwrap();
+        fs::write(bench.program(), program.2).unwrap();
+        bench.tool("curl", "exit 7");
+        Some(bench)
+    }
+
+    /// The program, as hosts have it.
+    pub fn program(&self) -> PathBuf {
+        self.folder.path().join("storage")
+    }
+
+    /// Puts a program in front of those of this machine.
+    pub fn tool(&self, name: &str, does: &str) {
+        let file = self.folder.path().join("bin").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("#!/bin/bash\n{}\n", does.replace('@', &self.path("")))).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// What the kernel says in a file of its own.
+    pub fn kernel(&self, file: &str, says: &str) {
+        let file = self.folder.path().join("sys").join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, format!("{says}\n")).unwrap();
     }
 
     /// Where something is on the host.
@@ -77,7 +119,7 @@ impl Bench {
         symlink(format!("/dev/{disk}"), self.folder.path().join("dev").join(name)).unwrap();
     }
 
-    /// Does so after some seconds.
+    /// Gives it a name in `/dev` after some seconds.
     pub fn link_later(&self, disk: &str, name: &str, seconds: u64) -> JoinHandle<()> {
         let (target, link) = (format!("/dev/{disk}"), self.folder.path().join("dev").join(name));
         std::thread::spawn(move || {
@@ -100,10 +142,13 @@ impl Bench {
         let file: PathBuf = self.folder.path().join("storage.conf");
         fs::write(&file, conf.replace('@', &self.path(""))).unwrap();
         Command::new("bash")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ami/host/storage.sh"))
+            .arg(self.program())
             .arg(file)
             .env("ELKBAKE_DEV", self.folder.path().join("dev"))
             .env("ELKBAKE_DISKS", self.disks.join(" "))
+            .env("ELKBAKE_SYS", self.folder.path().join("sys"))
+            .env("ELKBAKE_CALM", self.calm.to_string())
+            .env("PATH", format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap()))
             .output()
             .unwrap()
     }
@@ -126,6 +171,12 @@ impl Bench {
             "{stderr}"
         );
         stderr.into_owned()
+    }
+
+    /// Lays them out where a program that is needed fails.
+    pub fn crash(&self, conf: &str) {
+        let output = self.start(conf);
+        assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
     /// A shell command, where `@` is the host.
