@@ -140,7 +140,7 @@ fn commands_are_for_an_instance_that_becomes_an_image() {
     kitchen.run(&["build", "host"]).success().says("for hosts from the stock image: none: 1 [[run]] commands");
     let build = kitchen.run(&["build", "host", "--json"]).success().json();
     let bake = parts(&document(&kitchen, &build, "instance"));
-    assert!(bake["elkbake-bake"].1.contains("step 'run setup' /bin/echo 'a b'\n"));
+    assert!(bake["elkbake-bake"].1.contains("step 'run setup' env -- /bin/echo 'a b'\n"));
     kitchen.run(&["build", "host", "--output", "user-data:x"]).code(3).complains("engine = \"instance\"");
     assert!(!kitchen.has("x"));
 }

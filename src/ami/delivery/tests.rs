@@ -72,6 +72,13 @@ fn packages_come_by_name_with_what_settings_need_and_by_file_for_their_processor
     assert!(!host("").contains("cloud-config") && !host("").contains("install_file"));
 }
 
+/// The shell is full of our own functions, and a command of the recipe's may be called as one of them.
+#[test]
+fn a_command_is_a_program() {
+    let run = "[[run]]\nname = \"what\"\ncommand = [\"file\", \"/etc/x y\"]\n";
+    assert!(bake(run).contains("\nstep 'run what' env -- file '/etc/x y'\n"));
+}
+
 #[test]
 fn a_bake_speaks_before_patience_is_lost() {
     for (timeout, expected) in
