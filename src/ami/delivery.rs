@@ -31,6 +31,10 @@ const BAKE_MINUTES: u32 = 45;
 const TEST_SECONDS: u32 = 600;
 
 /// What is to be delivered.
+/// How much longer elkbake waits than a tested host, in seconds: the host's time begins when cloud-init has finished, and
+/// elkbake's when EC2 calls it running. A host that is not well is to say why before nobody listens any more.
+const TEST_MARGIN: u32 = 180;
+
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery<'d> {
     /// What the recipe says.
@@ -42,6 +46,17 @@ pub struct Delivery<'d> {
 }
 
 /// All programs that are in documents and not among a host's files: documents are made anew where they change.
+/// For how many seconds the word of a tested host is waited for, from when it runs.
+#[must_use]
+pub fn patience(ami: &AmiRecipe) -> u32 {
+    test_seconds(ami).saturating_add(TEST_MARGIN)
+}
+
+/// How long a tested host may take until all is well.
+fn test_seconds(ami: &AmiRecipe) -> u32 {
+    ami.test.as_ref().map_or(TEST_SECONDS, |test| test.timeout)
+}
+
 #[must_use]
 pub fn programs() -> String {
     own(&[CONSOLE, BOOT, FIRST, INSTALL, BAKE, CLEAN, FUNCTIONS])
@@ -111,7 +126,7 @@ impl Delivery<'_> {
     fn check(&self) -> [Chunk; 3] {
         let test = self.ami.test.as_ref();
         let expects = expectations(test.map_or(&[], |test| &test.expect));
-        let seconds = test.map_or(TEST_SECONDS, |test| test.timeout);
+        let seconds = test_seconds(self.ami);
         [
             Chunk::own("expect() {\n"),
             Chunk::of("what is expected", shell::document(expects.as_bytes())),

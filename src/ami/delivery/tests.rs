@@ -95,6 +95,15 @@ fn a_test_brings_what_the_recipe_expects() {
     let text = plain(|delivery| delivery.test().unwrap(), lines);
     assert!(text.contains("\ncat <<'-'\nis_command 'it'\\''s' a 'b c'\nis_file /etc/x - 1:2\n-\n"), "{text}");
     assert!(text.contains("\nbegin_check 90\n"));
+    // Two minutes may go by from when EC2 calls it running until the check begins.
+    for lines in [lines, "", "[test]\ntimeout = 4294967295\n"] {
+        let ami = ami(lines);
+        let begun: u32 = plain(|delivery| delivery.test().unwrap(), lines)
+            .split_once("\nbegin_check ")
+            .and_then(|(_, rest)| rest.lines().next()?.parse().ok())
+            .unwrap();
+        assert!(patience(&ami) - begun >= 150 || patience(&ami) == u32::MAX, "{begun} and {}", patience(&ami));
+    }
     assert!(!bake(lines).contains("is_command it") && host(lines).contains("is_file /etc/x - 1:2\n"));
 }
 
