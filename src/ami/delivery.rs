@@ -16,6 +16,7 @@ use crate::recipe::AmiRecipe;
 
 const CONSOLE: &str = include_str!("host/delivery/console.sh");
 const BOOT: &str = include_str!("host/delivery/boot.sh");
+const CLUSTER: &str = include_str!("host/delivery/cluster.sh");
 const FIRST: &str = include_str!("host/delivery/first.sh");
 const INSTALL: &str = include_str!("host/delivery/install.sh");
 const BAKE: &str = include_str!("host/delivery/bake.sh");
@@ -30,6 +31,10 @@ const BAKE_MINUTES: u32 = 45;
 /// How long a tested host may take where the recipe does not say it, in seconds.
 const TEST_SECONDS: u32 = 600;
 
+/// How much longer elkbake waits than a tested host, in seconds: the host's time begins when cloud-init has finished, and
+/// elkbake's when EC2 calls it running. A host that is not well is to say why before nobody listens any more.
+const TEST_MARGIN: u32 = 180;
+
 /// What is to be delivered.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery<'d> {
@@ -41,10 +46,21 @@ pub struct Delivery<'d> {
     pub key: Digest,
 }
 
+/// For how many seconds the word of a tested host is waited for, from when it runs.
+#[must_use]
+pub fn patience(ami: &AmiRecipe) -> u32 {
+    test_seconds(ami).saturating_add(TEST_MARGIN)
+}
+
+/// How long a tested host may take until all is well.
+fn test_seconds(ami: &AmiRecipe) -> u32 {
+    ami.test.as_ref().map_or(TEST_SECONDS, |test| test.timeout)
+}
+
 /// All programs that are in documents and not among a host's files: documents are made anew where they change.
 #[must_use]
 pub fn programs() -> String {
-    own(&[CONSOLE, BOOT, FIRST, INSTALL, BAKE, CLEAN, FUNCTIONS])
+    own(&[CONSOLE, BOOT, CLUSTER, FIRST, INSTALL, BAKE, CLEAN, FUNCTIONS])
 }
 
 impl Delivery<'_> {
@@ -54,11 +70,22 @@ impl Delivery<'_> {
     /// # Errors
     /// When it is more than EC2 takes, the recipe has commands, or a file cannot be read.
     pub fn host(&self) -> Result<UserData, UserDataError> {
+        self.host_in(None)
+    }
+
+    /// The same for hosts that join this cluster of ECS: letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    /// As [`Delivery::host`].
+    pub fn host_in(&self, cluster: Option<&str>) -> Result<UserData, UserDataError> {
         if !self.ami.run.is_empty() {
             return Err(UserDataError::Run(self.ami.run.len()));
         }
         let mut boot = vec![Chunk::own(format!("#cloud-boothook\n{}{}", self.head(), own(&[FUNCTIONS])))];
         boot.extend(unpack(self.tuning.tree(), self.tuning.contents(), LONGEST_FILE)?);
+        if let Some(name) = cluster {
+            boot.push(Chunk::own(format!("{}{}\n", own(&[CLUSTER]), shell::command(["cluster", name]))));
+        }
         boot.push(Chunk::own(own(&[BOOT])));
         let mut parts = vec![Part { kind: Kind::Boothook, name: "elkbake-boot", chunks: boot }];
         let packages = packages(self.ami);
@@ -111,7 +138,7 @@ impl Delivery<'_> {
     fn check(&self) -> [Chunk; 3] {
         let test = self.ami.test.as_ref();
         let expects = expectations(test.map_or(&[], |test| &test.expect));
-        let seconds = test.map_or(TEST_SECONDS, |test| test.timeout);
+        let seconds = test_seconds(self.ami);
         [
             Chunk::own("expect() {\n"),
             Chunk::of("what is expected", shell::document(expects.as_bytes())),

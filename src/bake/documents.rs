@@ -142,6 +142,16 @@ pub fn make(order: &Order<'_>, store: &Store) -> Result<Documents, DocumentsErro
     Ok(made)
 }
 
+/// The user data of hosts that join a cluster of ECS. It is not kept: what is kept is by the key, which knows of no cluster.
+///
+/// # Errors
+/// When one of the recipe's files cannot be read, there can be none, or it is too big.
+pub fn for_cluster(order: &Order<'_>, cluster: &str) -> Result<UserData, DocumentsError> {
+    let tuning = order.tuning()?;
+    let delivery = Delivery { ami: order.ami, tuning: &tuning, key: order.plan.key() };
+    Ok(delivery.host_in(Some(cluster))?)
+}
+
 fn document(engine: Engine, made: Result<UserData, UserDataError>, store: &Store) -> Result<Document, DocumentsError> {
     match made {
         Ok(data) => {

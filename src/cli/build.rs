@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::check;
 use super::choice::no_image;
+use super::export::cluster;
 use super::failure::{Exit, Failure, problems};
 use super::global::Global;
 use super::order::order;
@@ -28,7 +29,7 @@ use crate::bake::output::{Desk, Image, Place};
 use crate::name::{Platform, RecipeName, Repository, Tag};
 use crate::plan::{ImagePlan, LayerKind, Work};
 use crate::recipe::Recipe;
-use host::Host;
+use host::{Host, Wanted};
 use output::Output;
 
 /// Build images, and the user data of hosts, into the store, from recipes, locks and files
@@ -45,7 +46,7 @@ Examples:
   elkbake build kibana --output docker-archive:kibana.tar
   docker load -i kibana.tar
   # For hosts that start from the stock AMI:
-  elkbake build ecs-host --output user-data:ecs-host.mime
+  elkbake build ecs-host --output user-data:ecs-host.mime --cluster elk
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) elkbake build
 
 The same recipe, lock and files make the same digest on every machine. What was built before is not built again. A recipe without a lock is locked first; with --offline that is an error. What `elkbake check` calls an error is not built: exit 3, and 7 for a secret. docs/images.md tells about outputs, docs/json.md about --json. Of a host the user data is built that `elkbake push` or an instance needs; hosts that were never locked are built where they are named.")]
@@ -58,6 +59,9 @@ pub(super) struct BuildArgs {
     /// Of an image for several platforms, write this one: `linux/arm64`
     #[arg(long, value_name = "PLATFORM", requires = "output")]
     platform: Option<Platform>,
+    /// The ECS cluster that hosts with the user data of `--output` join
+    #[arg(long, value_name = "NAME", value_parser = cluster, requires = "output")]
+    cluster: Option<String>,
     /// Open no connection to another machine; what is not at hand is an error
     #[arg(long)]
     offline: bool,
@@ -167,6 +171,10 @@ fn chosen(workspace: &Workspace, args: &BuildArgs) -> Result<Vec<RecipeName>, Fa
             format!("--output {output} takes a host's user data, and {name} is the recipe of a container image");
         return Err(Failure::usage(message).hint("write an image to `oci:FOLDER` or `docker-archive:FILE`"));
     }
+    if args.cluster.is_some() && hosts.is_none() {
+        let message = "--cluster is for hosts, and nothing is written for one";
+        return Err(Failure::usage(message).hint("say `--output user-data:FILE` as well"));
+    }
     let single = |place: &&Place| !matches!(place, Place::Oci(_));
     let one_image = args.images().find(single).filter(|_| made_images.len() > 1).map(ToString::to_string);
     if let Some(place) = one_image {
@@ -188,8 +196,9 @@ fn one(
     surroundings: &Surroundings,
 ) -> Result<Done, Failure> {
     if matches!(planner.workspace.glance(name), Some(Recipe::Ami(_))) {
-        let to: Vec<_> = args.user_data().collect();
-        return host::build(planner, name, &to, &surroundings.folder).map(Done::Host);
+        let cluster = args.cluster.as_deref();
+        let wanted = Wanted { files: args.user_data().collect(), folder: &surroundings.folder, cluster };
+        return host::build(planner, name, &wanted).map(Done::Host);
     }
     image(planner, name, args, surroundings).map(Done::Image)
 }

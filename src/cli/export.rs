@@ -71,7 +71,7 @@ struct HostArgs {
 }
 
 /// A cluster's name goes into a script.
-fn cluster(text: &str) -> Result<String, String> {
+pub(super) fn cluster(text: &str) -> Result<String, String> {
     let fits = (1..=255).contains(&text.len());
     if fits && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c)) {
         Ok(text.to_owned())

@@ -140,8 +140,33 @@ fn commands_are_for_an_instance_that_becomes_an_image() {
     kitchen.run(&["build", "host"]).success().says("for hosts from the stock image: none: 1 [[run]] commands");
     let build = kitchen.run(&["build", "host", "--json"]).success().json();
     let bake = parts(&document(&kitchen, &build, "instance"));
-    assert!(bake["elkbake-bake"].1.contains("step 'run setup' /bin/echo 'a b'\n"));
+    assert!(bake["elkbake-bake"].1.contains("step 'run setup' env -- /bin/echo 'a b'\n"));
     kitchen.run(&["build", "host", "--output", "user-data:x"]).code(3).complains("engine = \"instance\"");
+    assert!(!kitchen.has("x"));
+}
+
+#[test]
+fn hosts_without_an_ami_join_the_cluster_that_is_named() {
+    let kitchen = kitchen("");
+    let plain = ["build", "host", "--output", "user-data:plain"];
+    kitchen.run(&plain).success();
+    for cluster in ["blue", "gr_een-2"] {
+        let output = format!("user-data:{cluster}");
+        kitchen.run(&["build", "host", "--output", &output, "--cluster", cluster]).success();
+        let read = parts(&std::fs::read(kitchen.project().join(cluster)).unwrap());
+        let boot = &read["elkbake-boot"].1;
+        // Before what is applied, which leaves it as it is.
+        let (at, applied) = (boot.find(&format!("\ncluster {cluster}\n")), boot.find("\napply="));
+        assert!(at.unwrap() < applied.unwrap(), "{boot}");
+    }
+    // The store has one document for the key, whatever was asked for in between.
+    let before = std::fs::read(kitchen.project().join("plain")).unwrap();
+    kitchen.run(&plain).success();
+    assert_eq!(std::fs::read(kitchen.project().join("plain")).unwrap(), before);
+    assert!(!parts(&before)["elkbake-boot"].1.contains("ECS_CLUSTER"));
+    kitchen.run(&["build", "host", "--output", "user-data:x", "--cluster", "a b"]).code(2).complains("letters, digits");
+    kitchen.run(&["build", "host", "--output", "oci:x", "--cluster", "a"]).code(2);
+    kitchen.run(&["build", "host", "--cluster", "a"]).code(2);
     assert!(!kitchen.has("x"));
 }
 

@@ -207,14 +207,18 @@ fn flags_reach_the_daemons_of_other_distributions() {
 drop debug
 drop H
 flag -H tcp://127.0.0.1:1' >> /etc/elkbake/docker-flags
+        mkdir -p /etc/systemd/system/docker.service.d
+        printf '%s\n' '[Service]' ExecStart= 'ExecStart=/usr/sbin/dockerd -D -H fd:// \' \
+            ' --containerd=/run/containerd/containerd.sock --mtu 9000' > /etc/systemd/system/docker.service.d/override.conf
+        printf '[Service]\nExecStart=/bin/false\n' > /etc/systemd/system/docker.service.d/an-earlier-one.conf
         for _ in 1 2; do
             /usr/libexec/elkbake/apply --bake | tail -n 1
         done
-        grep ExecStart /etc/systemd/system/docker.service.d/90-elkbake-flags.conf
+        grep ExecStart /etc/systemd/system/docker.service.d/zz-elkbake-flags.conf
     ";
     let expected = "DOCKER_OPTS=\"--log-opt tag={{.Name}}/100%\"\n\
         elkbake: there is no amazon-cloudwatch-agent.service yet\nelkbake: nothing to change\nExecStart=\n\
-        ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock \
+        ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock --mtu 9000 \
         --log-opt tag={{.Name}}/100%% -H tcp://127.0.0.1:1\n";
     assert_eq!(machine(&everything(), &script.replace("-H fd: --debug", "-D -H fd:")), expected);
 }

@@ -69,7 +69,8 @@ pub(super) fn steps(ami: &AmiRecipe, seconds: u32) -> Vec<Chunk> {
     chunks.push(Chunk::own("step 'files that packages brought' files\n"));
     for run in &ami.run {
         let title = format!("run {}", run.name);
-        let words = ["step", &title].into_iter().map(str::to_owned);
+        // A program: without `env`, one that is called as a function of ours would be that function.
+        let words = ["step", &title, "env", "--"].into_iter().map(str::to_owned);
         chunks.push(Chunk::of(&title, command(words.chain(run.command.iter().cloned())) + "\n"));
     }
     chunks.push(Chunk::own(

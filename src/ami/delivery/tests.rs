@@ -72,6 +72,13 @@ fn packages_come_by_name_with_what_settings_need_and_by_file_for_their_processor
     assert!(!host("").contains("cloud-config") && !host("").contains("install_file"));
 }
 
+/// The shell is full of our own functions, and a command of the recipe's may be called as one of them.
+#[test]
+fn a_command_is_a_program() {
+    let run = "[[run]]\nname = \"what\"\ncommand = [\"file\", \"/etc/x y\"]\n";
+    assert!(bake(run).contains("\nstep 'run what' env -- file '/etc/x y'\n"));
+}
+
 #[test]
 fn users_are_there_before_a_package_makes_them_with_another_number() {
     let text = bake("packages = { jq = \"*\" }\n[[user]]\nname = \"jq\"\nuid = 990\n");
@@ -96,6 +103,15 @@ fn a_test_brings_what_the_recipe_expects() {
     let text = plain(|delivery| delivery.test().unwrap(), lines);
     assert!(text.contains("\ncat <<'-'\nis_command 'it'\\''s' a 'b c'\nis_file /etc/x - 1:2\n-\n"), "{text}");
     assert!(text.contains("\nbegin_check 90\n"));
+    // Two minutes may go by from when EC2 calls it running until the check begins.
+    for lines in [lines, "", "[test]\ntimeout = 4294967295\n"] {
+        let ami = ami(lines);
+        let begun: u32 = plain(|delivery| delivery.test().unwrap(), lines)
+            .split_once("\nbegin_check ")
+            .and_then(|(_, rest)| rest.lines().next()?.parse().ok())
+            .unwrap();
+        assert!(patience(&ami) - begun >= 150 || patience(&ami) == u32::MAX, "{begun} and {}", patience(&ami));
+    }
     assert!(!bake(lines).contains("is_command it") && host(lines).contains("is_file /etc/x - 1:2\n"));
 }
 

@@ -217,8 +217,33 @@ merge_options() {
     write "$file" "$name in $file is now: $wanted" with_value "$file" "$name" "$wanted"
 }
 
+# The command of a unit, over its drop-ins, which count by their names: the last one does. Ours is none of them.
+command_of() {
+    local folder file
+    local -A found=()
+    local files=()
+    # A file of one name in a later folder is instead of the one in an earlier one.
+    for folder in /lib /usr/lib /run /etc; do
+        for file in "$folder/systemd/system/$2.d"/*.conf; do
+            [ ! -f "$file" ] || found[${file##*/}]=$file
+        done
+    done
+    unset "found[$ours]"
+    while IFS= read -r file; do
+        files+=("${found[$file]}")
+    done < <([ ${#found[@]} = 0 ] || printf '%s\n' "${!found[@]}" | sort)
+    awk '
+        { line = more $0; more = "" }
+        line ~ /\\$/ { more = substr(line, 1, length(line) - 1) " "; next }
+        sub(/^[[:space:]]*ExecStart[[:space:]]*=[[:space:]]*/, "", line) { command = line }
+        END { print command }
+    ' "$1" "${files[@]}"
+}
+
 daemon() {
     local unit='' path verb rest command
+    # The name comes after those that people and `systemctl edit` give to theirs.
+    local ours=zz-elkbake-flags.conf
     declare -A drop=()
     flags=()
     [ -f $own/docker-flags ] || [ -f $state/docker-options ] || return 0
@@ -240,16 +265,16 @@ daemon() {
         echo "elkbake: there is no docker.service yet"
     elif [ -f /etc/sysconfig/docker ]; then
         merge_options /etc/sysconfig/docker OPTIONS
-    elif grep -q '^ExecStart=.*[$]DOCKER_OPTS' "$unit"; then
+    elif command=$(command_of "$unit" docker.service) && [[ $command == *"\$DOCKER_OPTS"* ]]; then
         merge_options /etc/default/docker DOCKER_OPTS
-    elif command=$(grep -m 1 '^ExecStart=.' "$unit"); then
+    elif [ -n "$command" ]; then
         # The unit reads no file: it is told another command, where a percent sign means something to systemd. The socket
         # that it hands over stays, whatever else the daemon listens at.
         unset 'drop[H]' 'drop[host]'
         flags=("${flags[@]//%/%%}")
         mkdir -p /etc/systemd/system/docker.service.d
-        write /etc/systemd/system/docker.service.d/90-elkbake-flags.conf "docker.service has the recipe's flags" \
-            printf '[Service]\nExecStart=\nExecStart=%s\n' "$(options_from "${command#ExecStart=}")"
+        write /etc/systemd/system/docker.service.d/$ours "docker.service has the recipe's flags" \
+            printf '[Service]\nExecStart=\nExecStart=%s\n' "$(options_from "$command")"
     fi
     refresh docker.service /etc/docker/daemon.json /etc/sysconfig/docker /etc/default/docker \
         /etc/systemd/system/docker.service.d/*.conf

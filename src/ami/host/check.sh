@@ -137,7 +137,7 @@ is_docker() {
 # is_limit NAME SOFT HARD: the limit of a process in a container that has no limits of its own. Nothing is pulled: without
 # a container or an image that stays up, what the daemon was told has to do.
 is_limit() {
-    local name row
+    local name row told_as
     [ -n "$live" ] || return 0
     case $1 in
         core) row='Max core file size' ;;
@@ -153,11 +153,29 @@ is_limit() {
         limit_of "$(docker inspect -f '{{.State.Pid}}' "$name")" "$row" "$1 in a container" "$2" "$3"
     else
         seen "no container to see limits in: what the daemon was told"
-        grep -qs -- "$1" "$root/etc/docker/daemon.json" ||
-            tr '\0' ' ' < "/proc/$(pidof -s dockerd)/cmdline" 2> /dev/null | grep -q -- "default-ulimit[= ]$1=" ||
+        told_as=$(told_limit "$1")
+        if [ -z "$told_as" ]; then
             wrong "docker was told nothing about $1"
+        elif [ "$told_as" != "$2:$3" ]; then
+            wrong "docker was told that $1 is $told_as, not $2:$3"
+        fi
     fi
     [ "$name" != elkbake-check ] || docker rm -f elkbake-check > /dev/null 2>&1
+}
+
+# What the daemon that runs was told of a limit, SOFT:HARD: as a flag, or in its file, where a name stands in one place.
+told_limit() {
+    local flag entry soft hard
+    flag=$(tr '\0' '\n' 2> /dev/null < "$root/proc/$(pidof -s dockerd)/cmdline" |
+        sed -n "s/^\(--default-ulimit=\)\{0,1\}$1=\([-0-9:]*\)\$/\2/p" | tail -n 1)
+    if [ -n "$flag" ]; then
+        echo "${flag%:*}:${flag#*:}"
+        return
+    fi
+    entry=$(tr -d '[:space:]' 2> /dev/null < "$root/etc/docker/daemon.json" | grep -o "\"$1\":{[^}]*}") || return
+    soft=$(sed -n 's/.*"Soft":\([-0-9]*\).*/\1/p' <<< "$entry")
+    hard=$(sed -n 's/.*"Hard":\([-0-9]*\).*/\1/p' <<< "$entry")
+    echo "${soft:--1}:${hard:--1}"
 }
 
 container_without_limits() {
@@ -212,7 +230,8 @@ is_table() {
 is_command() {
     local text=$1 out status
     shift
-    out=$("$@" 2>&1 < /dev/null)
+    # A program, and none of what is defined here.
+    out=$(env -- "$@" 2>&1 < /dev/null)
     status=$?
     if [ $status != 0 ]; then
         wrong "$(brief "$*") failed with status $status: $(brief "$out")"
@@ -251,6 +270,11 @@ while :; do
     if [ ${#problems[@]} = 0 ] || [ "$SECONDS" -ge "$timeout" ]; then
         break
     fi
+    # Whoever waits is to know for what. What follows the colon may be another thing each time.
+    for problem in "${problems[@]}"; do
+        [ -n "${told[${problem%%:*}]:-}" ] || say note "not yet: $problem"
+        told[${problem%%:*}]=1
+    done
     sleep 3
 done
 

@@ -98,6 +98,18 @@ fn nothing_is_written_that_the_recipe_does_not_need() {
     assert_eq!(paths, [&["/etc/elkbake/checks", "/etc/elkbake/release"], &programs[..]].concat());
 }
 
+/// User data that writes `ecs.config` anew comes after everything else that is applied.
+#[test]
+fn the_agent_starts_with_the_recipes_settings_whatever_was_written_over_them() {
+    let host = tuning("ecs.ECS_CONTAINER_STOP_TIMEOUT = \"120s\"");
+    let unit = "/etc/systemd/system/elkbake-apply.service";
+    let text = text(&host, unit).unwrap();
+    assert!(text.contains("\nAfter=cloud-final.service\nBefore=ecs.service\n"), "{text}");
+    assert!(
+        listed(&host).contains(&format!("/etc/systemd/system/ecs.service.wants/elkbake-apply.service -> {unit}\n"))
+    );
+}
+
 #[test]
 fn flags_of_the_base_go_under_each_of_their_names() {
     let host = tuning("docker.flags = [\"-l debug\"]\ndocker.daemon = { default-ulimits = {}, live-restore = true }");

@@ -9,6 +9,7 @@ use super::fault::{HostError, tail};
 use super::guard::{Guard, Kind};
 use super::order::Order;
 use super::{disks, fit, words};
+use crate::ami::delivery::patience;
 use crate::ami::verdict::Nonce;
 use crate::bake::event::{Event, Task};
 use crate::bake::port::{RunOrder, Started, Tags};
@@ -91,7 +92,7 @@ fn of_one(order: &Order<'_>, trial: &Trial<'_>, tried: &mut Tried, desk: Desk<'_
     let _running = Task::begin(&task, None, desk.tell);
     let watched = Watched { site: &scope.site(), id: &id, nonce: trial.nonce, task: &task, desk };
     let mut read = Read::default();
-    let judged = watched.until_judged(order.recipe.test.as_ref().map_or(600, |test| test.timeout), &mut read);
+    let judged = watched.until_judged(patience(order.recipe), &mut read);
     tried.console = tail(&read.text);
     tried.notes = read.notes;
     judged

@@ -34,8 +34,18 @@ pub(super) struct Host {
     outputs: Vec<String>,
 }
 
+/// Where the user data of hosts is wanted.
+pub(super) struct Wanted<'w> {
+    /// Files, by what was typed.
+    pub(super) files: Vec<&'w Path>,
+    /// From where these are reckoned.
+    pub(super) folder: &'w Path,
+    /// The cluster of ECS that hosts join.
+    pub(super) cluster: Option<&'w str>,
+}
+
 /// Makes the documents of a host, and writes what its hosts are started with to files.
-pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, to: &[&Path], folder: &Path) -> Result<Host, Failure> {
+pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, wanted: &Wanted<'_>) -> Result<Host, Failure> {
     let start = Instant::now();
     let mut line = planner.line(name)?;
     let planned = line.pop().ok_or_else(|| Failure::input("there is nothing to build"))?;
@@ -61,13 +71,14 @@ pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, to: &[&Path], fold
     };
     needed(name, &documents, ami.engine)?;
     let mut outputs = Vec::new();
-    for path in to {
+    for path in &wanted.files {
         let document = needed(name, &documents, Engine::UserData)?;
-        let store = match stored {
-            Some(store) => store,
-            None => planner.world.open()?.store(),
+        let data = match (wanted.cluster, stored) {
+            (Some(cluster), _) => documents::for_cluster(&order, cluster)?.bytes().to_vec(),
+            (None, Some(store)) => read(document, store)?,
+            (None, None) => read(document, planner.world.open()?.store())?,
         };
-        write(document, store, &folder.join(path))?;
+        write(&data, &wanted.folder.join(path))?;
         outputs.push(format!("user-data:{}", path.display()));
     }
     let (name, tag, seconds) = (name.clone(), planned.plan.tag().clone(), start.elapsed().as_secs_f64());
@@ -87,15 +98,18 @@ fn needed<'d>(name: &RecipeName, documents: &'d Documents, engine: Engine) -> Re
     }
 }
 
-fn write(document: &Document, store: &Store, path: &Path) -> Result<(), Failure> {
+fn read(document: &Document, store: &Store) -> Result<Vec<u8>, Failure> {
     let gone = || Failure::input("the user data is not in the store any more").hint("build it once more");
-    let data = document.bytes(store)?.ok_or_else(gone)?;
+    document.bytes(store)?.ok_or_else(gone)
+}
+
+fn write(data: &[u8], path: &Path) -> Result<(), Failure> {
     // Mode 0666 less the umask, as other programs would make it.
     let made = tempfile::Builder::new()
         .prefix(".elkbake-")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(aside::folder_of(path))
-        .and_then(|mut file| file.write_all(&data).map(|()| file))
+        .and_then(|mut file| file.write_all(data).map(|()| file))
         .and_then(|file| aside::settle(file, path));
     made.map_err(|error| Failure::file("cannot write", path, &error))
 }

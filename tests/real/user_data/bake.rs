@@ -131,7 +131,9 @@ impl Root {
     }
 }
 
-const INSTANCE: [&str; 18] = [
+const INSTANCE: [&str; 20] = [
+    "etc/docker/key.json",
+    "var/lib/docker/engine-id",
     "etc/ssh/ssh_host_ed25519_key",
     "etc/ssh/ssh_host_ed25519_key.pub",
     "root/.ssh/authorized_keys",
@@ -170,6 +172,7 @@ fn a_bake_leaves_what_the_recipe_says_and_nothing_of_the_instance() {
     let Some(mut root) = Root::new(&format!("{package}{run}")) else { return };
     root.put("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
     root.put("var/log/messages", "past\n");
+    root.put("etc/hostname", "ip-10-0-1-23\n");
     let console = root.bake(|script| script);
     let said = root.said(&console);
     assert_eq!(said.iter().filter(|line| *line == "ok").count(), 3, "{console}");
@@ -196,7 +199,7 @@ fn a_bake_leaves_what_the_recipe_says_and_nothing_of_the_instance() {
     for path in KEPT {
         assert_eq!(fs::read_to_string(root.path(path)).unwrap(), "kept\n", "{path}");
     }
-    for empty in ["etc/machine-id", "var/log/messages"] {
+    for empty in ["etc/machine-id", "etc/hostname", "var/log/messages"] {
         assert_eq!(fs::metadata(root.path(empty)).unwrap().size(), 0, "{empty}");
     }
     assert_eq!(fs::read_to_string(root.path("etc/ran")).unwrap(), "$HOME `x`||a\nb|");
@@ -242,7 +245,14 @@ fn a_bake_that_hangs_says_so_and_switches_off() {
     });
     let said = root.said(&console);
     let end = &said[said.len() - 3..];
-    assert_eq!(end, ["problem the bake was not over after 0 minutes; the last output:", "problem | waiting", "failed"]);
+    assert_eq!(
+        end,
+        [
+            "problem the bake was not over after 0 minutes, in the step `run wait`; its last output:",
+            "problem | waiting",
+            "failed"
+        ]
+    );
     assert!(root.calls("systemctl").contains("--force poweroff\n"));
 }
 

@@ -88,6 +88,7 @@ fn what_does_not_hold_is_told_one_by_one() {
         ("is_table inet elkbake", "the firewall has no table inet elkbake"),
         ("is_command x echo y", "echo y does not say x: y"),
         ("is_command '' sh -c 'echo a; exit 7'", "sh -c echo a; exit 7 failed with status 7: a"),
+        ("is_command '' say x", "say x failed with status 127: "),
         ("is_answer x http://127.0.0.1:1/", "http://127.0.0.1:1/ does not answer: "),
     ];
     let Some(host) = Host::new("") else { return };
@@ -130,6 +131,40 @@ fn limits_are_those_of_a_container() {
     assert!(host.check(&[]).1.ends_with(&expected));
 }
 
+/// Without a container there is what the daemon was told: as a flag, or in its file.
+#[test]
+fn limits_without_a_container_are_those_that_docker_was_told() {
+    let told = |checks: &str, flags: &str, file: &str| {
+        let host = Host::new(checks)?;
+        for (name, text) in [("docker", ""), ("pidof", "echo 7\n")] {
+            host.put(&format!("stubs/{name}"), &format!("#!/bin/bash\n{text}"));
+            fs::set_permissions(host.0.path().join("stubs").join(name), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        host.put("proc/7/cmdline", &flags.replace(' ', "\0"));
+        host.put("etc/docker/daemon.json", file);
+        let (_, said, _) = host.check(&[]);
+        Some(said.lines().find_map(|line| line.strip_prefix("problem ")).unwrap_or("well").to_owned())
+    };
+    let file = "{\n  \"default-ulimits\": {\n    \"memlock\": { \"Hard\": -1, \"Soft\": -1 },\n \"nofile\": {\n \"Hard\": 6,\n \"Name\": \"nofile\", \"Soft\": 5 } } }";
+    for (check, flags, file, expected) in [
+        ("is_limit nofile 5 6\n", "dockerd", file, "well"),
+        ("is_limit memlock -1 -1\n", "dockerd", file, "well"),
+        ("is_limit nofile 5 7\n", "dockerd", file, "docker was told that nofile is 5:6, not 5:7"),
+        ("is_limit nofile 5 6\n", "dockerd --default-ulimit nofile=5:6 -D", "{}", "well"),
+        ("is_limit nofile 5 5\n", "dockerd --default-ulimit=nofile=5", "{}", "well"),
+        (
+            "is_limit nofile 5 6\n",
+            "dockerd --default-ulimit=nofile=1:6",
+            "",
+            "docker was told that nofile is 1:6, not 5:6",
+        ),
+        ("is_limit nofile 5 6\n", "dockerd", "{ \"debug\": true }", "docker was told nothing about nofile"),
+    ] {
+        let Some(said) = told(check, flags, file) else { return };
+        assert_eq!(said, expected, "{check} {flags}");
+    }
+}
+
 #[test]
 fn what_is_expected_may_take_its_time_and_a_torn_list_is_no_list() {
     let Some(host) = Host::new("") else { return };
@@ -142,5 +177,7 @@ fn what_is_expected_may_take_its_time_and_a_torn_list_is_no_list() {
     });
     let (code, said, _) = host.check(&["--timeout", "20", "--expect", expect.to_str().unwrap()]);
     late.join().unwrap();
-    assert_eq!((code, said.as_str()), (0, "note 1 checks hold\n"));
+    let (waits, said) = said.split_once('\n').unwrap();
+    assert!(waits.starts_with("note not yet: test -e ") && waits.contains("failed with status 1"), "{waits}");
+    assert_eq!((code, said), (0, "note 1 checks hold\n"));
 }

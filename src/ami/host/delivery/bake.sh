@@ -40,6 +40,7 @@ step() {
     local title=$1 status line
     shift
     say note "$title"
+    printf '%s\n' "$title" > "$run/step"
     "$@" > "$log" 2>&1 < /dev/null && return
     status=$?
     problems=("$title: failed with status $status")
@@ -70,7 +71,7 @@ files() {
 
 watch_over() {
     sleep "$1"
-    problems=("the bake was not over after $(($1 / 60)) minutes; the last output:")
+    problems=("the bake was not over after $(($1 / 60)) minutes, in the step \`$(cat "$run/step")\`; its last output:")
     while IFS= read -r line; do
         problems+=("| ${line:0:200}")
     done < <(tail -n 12 -- "$log")

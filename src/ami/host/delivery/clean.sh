@@ -33,6 +33,11 @@ clean() {
     [ -L "$root/var/lib/dbus/machine-id" ] || rm -f -- "$root/var/lib/dbus/machine-id"
     rm -f -- "$root/var/lib/systemd/random-seed" "$root/var/lib/systemd/credential.secret"
 
+    # As the base has it: cloud-init gives every instance its own.
+    [ ! -e "$root/etc/hostname" ] || : > "$root/etc/hostname"
+    # By which Docker tells one host from another.
+    rm -f -- "$root/var/lib/docker/engine-id" "$root/etc/docker/key.json"
+
     empty /var/lib/ecs/data /var/log/ecs /var/lib/amazon/ssm /var/log/amazon /var/lib/dhcp /var/lib/dhclient \
         /var/lib/NetworkManager /var/lib/chrony /tmp /var/tmp /var/crash
 

@@ -3,9 +3,12 @@ export DEBIAN_FRONTEND=noninteractive
 
 # again COMMAND...: a mirror may be out of reach for a moment.
 again() {
-    local pause
+    local pause status begun=$SECONDS
     for pause in 5 20 60; do
         "$@" && return
+        status=$?
+        # What had no end for minutes has none now either, and the bake has a time in which it has to be over.
+        [ $((SECONDS - begun)) -lt 300 ] || return "$status"
         sleep "${ELKBAKE_PAUSE:-$pause}"
     done
     "$@"
@@ -39,6 +42,6 @@ install_file() {
     local folder made
     folder=$(mktemp -d /var/tmp/elkbake.XXXXXX) || return
     if is_debian; then made=$folder/package.deb; else made=$folder/package.rpm; fi
-    again curl -fsSL --connect-timeout 30 --max-time 1200 -o "$made" -- "$1" &&
+    again curl -fsSL --connect-timeout 30 --max-time 600 -o "$made" -- "$1" &&
         "$2sum" -c - <<< "$3  $made" && install_packages "$made" && rm -rf -- "$folder"
 }
