@@ -4,4 +4,5 @@ mod bake;
 mod client;
 mod errors;
 mod life;
+mod mended;
 mod users;
