@@ -1,8 +1,10 @@
 //! Hosts to EC2, by the program as people call it.
 
 mod after;
+mod prune;
 mod push;
 mod rights;
+mod sweep;
 
 use serde_json::Value;
 

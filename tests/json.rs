@@ -14,6 +14,9 @@ const MAPS: [&str; 5] = ["annotations", "labels", "packages", "inputs", "with"];
 /// A command, some runs of it, and the keys of docs/json.md that these do not print.
 type Case<'c> = (&'c str, Vec<Vec<&'c str>>, &'c [&'c str]);
 
+/// What `elkbake build` says of hosts alone; `ami` is no key, but what one of them says.
+const HOST_BUILD: [&str; 9] = ["ami", "kind", "engine", "most", "documents", "plain", "items", "share", "problem"];
+
 /// Image recipes on a base in a registry, and one that cannot be read.
 fn market() -> (Registry, Kitchen) {
     let registry = Registry::start();
@@ -118,7 +121,7 @@ fn every_key_is_in_the_documentation_and_every_key_in_there_is_printed() {
             vec![vec!["plan", "--why"], vec!["plan", "--why", "--against", "recipes/other.lock"]],
             &[&host[..], &["no_record", "since_record", "changes", "input", "key"]].concat(),
         ),
-        ("build", vec![vec!["build"]], &["version", "permissions", "extends"]),
+        ("build", vec![vec!["build"]], &[&HOST_BUILD[..], &["version", "permissions", "extends"]].concat()),
         ("inspect", vec![vec!["inspect", "--files"]], &["version", "permissions", "extends"]),
         ("diff", vec![vec!["diff", "es", "other"], vec!["diff", "recipes/es.lock", "recipes/other.lock"]], &["input"]),
         (
@@ -167,6 +170,18 @@ fn every_key_is_in_the_documentation_and_every_key_in_there_is_printed() {
             told.iter().filter(|key| !printed.contains(*key) && !elsewhere.contains(&key.as_str())).collect();
         assert!(untrue.is_empty(), "`elkbake {command}` never prints {untrue:?} of docs/json.md");
     }
+}
+
+#[test]
+fn what_a_host_is_built_into_is_in_the_documentation() {
+    let kitchen = crate::build::host::kitchen("");
+    let mut printed = BTreeSet::new();
+    keys(&kitchen.run(&["build", "--output", "user-data:host.mime", "--json"]).success().json(), &mut printed);
+    let told = told("elkbake build --json");
+    let untold: Vec<_> = printed.iter().filter(|key| !told.contains(*key) && *key != "problems").collect();
+    assert!(untold.is_empty(), "docs/json.md does not say what {untold:?} means");
+    let missing: Vec<_> = HOST_BUILD.iter().skip(1).filter(|key| !printed.contains(**key)).collect();
+    assert!(missing.is_empty(), "`elkbake build` of a host never prints {missing:?}");
 }
 
 #[test]

@@ -6,5 +6,6 @@ pub mod cloud;
 #[cfg(feature = "aws")]
 pub mod ecr;
 pub mod engine;
+pub mod job;
 pub mod project;
 pub mod registry;

@@ -23,7 +23,9 @@ use self::curves::{Axes, Curve};
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     let mut drawn = Vec::new();
-    for (name, draw) in [("bake", bake as fn(&Value) -> Pictures), ("layer", layer), ("plan", plan), ("push", push)] {
+    let all =
+        [("bake", bake as fn(&Value) -> Pictures), ("host", host), ("layer", layer), ("plan", plan), ("push", push)];
+    for (name, draw) in all {
         let Ok(text) = std::fs::read_to_string(folder.join(name).with_extension("json")) else {
             println!("not drawn: {name} was not measured");
             continue;
@@ -130,6 +132,28 @@ fn growth(file: &str, what: &str, of: &str, rows: &[&Value], name: impl Fn(&Valu
         (format!("{file}-{suffix}"), curves::draw(&question, Axes { across: what, up: unit }, &curves))
     };
     figures.into_iter().map(draw).collect()
+}
+
+fn host(document: &Value) -> Pictures {
+    let pictures = [
+        ("host-time", "How long does a host's image take where nothing has to be waited for?", "s"),
+        ("host-calls", "How many calls does a host's image take?", "calls"),
+    ];
+    let draw = |(file, question, unit): (&str, &str, &str)| {
+        let mut panels: BTreeMap<String, Vec<Bar>> = BTreeMap::new();
+        for row in list(&document["rows"]) {
+            let name = text(&row["by"]);
+            let value = if unit == "s" {
+                median(list(&row["runs"]).iter().map(|run| number(&run["seconds"])).collect())
+            } else {
+                number(&row["calls"])
+            };
+            panels.entry(text(&row["what"])).or_default().push(Bar { ours: is_ours(&name), name, value });
+        }
+        let panels: Vec<_> = panels.into_iter().map(|(title, bars)| Panel { title, bars }).collect();
+        (file.to_owned(), bars::draw(question, unit, &panels))
+    };
+    pictures.into_iter().map(draw).collect()
 }
 
 fn layer(document: &Value) -> Pictures {

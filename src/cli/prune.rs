@@ -28,17 +28,17 @@ Examples:
   elkbake prune ecs-host --target prod       # asks before it removes anything
   elkbake prune --target prod --keep 2 --yes
 
-For each processor in each region the newest AMIs of a recipe stay: as many as [ami] of the recipe says (`keep`). So does what a record names, also an earlier one; what the recipe's SSM parameter names; and what instances, launch templates or Auto Scaling groups start from. Of other AMIs than a recipe's own, by their tags, none is touched.
+For each processor in each region the newest AMI of a recipe stays, and beside it as many older ones as [ami] of the recipe says (`keep`). So does what a record names, also an earlier one, of this target or another one in the same account; what the recipe's SSM parameter names; and what instances, launch templates or Auto Scaling groups start from. Of other AMIs than a recipe's own, by their tags, none is touched.
 
-Where nothing says how many are kept, nothing is removed.")]
+Where nothing says how many older ones are kept, nothing is removed.")]
 pub(super) struct PruneArgs {
     /// Recipes by name; all hosts that the project or the target's records know where none is named
     recipes: Vec<String>,
     /// The target, as elkbake.toml names it; the project's default where none is named
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
-    /// Keep so many, instead of what recipes say
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Keep so many older ones beside the newest, instead of what recipes say
+    #[arg(long, value_name = "N")]
     keep: Option<u32>,
     /// Say what would be removed, and remove nothing
     #[arg(long)]
@@ -73,18 +73,20 @@ pub(super) fn prune(args: &PruneArgs, global: &Global, ui: &Ui, surroundings: &S
             rows.push(Row { name, candidates });
         }
     }
+    if !args.json {
+        ui.result(&plan_text(&rows, ui))?;
+    }
     let removed: usize = rows.iter().map(|row| row.candidates.iter().filter(|one| is_removed(one)).count()).sum();
-    let goes = removed > 0 && !args.dry_run && is_agreed(args, &rows, removed, ui, surroundings)?;
+    let goes = removed > 0 && !args.dry_run && is_agreed(args, removed, ui, surroundings)?;
     let mut pruned = Vec::new();
     if goes {
         for row in &rows {
             pruned.extend(remove(&row.candidates, desk));
         }
     }
-    if world.interrupt.requested() {
-        return Err(PortError::Interrupted.into());
-    }
-    finish(args, &rows, pruned, ui)
+    // Also of what was stopped in the middle: what is gone is gone.
+    let exit = finish(args, &rows, pruned, ui)?;
+    if world.interrupt.requested() { Err(PortError::Interrupted.into()) } else { Ok(exit) }
 }
 
 /// The hosts that were named, or all.
@@ -116,13 +118,14 @@ fn planned(
     let (recipe, regions) = &scope.hosts[name];
     let output = recipe.as_ref().and_then(|recipe| recipe.ami.as_ref());
     let Some(keep) = args.keep.or(output.and_then(|output| output.keep)) else {
-        ui.note(&format!("{name}: nothing says how many are kept: `keep` of [ami], or --keep"));
+        ui.note(&format!("{name}: nothing says how many older ones are kept: `keep` of [ami], or --keep"));
         return Ok(None);
     };
     let sites: Vec<_> = sites.iter().filter(|site| regions.contains(&site.region)).cloned().collect();
     let retention = Retention {
         recipe: name,
-        keep: usize::try_from(keep).unwrap_or(usize::MAX),
+        // The newest is none of the older ones.
+        keep: usize::try_from(keep).unwrap_or(usize::MAX).saturating_add(1),
         users: Users {
             protected: &scope.recorded(name),
             parameters: &recipe.as_deref().map(AmiRecipe::parameters).unwrap_or_default(),
@@ -135,14 +138,8 @@ fn is_removed(candidate: &Candidate) -> bool {
     candidate.fate == Fate::Removed
 }
 
-/// Whether the person lets it go: shown first what it is.
-fn is_agreed(
-    args: &PruneArgs,
-    rows: &[Row],
-    removed: usize,
-    ui: &Ui,
-    surroundings: &Surroundings,
-) -> Result<bool, Failure> {
+/// Whether the person lets it go, who has seen what it is.
+fn is_agreed(args: &PruneArgs, removed: usize, ui: &Ui, surroundings: &Surroundings) -> Result<bool, Failure> {
     if args.yes {
         return Ok(true);
     }
@@ -151,7 +148,6 @@ fn is_agreed(
         let failure = Failure::usage(format!("nobody can be asked whether to {question}"));
         return Err(failure.hint("--dry-run shows them, and --yes removes them"));
     }
-    ui.result(&plan_text(rows, ui))?;
     if ui.ask(&question)? {
         return Ok(true);
     }
@@ -164,14 +160,14 @@ fn finish(args: &PruneArgs, rows: &[Row], pruned: Vec<Pruned>, ui: &Ui) -> Resul
     for Pruned { site, id, result } in pruned {
         match result {
             Ok(snapshots) => drop(gone.insert((site.region.to_string(), id), snapshots)),
+            // That is said once, for all that was left.
+            Err(error) if error.is_interrupt() => {}
             Err(error) => failures.push(Failure::from(error).about(&format!("{id} in {}", site.region))),
         }
     }
     if args.json {
         let hosts: Vec<_> = rows.iter().map(|row| json_of(row, &gone)).collect();
         ui.json(&json!({ "dry_run": args.dry_run, "hosts": hosts, "problems": problems(&failures) }))?;
-    } else if args.dry_run || gone.is_empty() {
-        ui.result(&plan_text(rows, ui))?;
     } else {
         let line = |((region, id), snapshots): (&(String, String), &Vec<String>)| {
             format!("{id} in {region} removed, with {}\n", counted(snapshots.len(), "snapshot"))

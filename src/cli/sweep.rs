@@ -19,6 +19,7 @@ use super::workspace::Workspace;
 use super::world::World;
 use crate::bake::port::{Engine, Engines, Kept, Thing};
 use crate::name::Platform;
+use crate::recipe::Region;
 use crate::remote::docker::Docker;
 
 /// Remove what killed runs have left, in container engines or in EC2
@@ -30,10 +31,11 @@ Examples:
   elkbake sweep --all      # also of runs on other machines, and of those that go on
   elkbake sweep --target prod --dry-run       # in the account of [target.prod.ec2]
   elkbake sweep --target prod --older-than 1h
+  elkbake sweep --target prod --region eu-west-3      # where no recipe goes any more
 
 A run removes what it makes, also when it fails or is interrupted; only one that is killed cannot. All that elkbake makes bears the label `elkbake.run`, and nothing else is touched. Without --all only what runs on this machine have left is removed, and only of those that are over. Every engine is looked at that the project names.
 
-With --target it is EC2 that is looked at, in all regions of the target's hosts, and no engine. All that a push of hosts makes there bears the tag `elkbake:run`: instances, AMIs until they are finished, snapshots and volumes. What was begun so lately that a push may still be at work on it is left, unless --older-than or --all says otherwise. The next push of the same recipe, lock and files goes on with what is there, so that nothing need be swept before it.")]
+With --target it is EC2 that is looked at, and no engine: in all regions that recipes of hosts name, that records of the account name, or that a push did not finish; --region names others. All that a push of hosts makes there bears the tag `elkbake:run`: instances, AMIs until they are finished, snapshots and volumes. What was begun so lately that a push may still be at work on it is left, unless --older-than or --all says otherwise. Nobody is asked: what goes was not finished by anybody; --dry-run shows it. The next push of the same recipe, lock and files goes on with what is there, so that nothing need be swept before it.")]
 pub(super) struct SweepArgs {
     /// Remove all that any run has made
     #[arg(long)]
@@ -41,6 +43,9 @@ pub(super) struct SweepArgs {
     /// Look into the account of this target instead
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
+    /// With --target: look into this region only, once for each
+    #[arg(long = "region", value_name = "REGION", requires = "target")]
+    regions: Vec<Region>,
     /// With --target: what was begun so long ago, instead of as long as a push may take: 90m, 12h, 30d
     #[arg(long, value_name = "AGE", value_parser = duration, requires = "target", conflicts_with = "all")]
     older_than: Option<Duration>,
@@ -63,7 +68,7 @@ pub(super) fn sweep(args: &SweepArgs, global: &Global, ui: &Ui, surroundings: &S
     let workspace = Workspace::find(global, surroundings)?;
     if let Some(target) = &args.target {
         let SweepArgs { older_than, all, dry_run, json, .. } = *args;
-        let asked = cloud::Asked { target, older_than, all, dry_run, json };
+        let asked = cloud::Asked { target, regions: &args.regions, older_than, all, dry_run, json };
         return cloud::sweep(&asked, &workspace, (global, ui, surroundings));
     }
     let world = World::new(&workspace, surroundings, global, false);

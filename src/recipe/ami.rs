@@ -213,7 +213,7 @@ table! {
         pub share: Option<Share>,
         /// Days until it is marked as deprecated.
         pub deprecate_after: Option<u32>,
-        /// How many older ones are kept.
+        /// How many older ones `elkbake prune` keeps beside the newest, in each region and for each processor.
         pub keep: Option<u32>,
         /// Whether instances have to use IMDSv2.
         pub imds_v2: bool = true,

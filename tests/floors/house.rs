@@ -74,7 +74,7 @@ impl Source {
     }
 
     fn is_root(&self) -> bool {
-        matches!(self.file.as_str(), "src/lib.rs" | "src/main.rs" | "tests/main.rs")
+        matches!(self.file.as_str(), "src/lib.rs" | "src/main.rs" | "tests/main.rs" | "tests/vm/main.rs")
     }
 }
 
@@ -174,6 +174,7 @@ fn module_of(file: &str) -> ModulePath {
     let inside = file.split_once('/').map_or(file, |(_, inside)| inside);
     match file {
         "src/lib.rs" | "tests/main.rs" => Vec::new(),
+        "tests/vm/main.rs" => vec!["vm".to_owned()],
         _ => inside.strip_suffix(".rs").unwrap_or(inside).split('/').map(str::to_owned).collect(),
     }
 }

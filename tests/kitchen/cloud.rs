@@ -50,9 +50,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "aws")]
-use elkbake::remote::config::{Aws, WireConfig};
-
 pub use call::Asked;
 pub use guest::{Boot, Guest};
 #[cfg(feature = "aws")]
@@ -115,15 +112,6 @@ impl Amazon {
     /// The address of all services.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// What a client has to be told that works here.
-    #[cfg(feature = "aws")]
-    pub fn config(&self) -> WireConfig {
-        WireConfig {
-            aws: Aws { endpoint: Some(self.url()), keys: Some(("AKIDKITCHEN".to_owned(), "very-secret".to_owned())) },
-            ..crate::wire::bench::config()
-        }
     }
 
     /// The environment of a program that works here.

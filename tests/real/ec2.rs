@@ -1,6 +1,9 @@
 //! The strict cloud of the kitchen, asked by Amazon's own client: what it understands is what there is, and what it is
 //! answered is understood.
 
+#[cfg(feature = "aws")]
+mod hosts;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

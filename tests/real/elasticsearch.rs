@@ -2,6 +2,7 @@
 //! ours. It is the distribution that Elastic publishes for tests of plugins, so that it is in Maven's repository.
 
 mod shipped;
+mod without_docker;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};

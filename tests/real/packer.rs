@@ -1,108 +1,118 @@
 //! Packer on the strict cloud, with the job that elkbake does: what it asks for, and what it leaves behind when it is
-//! killed. Its communicator is `none`, so that the instance is stopped as soon as it runs: no valid bake, but the calls
-//! are the same.
+//! killed.
 
-use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+#[cfg(feature = "aws")]
+mod beside;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Child;
 use std::time::Duration;
 
-use serde_json::json;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::program;
-use crate::kitchen::cloud::Amazon;
+use crate::kitchen::cloud::{ACCOUNT, Amazon, World};
+use crate::kitchen::job::{self, Packer};
 
-/// The job: an image in two regions, encrypted with a key of each, with tags, shared with an account.
-pub struct Job {
-    packer: PathBuf,
-    pub amazon: Amazon,
-    folder: tempfile::TempDir,
+const HOME: &str = "eu-west-1";
+const REGIONS: [&str; 2] = [HOME, "us-east-1"];
+
+/// Packer with its job, and the cloud for it.
+struct Job {
+    packer: Packer,
+    amazon: Amazon,
 }
 
 /// `None` where there is no Packer.
-pub fn job() -> Option<Job> {
-    let packer = program(&["packer"], "packer")?;
-    let amazon = Amazon::start(&["eu-west-1", "us-east-1"]);
-    let folder = tempfile::tempdir().unwrap();
-    for region in ["eu-west-1", "us-east-1"] {
-        amazon.key(region, "elk");
-    }
-    let tags = json!({ "team": "search" });
-    let builder = json!({
-        "type": "amazon-ebs", "communicator": "none", "region": "eu-west-1", "custom_endpoint_ec2": amazon.url(),
-        "skip_metadata_api_check": true, "skip_credential_validation": true, "skip_region_validation": true,
-        "access_key": "AKIDKITCHEN", "secret_key": "very-secret", "instance_type": "m6i.large",
-        "ami_name": "ecs-host-2026.1-0123456789ab-x86_64", "user_data": "#!/bin/sh\ntrue",
-        "source_ami_filter": {
-            "filters": { "name": "al2023-ami-ecs-hvm-*-x86_64-ebs" }, "owners": ["amazon"], "most_recent": true,
-        },
-        "ami_regions": ["us-east-1"], "encrypt_boot": true, "kms_key_id": "alias/elk",
-        "region_kms_key_ids": { "us-east-1": "alias/elk" },
-        "ami_users": ["111122223333"], "snapshot_users": ["111122223333"],
-        "tags": tags, "snapshot_tags": tags, "run_tags": tags, "run_volume_tags": tags,
-    });
-    std::fs::write(folder.path().join("job.json"), json!({ "builders": [builder] }).to_string()).unwrap();
-    Some(Job { packer, amazon, folder })
+fn job() -> Option<Job> {
+    let program = program(&["packer"], "packer")?;
+    let amazon = job::cloud(&REGIONS);
+    Some(Job { packer: Packer::new(program, &amazon, &REGIONS), amazon })
 }
 
-impl Job {
-    /// Packer at work. It looks at things every second, the shortest that it can be told.
-    pub fn start(&self) -> Child {
-        let mut command = Command::new(&self.packer);
-        command.args(["build", "-color=false", "job.json"]).current_dir(self.folder.path());
-        command.env("AWS_POLL_DELAY_SECONDS", "1").env("HOME", self.folder.path()).env("CHECKPOINT_DISABLE", "1");
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+/// How often each action was called.
+fn counts(amazon: &Amazon) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for call in amazon.calls() {
+        *counts.entry(call.action).or_default() += 1;
+    }
+    counts
+}
+
+/// Where a program is killed.
+#[derive(Clone, Copy, Debug)]
+enum Point {
+    /// Its instance runs.
+    Running,
+    /// Its first image is begun, and not there yet.
+    Pending,
+}
+
+impl Point {
+    const ALL: [Self; 2] = [Self::Running, Self::Pending];
+
+    fn is_reached(self, world: &World) -> bool {
+        match self {
+            Self::Running => world.instances.values().any(|one| one.state == "running"),
+            Self::Pending => world.images.values().any(|one| one.owner == ACCOUNT && one.state == "pending"),
+        }
     }
 
-    /// How often each action was called.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for call in self.amazon.calls() {
-            *counts.entry(call.action).or_default() += 1;
+    /// Gives the point time to be seen, and waits until it is.
+    fn reach(self, amazon: &Amazon, child: &mut Child) {
+        while !amazon.world(|world| self.is_reached(world)) {
+            assert!(child.try_wait().unwrap().is_none(), "it has ended after {:?}", counts(amazon));
+            std::thread::sleep(Duration::from_millis(2));
         }
-        counts
     }
+}
 
-    /// Waits until Packer has called an action.
-    fn until(&self, packer: &mut Child, action: &str) {
-        while self.amazon.asked(action) == 0 {
-            assert!(packer.try_wait().unwrap().is_none(), "Packer has ended after {:?}", self.counts());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
+/// Lets instances and images take so long that a point between is not missed.
+fn slowly(amazon: &Amazon) {
+    amazon.pace(|pace| (pace.image, pace.copy) = (Duration::from_millis(700), Duration::from_millis(700)));
+    amazon.guest(|boot| job::well(boot, 700));
+}
+
+/// The kinds of all that there is in the region in which the image is made, but for its instances that are going.
+fn kinds(amazon: &Amazon) -> BTreeSet<&'static str> {
+    amazon.inventory().get(HOME).into_iter().flatten().map(|thing| thing.kind).collect()
 }
 
 #[test]
 fn packer_bakes_on_the_strict_cloud() {
     let Some(job) = job() else { return };
-    let output = job.start().wait_with_output().unwrap();
+    let output = job.packer.command().output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(job.amazon.left(), [""; 0]);
     let inventory = job.amazon.inventory();
-    for region in ["eu-west-1", "us-east-1"] {
+    for region in REGIONS {
         let kinds: Vec<_> = inventory[region].iter().map(|thing| thing.kind).collect();
         assert_eq!(kinds, ["image", "snapshot"], "{region}");
     }
-    let counts = job.counts();
+    let counts = counts(&job.amazon);
     let sum: usize = counts.values().sum();
     assert!((35..=60).contains(&sum), "{sum} calls: {counts:?}");
 }
 
 #[test]
-fn packer_leaves_what_it_began_when_it_is_killed() {
-    let Some(job) = job() else { return };
-    job.amazon.pace(|pace| pace.image = Duration::from_millis(300));
-    let mut packer = job.start();
-    job.until(&mut packer, "CreateImage");
-    // The first of its processes only watches over the one that works and the one that speaks to AWS.
-    let group = rustix::process::Pid::from_child(&packer);
-    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
-    packer.wait().unwrap();
-    std::thread::sleep(Duration::from_millis(400));
-    let inventory = job.amazon.inventory();
-    let kinds: Vec<_> = inventory["eu-west-1"].iter().map(|thing| thing.kind).collect();
-    for kind in ["instance", "volume", "image", "snapshot", "security-group", "key-pair"] {
-        assert!(kinds.contains(&kind), "{kind} is not left: {kinds:?}");
+fn packer_leaves_what_it_began_when_it_is_killed_and_never_finds_it_again() {
+    for point in Point::ALL {
+        let Some(job) = job() else { return };
+        slowly(&job.amazon);
+        let mut packer = job.packer.command().spawn().unwrap();
+        point.reach(&job.amazon, &mut packer);
+        // The first of its processes only watches over the one that works and the one that speaks to AWS.
+        kill_process_group(Pid::from_child(&packer), Signal::KILL).unwrap();
+        packer.wait().unwrap();
+        let left = kinds(&job.amazon);
+        let made = match point {
+            Point::Running => &["instance", "volume", "security-group", "key-pair"][..],
+            Point::Pending => &["instance", "volume", "security-group", "key-pair", "image", "snapshot"],
+        };
+        assert!(made.iter().all(|kind| left.contains(kind)), "{point:?}: only {left:?} is left");
+        // What is pending is an image under a name of its own, from which the encrypted one is copied.
+        assert!(job.packer.command().output().unwrap().status.success(), "{point:?}");
+        let still = kinds(&job.amazon);
+        assert!(still.is_superset(&left), "{point:?}: of {left:?} only {still:?} is left");
     }
 }

@@ -72,9 +72,9 @@ impl Machine {
     }
 
     /// An empty disk; gives its file.
-    pub fn disk(&mut self, port: Port, gib: u64) -> PathBuf {
+    pub fn disk(&mut self, port: Port, mib: u64) -> PathBuf {
         let file = self.path(&format!("disk-{}", self.disks.len()));
-        empty(&file, gib);
+        empty(&file, mib);
         self.disks.push((port, file.clone()));
         file
     }
@@ -214,9 +214,9 @@ impl Drop for Machine {
 }
 
 /// Makes a disk empty, as another one that is in its place.
-pub fn empty(file: &Path, gib: u64) {
+pub fn empty(file: &Path, mib: u64) {
     let _ = fs::remove_file(file);
-    fs::File::create(file).unwrap().set_len(gib << 30).unwrap();
+    fs::File::create(file).unwrap().set_len(mib << 20).unwrap();
 }
 
 /// Where `tools/vm.sh`, as it is now, has put what it makes.

@@ -84,9 +84,11 @@ root_device = "/dev/xvda"
 created = "2026-11-01T00:00:00.000Z"
 "#;
 
-/// An agent that starts as Amazon's does, but for waiting for cloud-init, which on Debian waits for it.
-const ECS: &str = "[Unit]\nAfter=docker.service\nRequires=docker.service\nPartOf=docker.service\n\
-    [Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
+/// An agent that starts as Amazon's does, and as that gives itself an identity where it has none.
+const ECS: &str = "[Unit]\nRequires=docker.service\nAfter=docker.service\nAfter=cloud-final.service\nPartOf=docker.service\n\
+    [Service]\nExecStartPre=/bin/mkdir -p /var/lib/ecs/data\n\
+    ExecStart=/bin/sh -c 'cd /var/lib/ecs/data; [ -e id ] || cat /proc/sys/kernel/random/uuid > id; exec sleep infinity'\n\
+    Restart=on-failure\nRestartSec=10s\n[Install]\nWantedBy=multi-user.target\n";
 
 /// User data for the two ways in which a host is delivered, and how its lines on the console begin.
 pub struct Documents {

@@ -12,9 +12,9 @@ use crate::tuned::check;
 fn volumes_are_laid_out_kept_rebuilt_and_never_overwritten() {
     let documents = Documents::build();
     let mut machine = Machine::new(&documents.host);
-    let data = machine.disk(Port::Nvme("vol0123xvdf"), 1);
-    let own = [machine.disk(Port::Nvme("AWS111"), 2), machine.disk(Port::Nvme("AWS222"), 2)];
-    machine.disk(Port::Virtio, 3);
+    let data = machine.disk(Port::Nvme("vol0123xvdf"), 1024);
+    let own = [machine.disk(Port::Nvme("AWS111"), 512), machine.disk(Port::Nvme("AWS222"), 512)];
+    machine.disk(Port::Virtio, 3072);
 
     machine.start();
     made(&mut machine);
@@ -23,29 +23,22 @@ fn volumes_are_laid_out_kept_rebuilt_and_never_overwritten() {
     kept(&mut machine);
     machine.stop();
 
-    // A stop and a start: other disks are in the place of the instance's own.
+    // A stop and a start: other disks are in the place of the instance's own, and somebody else's is attached as our data.
     for disk in &own {
-        empty(disk, 2);
+        empty(disk, 512);
     }
-    machine.start();
-    rebuilt(&mut machine);
-    torn(&mut machine);
-    machine.stop();
-
-    // Somebody else's disk is attached in the place of ours.
-    empty(&data, 1);
+    empty(&data, 1024);
     run(Command::new("mkfs.ext4").args(["-q", "-L", "theirs"]).arg(&data));
-    for disk in &own {
-        empty(disk, 2);
-    }
     machine.start();
     foreign(&mut machine);
+    rebuilt(&mut machine);
+    torn(&mut machine);
     machine.stop();
 }
 
 fn made(machine: &mut Machine) {
     check(machine);
-    machine.shell("docker tag limits kept:1; touch /var/lib/elasticsearch/kept /srv/scratch/kept");
+    machine.shell("docker tag pause:limits kept:1; touch /var/lib/elasticsearch/kept /srv/scratch/kept");
 }
 
 fn kept(machine: &mut Machine) {
@@ -61,7 +54,7 @@ fn rebuilt(machine: &mut Machine) {
     let log = machine.shell("journalctl -b -u elkbake-storage -o cat");
     assert!(log.contains("docker: joining nvme1n1 nvme2n1, which are empty"), "{log}");
     assert_ne!(machine.attempt("docker image inspect kept:1").0, 0);
-    machine.shell("ls /var/lib/elasticsearch/kept /srv/scratch/kept");
+    machine.shell("ls /srv/scratch/kept");
     check(machine);
 }
 
@@ -95,7 +88,7 @@ fn foreign(machine: &mut Machine) {
     // What it says is what helps.
     machine.shell(
         "wipefs --quiet --all /dev/nvme0n1; dd if=/dev/zero of=/dev/nvme0n1 bs=1M status=none || true; \
-         systemctl restart elkbake-storage; systemctl start docker ecs",
+         /usr/libexec/elkbake/apply; while [ -n \"$(systemctl list-jobs --no-legend)\" ]; do sleep 1; done",
     );
     assert_eq!(machine.attempt(state).1, "active\nactive\nactive\n");
 }

@@ -37,11 +37,17 @@ fn volumes(machine: &mut Machine) {
 fn docker(machine: &mut Machine) {
     let said = machine.shell("docker info -f '{{.Driver}} {{.DockerRootDir}} {{.LoggingDriver}}'");
     assert_eq!(said, "overlay2 /var/lib/docker json-file");
-    let program = "{ ldd /usr/bin/prlimit | grep -o '/lib[^ ]*'; echo /usr/bin/prlimit; }";
+    // ECS brings an image that does nothing but stay up; in this one limits can be seen from the inside, too.
+    let programs =
+        "{ ldd /usr/bin/prlimit /usr/bin/sleep | grep -o '/lib[^ ]*' | sort -u; ls /usr/bin/prlimit /usr/bin/sleep; }";
     machine.shell(&format!(
-        "{program} | tar -C / -ch -T - --transform 's,^/,,' -f - 2> /dev/null | docker import - limits > /dev/null"
+        "{programs} | tar -C / -ch -T - --transform 's,^/,,' -f - 2> /dev/null | \
+         docker import -c 'CMD [\"/usr/bin/sleep\", \"600\"]' - pause:limits > /dev/null"
     ));
-    let limits = machine
-        .shell("docker run --rm --network none limits /usr/bin/prlimit --memlock --noheadings --raw -o SOFT,HARD");
+    let limits = machine.shell(
+        "docker run --rm --network none pause:limits /usr/bin/prlimit --memlock --noheadings --raw -o SOFT,HARD",
+    );
     assert_eq!(limits, "unlimited unlimited");
+    let (status, said) = machine.attempt("/usr/libexec/elkbake/check");
+    assert!(status == 0 && said.contains("limits seen in the container elkbake-check\n"), "{said}");
 }

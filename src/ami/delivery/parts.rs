@@ -51,9 +51,12 @@ pub(super) fn install_files(ami: &AmiRecipe, by: &str) -> Vec<Chunk> {
 }
 
 /// A bake's steps, in their order. Files are there before packages, which may come from a repository that one of them
-/// names; again when packages have brought files of their own, and when the cleaning has taken some away.
+/// names, and users, whom a package would make with a number of its own; files again when packages have brought files of their own, and when the cleaning has taken some away.
 pub(super) fn steps(ami: &AmiRecipe, seconds: u32) -> Vec<Chunk> {
     let mut chunks = vec![Chunk::own(format!("watch_over {seconds} &\nstep 'files of the recipe' files\n"))];
+    if !ami.user.is_empty() {
+        chunks.push(Chunk::own("step users systemd-sysusers /etc/sysusers.d/90-elkbake.conf\n"));
+    }
     let packages = packages(ami);
     if !packages.is_empty() || !ami.package.is_empty() {
         chunks.push(Chunk::own("step 'lists of packages' refresh_lists\n"));

@@ -73,6 +73,14 @@ fn packages_come_by_name_with_what_settings_need_and_by_file_for_their_processor
 }
 
 #[test]
+fn users_are_there_before_a_package_makes_them_with_another_number() {
+    let text = bake("packages = { jq = \"*\" }\n[[user]]\nname = \"jq\"\nuid = 990\n");
+    let users = text.find("\nstep users systemd-sysusers /etc/sysusers.d/90-elkbake.conf\n");
+    assert!(users.is_some() && users < text.find("\nstep packages "), "{text}");
+    assert!(!bake("").contains("step users"));
+}
+
+#[test]
 fn a_bake_speaks_before_patience_is_lost() {
     for (timeout, expected) in
         [("", 2400), ("bake.timeout = 60", 3300), ("bake.timeout = 6", 180), ("bake.timeout = 1", 30)]

@@ -7,8 +7,6 @@
 #
 # What belongs to a package that is not installed yet is left for the next run; the host's own check tells what is missing.
 set -uo pipefail
-# The last part of a pipe counts what it changes.
-shopt -s lastpipe
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 
@@ -34,11 +32,11 @@ is_running() {
     [ "$bake" = no ] && [ -d /run/systemd/system ]
 }
 
-# Puts the text on standard input in the place of a file, in one step and with its owner and mode. Says whether that
-# changed it.
+# replace PATH PROGRAM [WORD...]: puts what the program prints in the place of a file, in one step and with its owner and
+# mode; nothing where the program fails. Says whether that changed it.
 replace() {
     local path new text
-    text=$(cat && echo .) && path=$(readlink -f -- "$1") || return 2
+    text=$("${@:2}" && echo .) && path=$(readlink -f -- "$1") || return 2
     text=${text%.}
     if [ -e "$path" ] && printf %s "$text" | cmp -s -- - "$path"; then
         return 1
@@ -53,13 +51,13 @@ replace() {
     return 2
 }
 
-# The same, and tells it.
+# write PATH TITLE PROGRAM [WORD...]: the same, and tells it.
 write() {
-    replace "$1"
+    replace "$1" "${@:3}"
     case $? in
         0) did "$2" ;;
         1) ;;
-        *) problem "$1 cannot be written" ;;
+        *) problem "$1 cannot be written" && return 1 ;;
     esac
 }
 
@@ -215,8 +213,8 @@ merge_options() {
     fi
     wanted=$(options_from "$base")
     [ "$wanted" != "$now" ] || return 0
-    printf '%s\n%s\n' "$base" "$wanted" | replace "$state/docker-options"
-    with_value "$file" "$name" "$wanted" | write "$file" "$name in $file is now: $wanted"
+    replace "$state/docker-options" printf '%s\n%s\n' "$base" "$wanted"
+    write "$file" "$name in $file is now: $wanted" with_value "$file" "$name" "$wanted"
 }
 
 daemon() {
@@ -250,8 +248,8 @@ daemon() {
         unset 'drop[H]' 'drop[host]'
         flags=("${flags[@]//%/%%}")
         mkdir -p /etc/systemd/system/docker.service.d
-        printf '[Service]\nExecStart=\nExecStart=%s\n' "$(options_from "${command#ExecStart=}")" \
-            | write /etc/systemd/system/docker.service.d/90-elkbake-flags.conf "docker.service has the recipe's flags"
+        write /etc/systemd/system/docker.service.d/90-elkbake-flags.conf "docker.service has the recipe's flags" \
+            printf '[Service]\nExecStart=\nExecStart=%s\n' "$(options_from "${command#ExecStart=}")"
     fi
     refresh docker.service /etc/docker/daemon.json /etc/sysconfig/docker /etc/default/docker \
         /etc/systemd/system/docker.service.d/*.conf
@@ -259,15 +257,9 @@ daemon() {
 
 # --- the ECS agent ----------------------------------------------------------------------------------------------------
 
-# Keys of the recipe take the place of the same keys; what an earlier recipe wrote and this one does not goes; all else,
-# as the cluster's name that came at launch, stays as it is.
-agent() {
-    local config=/etc/ecs/ecs.config now=/dev/null wanted=/dev/null before=/dev/null
-    [ -f $own/ecs.config ] || [ -f $state/ecs.config ] || return 0
-    mkdir -p /etc/ecs
-    [ ! -f $config ] || now=$config
-    [ ! -f $own/ecs.config ] || wanted=$own/ecs.config
-    [ ! -f $state/ecs.config ] || before=$state/ecs.config
+# agent_settings WANTED BEFORE NOW: keys of the recipe take the place of the same keys; what an earlier recipe wrote and this
+# one does not goes; all else, as the cluster's name that came at launch, stays as it is.
+agent_settings() {
     awk '
         side == 1 { wanted[key($0)] = $0; order[++count] = key($0); next }
         side == 2 { ours[$0] = 1; next }
@@ -276,28 +268,42 @@ agent() {
         { print }
         END { for (i = 1; i <= count; i++) if (!(order[i] in said)) print wanted[order[i]] }
         function key(line) { sub(/^[[:space:]]+/, "", line); sub(/=.*/, "", line); return line }
-    ' side=1 $wanted side=2 $before side=3 $now | write $config "$config has the recipe's settings"
-    replace $state/ecs.config < $wanted
+    ' side=1 "$1" side=2 "$2" side=3 "$3"
+}
+
+agent() {
+    local config=/etc/ecs/ecs.config now=/dev/null wanted=/dev/null before=/dev/null
+    [ -f $own/ecs.config ] || [ -f $state/ecs.config ] || return 0
+    mkdir -p /etc/ecs
+    [ ! -f $config ] || now=$config
+    [ ! -f $own/ecs.config ] || wanted=$own/ecs.config
+    [ ! -f $state/ecs.config ] || before=$state/ecs.config
+    write $config "$config has the recipe's settings" agent_settings $wanted $before $now &&
+        replace $state/ecs.config cat $wanted
     refresh ecs.service $config
 }
 
 # --- time, journal, units ---------------------------------------------------------------------------------------------
 
 # The servers of the base, and those that DHCP names, give way to the recipe's.
+with_servers() {
+    awk '
+        FILENAME == ARGV[1] { servers = servers $0 "\n"; next }
+        /^# elkbake: time servers$/ { inside = 1; next }
+        inside && /^# elkbake: end$/ { inside = 0; next }
+        inside { next }
+        /^[[:space:]]*(server|pool|peer|sourcedir)[[:space:]]/ { print "# elkbake: not used: " $0; next }
+        { print }
+        END { printf "# elkbake: time servers\n%s# elkbake: end\n", servers }
+    ' $own/time-servers "$1"
+}
+
 clock() {
     local config
     [ -f $own/time-servers ] || return 0
     for config in /etc/chrony.conf /etc/chrony/chrony.conf; do
         [ -f $config ] || continue
-        awk '
-            FILENAME == ARGV[1] { servers = servers $0 "\n"; next }
-            /^# elkbake: time servers$/ { inside = 1; next }
-            inside && /^# elkbake: end$/ { inside = 0; next }
-            inside { next }
-            /^[[:space:]]*(server|pool|peer|sourcedir)[[:space:]]/ { print "# elkbake: not used: " $0; next }
-            { print }
-            END { printf "# elkbake: time servers\n%s# elkbake: end\n", servers }
-        ' $own/time-servers $config | write $config "$config has the recipe's time servers"
+        write $config "$config has the recipe's time servers" with_servers $config
         refresh chronyd.service $config
         return 0
     done
@@ -341,7 +347,8 @@ units() {
     done < $own/units
 }
 
-# What this boot has begun without: it was not there, or not known, when systemd decided what to start.
+# What this boot has begun without: it was not there, or not known, when systemd decided what to start. Where volumes are
+# there only now, who does not start without them has failed before.
 start() {
     local unit
     is_running || return 0
@@ -360,6 +367,7 @@ start() {
         [ $unit != elkbake-firewall-subnet ] || how=(--no-block)
         if systemctl "${how[@]}" start $unit.service; then
             did "started $unit"
+            [ $unit != elkbake-storage ] || systemctl --no-block start default.target
         else
             problem "$unit does not start: journalctl -u $unit"
         fi

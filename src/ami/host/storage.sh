@@ -36,7 +36,7 @@ did() {
 die() {
     told=yes
     echo "elkbake storage: FAILED: $1" >&2
-    echo "elkbake storage: $2; then run \`systemctl restart elkbake-storage\` or reboot" >&2
+    echo "elkbake storage: $2; then run \`/usr/libexec/elkbake/apply\` or reboot" >&2
     exit 1
 }
 

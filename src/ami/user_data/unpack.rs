@@ -64,8 +64,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("script");
         fs::write(&file, script).unwrap();
-        let output = Command::new("bash").arg(&file).env("ELKBAKE_ROOT", root).output().unwrap();
+        let output = Command::new("bash")
+            .arg(&file)
+            .env("ELKBAKE_ROOT", root)
+            .env("ELKBAKE_RUN", folder.path())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left of what was on its way");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -170,7 +176,10 @@ mod tests {
         let (root, script) = (tempfile::tempdir().unwrap(), script(&tree, &contents));
         run(root.path(), &script);
         let at = |path: &str| root.path().join(path);
-        let inode = fs::metadata(at("d2/f")).unwrap().ino();
+        let file = || fs::metadata(at("d2/f")).unwrap().ino();
+        // systemd is to read its units anew where their folders are newer than what it knows.
+        let folder = || fs::metadata(at("d2")).map(|folder| (folder.ctime(), folder.ctime_nsec())).unwrap();
+        let before = (file(), folder());
         fs::write(at("d0/f"), "other").unwrap();
         fs::remove_file(at("d1/f")).unwrap();
         symlink("/dev/null", at("d1/f")).unwrap();
@@ -178,7 +187,7 @@ mod tests {
         assert_eq!(run(root.path(), &script), "2 ");
         assert_eq!(fs::read(at("d0/f")).unwrap(), b"one\n");
         assert!(fs::symlink_metadata(at("d1/f")).unwrap().is_file());
-        assert_eq!(fs::metadata(at("d2/f")).unwrap().ino(), inode);
+        assert_eq!((file(), folder()), before);
         assert_eq!(fs::read(at("d1/mine")).unwrap(), b"mine");
     }
 

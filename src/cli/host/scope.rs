@@ -18,8 +18,10 @@ pub(in crate::cli) struct Scope {
     account: project::Ec2,
     /// By name: the recipe, and the regions of its AMIs.
     pub(in crate::cli) hosts: BTreeMap<RecipeName, (Option<Box<AmiRecipe>>, BTreeSet<Region>)>,
-    /// What is recorded of the target.
-    pub(in crate::cli) manifest: Option<Manifest>,
+    /// Recipes of which no AMI is made; instances are started for their tests.
+    tested: Vec<AmiRecipe>,
+    /// What is recorded of the account: the target that was named comes first, and the others of the project after it.
+    records: Vec<Manifest>,
 }
 
 impl Scope {
@@ -30,23 +32,26 @@ impl Scope {
             let failure = Failure::input(format!("the target {name} has no place for AMIs"));
             return Err(failure.hint(format!("say `[target.{name}.ec2]` in elkbake.toml, or name another --target")));
         };
-        let manifest = workspace.manifest(Some(&route.name))?;
+        let records = records(workspace, route, &account)?;
         let mut hosts: BTreeMap<RecipeName, (Option<Box<AmiRecipe>>, BTreeSet<Region>)> = BTreeMap::new();
+        let mut tested = Vec::new();
         for name in workspace.recipes()? {
-            if let Recipe::Ami(ami) = workspace.recipe(&name)?.value
-                && ami.engine == Engine::Instance
-            {
-                let regions = ami.regions().into_iter().cloned().collect();
-                hosts.insert(name, (Some(ami), regions));
+            match workspace.recipe(&name)?.value {
+                Recipe::Ami(ami) if ami.engine == Engine::Instance => {
+                    let regions = ami.regions().into_iter().cloned().collect();
+                    hosts.insert(name, (Some(ami), regions));
+                }
+                Recipe::Ami(ami) => tested.push(*ami),
+                Recipe::Image(_) => {}
             }
         }
-        for (name, entry) in manifest.iter().flat_map(|manifest| &manifest.recipes) {
+        for (name, entry) in records.iter().flat_map(|manifest| &manifest.recipes) {
             let regions: Vec<_> = amis(entry).map(|ami| ami.region.clone()).collect();
             if !regions.is_empty() {
                 hosts.entry(name.clone()).or_default().1.extend(regions);
             }
         }
-        Ok(Self { account, hosts, manifest })
+        Ok(Self { account, hosts, tested, records })
     }
 
     /// The account in some regions, once it is certain that the credentials are its own.
@@ -63,16 +68,23 @@ impl Scope {
         Ok(regions.into_iter().map(|region| site(&self.account, region)).collect())
     }
 
-    /// All regions of all hosts.
+    /// All regions in which anything may have been begun: those of all hosts, of tests, and of pushes that came to no end.
     pub(in crate::cli) fn regions(&self) -> BTreeSet<&Region> {
-        self.hosts.values().flat_map(|(_, regions)| regions).collect()
+        let made = self.hosts.values().flat_map(|(_, regions)| regions);
+        let begun = self.records.iter().flat_map(|manifest| manifest.unfinished.values());
+        // One with a digest is of an image.
+        let begun =
+            begun.filter(|one| one.digest.is_none()).flat_map(|one| one.regions.iter().chain(one.missing.keys()));
+        made.chain(self.tested.iter().map(|ami| &ami.region)).chain(begun).collect()
     }
 
     /// AMIs of all recipes that records name, with what they say.
     pub(in crate::cli) fn all_recorded(&self) -> BTreeMap<String, String> {
-        let Some(manifest) = &self.manifest else { return BTreeMap::new() };
-        let names: BTreeSet<_> = manifest.recipes.keys().chain(manifest.unfinished.keys()).collect();
-        names.into_iter().flat_map(|name| self.recorded(name)).collect()
+        let names = |manifest: &'_ Manifest| {
+            manifest.recipes.keys().chain(manifest.unfinished.keys()).cloned().collect::<Vec<_>>()
+        };
+        let names: BTreeSet<_> = self.records.iter().flat_map(names).collect();
+        names.iter().flat_map(|name| self.recorded(name)).collect()
     }
 
     /// The SSM parameters that name AMIs of the hosts.
@@ -81,14 +93,33 @@ impl Scope {
         recipes.flat_map(|recipe| recipe.parameters()).collect()
     }
 
-    /// AMIs of a recipe that records name, with what they say.
-    pub(in crate::cli) fn recorded(&self, recipe: &RecipeName) -> BTreeMap<String, String> {
-        let Some(manifest) = &self.manifest else { return BTreeMap::new() };
-        let entry = manifest.recipes.get(recipe);
-        let unfinished = manifest.unfinished.get(recipe).into_iter().flat_map(|one| &one.amis);
-        let said = |ami: &RecordedAmi| (ami.id.clone(), "recorded".to_owned());
-        entry.into_iter().flat_map(amis).chain(unfinished).map(said).collect()
+    /// All recipes for which instances are started.
+    pub(in crate::cli) fn recipes(&self) -> impl Iterator<Item = &AmiRecipe> {
+        self.hosts.values().filter_map(|(recipe, _)| recipe.as_deref()).chain(&self.tested)
     }
+
+    /// AMIs of a recipe that records name, with whose records these are. Another target may name what this one does not:
+    /// both are in one account, where an AMI is found by its key whoever has made it.
+    pub(in crate::cli) fn recorded(&self, recipe: &RecipeName) -> BTreeMap<String, String> {
+        let named = |manifest: &Manifest| {
+            let who = format!("recorded of {}", manifest.target);
+            let entry = manifest.recipes.get(recipe).into_iter().flat_map(amis);
+            let begun = manifest.unfinished.get(recipe).into_iter().flat_map(|one| &one.amis);
+            entry.chain(begun).map(|ami| (ami.id.clone(), who.clone())).collect::<Vec<_>>()
+        };
+        // Where several name one, the target that was asked for says so.
+        self.records.iter().rev().flat_map(named).collect()
+    }
+}
+
+/// What is recorded of all targets in one account. What cannot be read may name anything, so that nothing is known.
+fn records(workspace: &Workspace, route: &Route<'_>, account: &project::Ec2) -> Result<Vec<Manifest>, Failure> {
+    let is_other = |(name, target): &(&RecipeName, &project::Target)| {
+        name.as_str() != route.name && target.ec2.as_ref().is_some_and(|ec2| ec2.account == account.account)
+    };
+    let others = workspace.project.target.iter().filter(is_other).map(|(name, _)| name.as_str());
+    let read = |name| workspace.manifest(Some(name)).transpose();
+    std::iter::once(route.name.as_str()).chain(others).filter_map(read).collect()
 }
 
 fn amis(entry: &Entry) -> impl Iterator<Item = &RecordedAmi> {

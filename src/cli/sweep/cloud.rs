@@ -1,5 +1,6 @@
 //! `elkbake sweep --target`: what killed runs have left in EC2.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,11 +17,12 @@ use crate::cli::ui::Ui;
 use crate::cli::workspace::Workspace;
 use crate::cli::world::World;
 use crate::moment::Moment;
-use crate::recipe::BAKE_MINUTES;
+use crate::recipe::{AmiRecipe, BAKE_MINUTES, Region};
 
 /// What was asked for.
 pub(super) struct Asked<'a> {
     pub(super) target: &'a str,
+    pub(super) regions: &'a [Region],
     pub(super) older_than: Option<Duration>,
     pub(super) all: bool,
     pub(super) dry_run: bool,
@@ -39,35 +41,46 @@ pub(super) fn sweep(
     let tell = |event: Event<'_>| ui.event(event);
     let ec2 = world.open()?.wire();
     let desk = Desk { ec2, pace: Pace::default(), interrupt: &world.interrupt, tell: &tell };
-    let sites = scope.sites(scope.regions(), ec2, &tell)?;
+    let regions = if args.regions.is_empty() { scope.regions() } else { args.regions.iter().collect() };
+    let sites = scope.sites(regions.iter().copied(), ec2, &tell)?;
     let minutes = (!args.all).then(|| age(args, &scope));
     let before = minutes.map(|minutes| Moment::of(surroundings.now).minutes_ago(minutes));
     let users = Users { protected: &scope.all_recorded(), parameters: &scope.parameters() };
     let left = host::left(&sites, before, users, desk)?;
-    if !args.json && !left.is_empty() {
-        let word = if args.dry_run { "would be removed" } else { "is removed" };
-        let said = |one: &Leftover| match &one.stays {
-            Some(why) => format!("{} stays: {why}\n", line(one)),
-            None => format!("{} {word}\n", line(one)),
-        };
-        ui.result(&left.iter().map(said).collect::<String>())?;
+    if !args.json {
+        ui.result(&found(args, &left, &regions, minutes))?;
     }
     let swept = if args.dry_run { Vec::new() } else { host::sweep(&left, desk) };
-    if world.interrupt.requested() {
-        return Err(PortError::Interrupted.into());
-    }
     let (removed, failures) = outcome(swept);
     if args.json {
         let all = |some: &[Leftover]| some.iter().map(json_of).collect::<Vec<_>>();
         ui.json(&json!({
-            "target": target, "dry_run": args.dry_run, "found": all(&left), "removed": all(&removed),
-            "problems": problems(&failures),
+            "target": target, "regions": regions, "dry_run": args.dry_run, "found": all(&left),
+            "removed": all(&removed), "problems": problems(&failures),
         }))?;
-    } else if left.is_empty() {
-        let of = minutes.map_or_else(String::new, |minutes| format!(" that was begun more than {minutes} min ago"));
-        ui.result(&format!("{target}: nothing is left{of}\n"))?;
+    } else {
+        ui.result(&removed.iter().map(|one| format!("{} removed\n", line(one))).collect::<String>())?;
     }
-    Ok(ui.failures(&failures, Exit::Done))
+    let exit = ui.failures(&failures, Exit::Done);
+    if world.interrupt.requested() { Err(PortError::Interrupted.into()) } else { Ok(exit) }
+}
+
+/// What is there, where it was looked for.
+fn found(args: &Asked<'_>, left: &[Leftover], regions: &BTreeSet<&Region>, minutes: Option<u32>) -> String {
+    let target = args.target;
+    let names: Vec<_> = regions.iter().map(|region| region.as_str()).collect();
+    let place = if names.is_empty() { "no region".to_owned() } else { names.join(", ") };
+    if left.is_empty() {
+        let of = minutes.map_or_else(String::new, |minutes| format!(" that was begun more than {minutes} min ago"));
+        return format!("{target}: nothing is left{of} in {place}\n");
+    }
+    let word = if args.dry_run { "would go" } else { "goes" };
+    let said = |one: &Leftover| match &one.stays {
+        Some(why) => format!("{} stays: {why}\n", line(one)),
+        None => format!("{} {word}\n", line(one)),
+    };
+    let lines: String = left.iter().map(said).collect();
+    format!("{target}: left in {place}\n{lines}")
 }
 
 /// How many minutes ago something was begun that no push is at work on any more.
@@ -75,9 +88,12 @@ fn age(args: &Asked<'_>, scope: &Scope) -> u32 {
     if let Some(age) = args.older_than {
         return u32::try_from(age.as_secs() / 60).unwrap_or(u32::MAX);
     }
-    let recipes = scope.hosts.values().filter_map(|(recipe, _)| recipe.as_ref());
-    let longest = recipes.map(|recipe| recipe.bake_timeout()).max();
-    longest.unwrap_or(BAKE_MINUTES).saturating_add(MARGIN_MINUTES)
+    scope.recipes().map(longest).max().unwrap_or(BAKE_MINUTES).saturating_add(MARGIN_MINUTES)
+}
+
+/// How long an instance of a recipe may live: one that is made into an image, or one that is tested.
+fn longest(recipe: &AmiRecipe) -> u32 {
+    recipe.bake_timeout().max(recipe.test.as_ref().map_or(0, |test| test.timeout.div_ceil(60)))
 }
 
 fn outcome(swept: Vec<Swept>) -> (Vec<Leftover>, Vec<Failure>) {
@@ -85,6 +101,8 @@ fn outcome(swept: Vec<Swept>) -> (Vec<Leftover>, Vec<Failure>) {
     for Swept { leftover, error } in swept {
         match error {
             None => removed.push(leftover),
+            // That is said once, for all that was left.
+            Some(error) if error.is_interrupt() => {}
             Some(error) => failures.push(Failure::from(error).about(&line(&leftover))),
         }
     }

@@ -73,7 +73,13 @@ pub fn modify_image(world: &mut World, call: &mut Call) -> Answer {
     }
     let keys: Vec<String> = {
         let disks = images::own(world, call, &id)?.disks.clone();
-        disks.into_iter().filter_map(|disk| disk.ebs?.kms_key).collect()
+        // A disk that begins empty is encrypted for whoever starts the image.
+        disks
+            .into_iter()
+            .filter_map(|disk| disk.ebs)
+            .filter(|ebs| ebs.snapshot.is_some())
+            .filter_map(|ebs| ebs.kms_key)
+            .collect()
     };
     if !add.is_empty() && keys.iter().any(|key| encryption::is_default(key)) {
         let said = "Snapshots encrypted with the AWS Managed CMK can’t be shared. Specify another snapshot.";

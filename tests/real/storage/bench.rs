@@ -121,7 +121,10 @@ impl Bench {
         let output = self.start(conf);
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(1), "{stdout}\n{stderr}");
-        assert!(stderr.contains("FAILED: ") && stderr.contains("systemctl restart elkbake-storage"), "{stderr}");
+        assert!(
+            stderr.contains("FAILED: ") && stderr.contains("run `/usr/libexec/elkbake/apply` or reboot"),
+            "{stderr}"
+        );
         stderr.into_owned()
     }
 

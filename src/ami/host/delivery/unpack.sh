@@ -10,26 +10,29 @@ lay() {
 }
 
 # file PATH MODE OWNER PROGRAM [WORD...]: what the program makes of its input. On its way it is root's alone, as mktemp
-# makes it, and nobody asks for its name.
+# makes it, and nobody asks for its name. A folder whose files are as they should be is not touched either: what is newer
+# there than what runs is read anew.
 file() {
-    local at=$root$1 mode=$2 owner=$3 aside
+    local at=$root$1 mode=$2 owner=$3 made aside
     ours[$1]=1
     shift 3
-    way "${at%/*}" && aside=$(mktemp -- "${at%/*}/.elkbake.XXXXXX") || return
-    if ! "$@" > "$aside"; then
-        rm -f -- "$aside"
+    made=$(mktemp -p "${ELKBAKE_RUN:-/run}") || return
+    if ! "$@" > "$made"; then
+        rm -f -- "$made"
         return 1
     fi
     if [ -f "$at" ] && [ ! -L "$at" ] && [ "$(stat -c '%a %u:%g' -- "$at")" = "$mode $owner" ] &&
-        [ "$(sha256sum < "$at")" = "$(sha256sum < "$aside")" ]; then
-        rm -f -- "$aside"
+        [ "$(sha256sum < "$at")" = "$(sha256sum < "$made")" ]; then
+        rm -f -- "$made"
         return
     fi
+    way "${at%/*}" && aside=$(mktemp -- "${at%/*}/.elkbake.XXXXXX") || { rm -f -- "$made" && return 1; }
     # The owner first: changing it takes set-id bits away.
-    if chown -- "$owner" "$aside" && chmod -- "$mode" "$aside" && mv -fT -- "$aside" "$at"; then
+    if cat -- "$made" > "$aside" && chown -- "$owner" "$aside" && chmod -- "$mode" "$aside" && mv -fT -- "$aside" "$at"; then
         changed=$((changed + 1))
+        rm -f -- "$made"
     else
-        rm -f -- "$aside"
+        rm -f -- "$made" "$aside"
         return 1
     fi
 }
