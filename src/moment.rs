@@ -51,6 +51,12 @@ impl Moment {
         Self(self.0.saturating_sub(i64::from(minutes) * 60))
     }
 
+    /// The next start of a day.
+    #[must_use]
+    pub fn next_day(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(DAY)).saturating_add(DAY))
+    }
+
     /// The start of its minute.
     #[must_use]
     pub fn to_the_minute(self) -> Self {

@@ -4,6 +4,7 @@ mod bake;
 mod client;
 mod errors;
 mod life;
+mod mended;
 mod users;
 
 use elkbake::remote::config::{Aws, WireConfig};

@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 
 pub use ec2::{
     Ask, CopyOrder, Disk, Ec2, Ec2Site, ImageMade, ImageOrder, ImageStep, Instance, Machine, Mapped, Mapping, RunOrder,
-    Started, Tags, Template, TypeFacts,
+    SpotRequest, Started, Tags, Template, TypeFacts,
 };
 pub use ecr::{
     Closeness, EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,

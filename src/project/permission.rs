@@ -157,7 +157,7 @@ pub const PERMISSIONS: &[Permission] = &[
     allow(
         "ec2:CancelSpotInstanceRequests",
         &[On::SpotRequest],
-        &[Spot],
+        &[Spot, Sweep],
         "otherwise EC2 starts another instance in the place of one that has ended",
     ),
     allow("ec2:CopyImage", &[On::Image, Snapshot], &[Regions], "brings AMIs to the other regions"),
@@ -196,6 +196,7 @@ pub const PERMISSIONS: &[Permission] = &[
     allow("ec2:DescribeLaunchTemplates", &[Anything], &[LaunchTemplate], "finds the launch template"),
     allow("ec2:DescribeSnapshotAttribute", &[Anything], &[Share], "who may read the snapshot already"),
     allow("ec2:DescribeSnapshots", &[Anything], &[Host, Prune, Sweep], "finds what lies under AMIs"),
+    allow("ec2:DescribeSpotInstanceRequests", &[Anything], &[Sweep], "finds requests that would start instances again"),
     allow("ec2:DescribeVolumes", &[Anything], &[Sweep], "finds volumes that a killed run has left"),
     // Who does not say `deprecate_after` any more has to be able to take it back.
     allow("ec2:DisableImageDeprecation", &[On::Image], &[Host], "takes back the day of deprecation").own(),

@@ -31,7 +31,7 @@ use aws_sdk_ec2::types::Filter;
 use crate::bake::event::Listener;
 use crate::bake::port::{
     Ask, CopyOrder, Disk, Ec2, Ec2Site, ImageMade, ImageOrder, ImageStep, Instance, Machine, PortError, RunOrder,
-    Started, Tags, Template, TypeFacts,
+    SpotRequest, Started, Tags, Template, TypeFacts,
 };
 use crate::recipe::Share;
 use crate::remote::aws::parameter;
@@ -100,6 +100,14 @@ impl Ec2 for Wire {
 
     fn instances(&self, site: &Ec2Site, ask: &Ask, tell: Listener<'_>) -> Result<Vec<Instance>, PortError> {
         self.host(site, Does::Reads, "instances", tell, async |control| control.instances(ask).await)
+    }
+
+    fn spot_requests(&self, site: &Ec2Site, ask: &Ask, tell: Listener<'_>) -> Result<Vec<SpotRequest>, PortError> {
+        self.host(site, Does::Reads, "spot requests", tell, async |control| control.spot_requests(ask).await)
+    }
+
+    fn cancel(&self, site: &Ec2Site, request: &str, tell: Listener<'_>) -> Result<(), PortError> {
+        self.host(site, Does::Changes, request, tell, async |control| control.cancel(request, request).await)
     }
 
     fn volumes(&self, site: &Ec2Site, ask: &Ask, tell: Listener<'_>) -> Result<Vec<Disk>, PortError> {

@@ -76,7 +76,7 @@ impl Client {
             subnet: None,
             security_groups: BTreeSet::new(),
             instance_profile: None,
-            spot: false,
+            spot: None,
             tags: tags(&[("elkbake:run", "1234")]),
             token: token.to_owned(),
         }

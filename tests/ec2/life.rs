@@ -69,7 +69,7 @@ fn another_order_with_the_same_token_is_told() {
 fn a_spot_instance_can_stop_and_its_request_ends_with_it() {
     let client = Client::new();
     let mut order = client.order("one");
-    order.spot = true;
+    order.spot = Some("2099-01-01T00:00:00Z".to_owned());
     let id = client.started(&order);
     client.wait_for(&id, "stopped");
     let ImageMade::Image(image) = client.make(&Client::image_order(&id, "host")) else { panic!("a new name") };
@@ -88,7 +88,7 @@ fn where_there_is_no_spot_instance_it_is_told_and_not_tried_again() {
         let client = Client::new();
         client.amazon.fault("RunInstances", 1, Trouble::Error(code));
         let mut order = client.order("one");
-        order.spot = true;
+        order.spot = Some("2099-01-01T00:00:00Z".to_owned());
         let Started::NoSpot(why) = client.run(&order).unwrap() else { panic!("{code}") };
         assert!(why.starts_with(code), "{why}");
         assert_eq!(client.amazon.asked("RunInstances"), 1);

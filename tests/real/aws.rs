@@ -121,7 +121,7 @@ fn moto_understands_what_ec2_is_asked() {
         subnet: None,
         security_groups: [].into(),
         instance_profile: None,
-        spot: false,
+        spot: None,
         tags,
         token: "token".to_owned(),
     };

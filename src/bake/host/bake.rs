@@ -22,9 +22,6 @@ use crate::recipe::{Architecture, Region};
 /// image that is there stays where only something about it could not be changed, and the next run goes on with it.
 #[must_use]
 pub fn bake(order: &Order<'_>, sights: &Sights, user_data: &UserData, desk: Desk<'_>) -> Baked {
-    if !sights.is_finished() {
-        fit::check_share(order, desk);
-    }
     let architectures: Vec<_> = order.recipe.architectures.iter().copied().collect();
     let done = parallel::bounded(&architectures, architectures.len(), |&architecture| {
         of_one(order, architecture, (sights, user_data), desk)
@@ -51,7 +48,8 @@ fn of_one(
     let at = |region| Scope { order, region, architecture };
     let scope = at(order.home());
     let guard = Guard::new(&scope, Kind::Images, desk);
-    let home = at_home(&scope, (sights, user_data), &guard, desk);
+    let fits = if sights.is_finished() { Ok(()) } else { fit::check_share(order) };
+    let home = fits.and_then(|()| at_home(&scope, (sights, user_data), &guard, desk));
     let (source, fault) = match home {
         Ok(machine) => (Some(machine), None),
         Err(error) => (None, Some(error)),
@@ -82,7 +80,14 @@ fn of_one(
 }
 
 fn sight(sights: &Sights, region: &Region, architecture: Architecture) -> Sight {
-    let none = || Sight { region: region.clone(), architecture, machine: None, finished: false, failed: Vec::new() };
+    let none = || Sight {
+        region: region.clone(),
+        architecture,
+        machine: None,
+        finished: false,
+        disabled: None,
+        failed: Vec::new(),
+    };
     sights.at(region, architecture).cloned().unwrap_or_else(none)
 }
 
@@ -138,6 +143,7 @@ fn complete(
     }
     let mut changed = completed.map_err(unfinished)?;
     converge::point(order, (region, architecture), machine, &mut changed, desk).map_err(unfinished)?;
+    let kms_key = converge::kms_key(order, region, machine, desk).map_err(unfinished)?;
     Ok(Made {
         region: region.clone(),
         architecture,
@@ -145,6 +151,7 @@ fn complete(
         name: machine.name.clone(),
         root_device: machine.root_device.clone(),
         snapshots: machine.snapshots.clone(),
+        kms_key,
         was_there: sight.finished,
         changed,
     })

@@ -114,7 +114,7 @@ fn wanted(scope: &Scope<'_>, trial: &Trial<'_>, desk: Desk<'_>) -> Result<RunOrd
         subnet: order.account.subnet.clone(),
         security_groups: order.account.security_groups.clone(),
         instance_profile: order.account.instance_profile.clone(),
-        spot: false,
+        spot: None,
         tags,
         token,
     })

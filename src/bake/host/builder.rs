@@ -7,6 +7,7 @@ use super::fault::HostError;
 use super::find;
 use super::fit;
 use super::guard::Guard;
+use super::left::MARGIN_MINUTES;
 use super::order::UserData;
 use super::{disks, words};
 use crate::ami::verdict::Nonce;
@@ -38,11 +39,12 @@ pub(super) fn build(
         user_data,
     };
     loop {
-        let id = match start.find_or_run(scope, guard, desk)? {
-            Built::Stopped(id, _) => id,
-            image @ Built::Image(_) => return Ok(image),
+        let (id, is_old) = match start.find_or_run(scope, guard, desk)? {
+            Begun::Own(id) => (id, false),
+            Begun::Found(id) => (id, true),
+            Begun::Image(machine) => return Ok(Built::Image(*machine)),
         };
-        match watch(scope, &id, desk) {
+        let instead = match watch(scope, &id, desk) {
             Ok(()) => return Ok(Built::Stopped(id, start.base)),
             Err(error @ HostError::Ended { .. }) => {
                 // Another run may have made the image of it, and ended it.
@@ -50,14 +52,26 @@ pub(super) fn build(
                     return Ok(Built::Image(machine));
                 }
                 // EC2 takes spot instances away as it likes. Who ends another one has a reason.
-                if !std::mem::replace(&mut start.spot, false) {
+                let was_spot = std::mem::replace(&mut start.spot, false);
+                if !was_spot && !error.is_taken() {
                     return Err(error);
                 }
-                (desk.tell)(Event::Warn(&format!("{error}\none that is no spot instance is started")));
-                start.generation += 1;
+                let why = error.reason().unwrap_or("EC2 does not say why");
+                format!("{id} in {} was taken away ({why}): one that is no spot instance is started", scope.region)
+            }
+            // EC2 forgets the consoles of instances that have stopped long ago.
+            Err(HostError::NoVerdict { console, .. }) if is_old && console.is_empty() => {
+                format!(
+                    "{id} in {} stopped long ago, and what it said is forgotten: another one is started",
+                    scope.region
+                )
             }
             Err(error) => return Err(error),
-        }
+        };
+        (desk.tell)(Event::Warn(&instead));
+        // One that was taken has only stopped, and its request would start it again.
+        desk.ec2.terminate(&scope.site(), &id, desk.tell)?;
+        start.generation += 1;
     }
 }
 
@@ -67,6 +81,16 @@ fn watch(scope: &Scope<'_>, id: &str, desk: Desk<'_>) -> Result<(), HostError> {
     let nonce = Nonce::of(&scope.order.plan.key(), scope.architecture);
     let watched = Watched { site: &scope.site(), id, nonce: &nonce, task: &task, desk };
     watched.until_stopped(scope.order.recipe.bake_timeout())
+}
+
+/// What there is to wait for.
+enum Begun {
+    /// An instance of this run.
+    Own(String),
+    /// One of an earlier or another run.
+    Found(String),
+    /// The image itself.
+    Image(Box<Machine>),
 }
 
 /// How the next instance is started.
@@ -81,30 +105,30 @@ struct Start<'s> {
 }
 
 impl Start<'_> {
-    fn find_or_run(&mut self, scope: &Scope<'_>, guard: &Guard<'_>, desk: Desk<'_>) -> Result<Built, HostError> {
+    fn find_or_run(&mut self, scope: &Scope<'_>, guard: &Guard<'_>, desk: Desk<'_>) -> Result<Begun, HostError> {
         let ask = Ask { tags: scope.builders(), ..Ask::default() };
         let found = desk.ec2.instances(&scope.site(), &ask, desk.tell)?;
         let gone = found.iter().filter(|instance| !is_alive(instance)).count();
         if let Some(instance) = alive(found) {
             guard.holds(&instance.id);
             (desk.tell)(Event::Note(&format!("{} in {} is there: going on with it", instance.id, scope.region)));
-            return Ok(Built::Stopped(instance.id, None));
+            return Ok(Begun::Found(instance.id));
         }
         if gone > 0 {
             self.generation = self.generation.max(u32::try_from(gone).unwrap_or(u32::MAX));
             // It may have been ended because its image is there.
             if let Some(machine) = find::look(scope.order, (scope.region, scope.architecture), desk)?.machine {
-                return Ok(Built::Image(machine));
+                return Ok(Begun::Image(Box::new(machine)));
             }
         }
         self.run(scope, guard, desk)
     }
 
-    fn run(&mut self, scope: &Scope<'_>, guard: &Guard<'_>, desk: Desk<'_>) -> Result<Built, HostError> {
+    fn run(&mut self, scope: &Scope<'_>, guard: &Guard<'_>, desk: Desk<'_>) -> Result<Begun, HostError> {
         let mut order = self.order(scope, desk)?;
         while self.generation < MOST_GENERATIONS {
             desk.check()?;
-            order.spot = self.spot;
+            order.spot = self.spot.then(|| until(scope));
             order.token = self.token(scope);
             match guard.begin(|| desk.ec2.run(&scope.site(), &order, desk.tell))? {
                 Started::Instance(id) => {
@@ -115,7 +139,7 @@ impl Start<'_> {
                     }
                     let text = format!("{id} in {} is started from {}", scope.region, order.image);
                     (desk.tell)(Event::Note(&text));
-                    return Ok(Built::Stopped(id, None));
+                    return Ok(Begun::Own(id));
                 }
                 Started::NoSpot(reason) => {
                     let text = format!("{} has no spot instance now ({reason}): it will be none", scope.region);
@@ -140,8 +164,10 @@ impl Start<'_> {
         let base = fit::locked(order, architecture)?;
         let user_data = self.user_data.get(&architecture).ok_or(HostError::NoUserData(architecture))?;
         if self.base.is_none() {
+            fit::check_name(order, architecture)?;
             fit::check_types(order, base, desk)?;
             self.base = Some(fit::check_base(order, base, desk)?);
+            fit::tell_of_keys(order, base, desk);
         }
         let mut tags = order.tags(architecture, region);
         tags.insert(words::PURPOSE.to_owned(), words::BAKE.to_owned());
@@ -153,11 +179,18 @@ impl Start<'_> {
             subnet: order.account.subnet.clone(),
             security_groups: order.account.security_groups.clone(),
             instance_profile: order.account.instance_profile.clone(),
-            spot: self.spot,
+            spot: None,
             tags,
             token: String::new(),
         })
     }
+}
+
+/// Until when EC2 may start a spot instance, and start it again. In whole days, so that runs side by side say the same
+/// with the same token.
+fn until(scope: &Scope<'_>) -> String {
+    let minutes = scope.order.recipe.bake_timeout().saturating_add(MARGIN_MINUTES);
+    scope.order.now.in_minutes(minutes).next_day().to_string()
 }
 
 /// Whether an instance was ended before: a token answers with what came of it, for a day.

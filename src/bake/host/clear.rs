@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::desk::{Desk, Looks};
-use super::find::is_finished;
+use super::find::is_kept;
 use super::order::Order;
 use super::words;
 use crate::bake::event::Event;
@@ -81,8 +81,8 @@ pub(super) fn images(scope: &Scope<'_>, known: &BTreeSet<String>, unsure: bool, 
             // It may be finished by now, by another run: nothing is taken away unseen.
             Err(error) => return warn(desk, &listed(known, "images"), scope, &error),
         };
-        // Another run may have finished it, or wait for it with us: what is finished stays.
-        let (stay, go): (Vec<_>, Vec<_>) = found.into_iter().partition(is_finished);
+        // Another run may have finished it: what is finished stays, and what somebody has disabled.
+        let (stay, go): (Vec<_>, Vec<_>) = found.into_iter().partition(is_kept);
         let unseen = known.iter().filter(|&id| stay.iter().chain(&go).all(|machine| machine.id != *id));
         deregister(scope, go.iter().map(|machine| &machine.id).chain(unseen), desk);
         orphans(scope, &stay, &go, desk);

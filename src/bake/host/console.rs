@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::clear::is_alive;
 use super::desk::{Desk, Looks};
-use super::fault::{HostError, tail};
+use super::fault::{HostError, is_taken, tail};
 use crate::ami::verdict::{self, Nonce, Verdict};
 use crate::bake::event::Event;
 use crate::bake::port::{Ask, Ec2Site, Instance, PortError};
@@ -51,6 +51,8 @@ impl Watched<'_> {
         let ask = Ask { ids: [self.id.to_owned()].into(), ..Ask::default() };
         let found = self.desk.ec2.instances(self.site, &ask, self.desk.tell)?.into_iter().next();
         Ok(found.map(|instance| match instance.state.as_str() {
+            // EC2 has stopped it, and not it itself.
+            "stopping" | "stopped" if instance.reason.as_deref().is_some_and(is_taken) => State::Ended(instance.reason),
             "stopped" => State::Stopped,
             _ if !is_alive(&instance) => State::Ended(instance.reason),
             _ => State::Alive(instance.state),
@@ -87,7 +89,12 @@ impl Watched<'_> {
                 None => {}
                 Some(State::Alive(now)) => {
                     unseen = Looks::new(self.desk);
+                    let was_said = read.verdict.is_some();
                     self.read(&mut read)?;
+                    // What has said that it is done stops within seconds.
+                    if now != state && now == "stopping" || read.verdict.is_some() != was_said {
+                        looks.hurry();
+                    }
                     state = now;
                 }
             }

@@ -7,6 +7,7 @@
 //! to an image never points to one that somebody may still take away.
 
 mod deprecation;
+mod encryption;
 mod pointer;
 mod share;
 mod subject;
@@ -19,6 +20,7 @@ use super::order::Order;
 use super::words;
 use crate::bake::port::{ImageStep, Machine, Tags};
 use crate::recipe::{Architecture, Region};
+pub(super) use encryption::kms_key;
 use subject::Subject;
 
 /// Makes of an image what the recipe and the target say of it, and tells what that took. It is not marked as finished.
@@ -90,11 +92,12 @@ impl Subject<'_> {
     }
 }
 
-/// Marks an image as finished: from now on it is what the key has made in its region.
+/// Marks an image and its snapshots as finished: from now on it is what the key has made in its region.
 pub(super) fn finish(order: &Order<'_>, region: &Region, machine: &Machine, desk: Desk<'_>) -> Result<(), HostError> {
     let mut tags = Tags::from([(words::FINISHED.to_owned(), order.now.to_string())]);
     // The revision that it was made from stays, whatever later ones make of the same key.
     let revision = order.revision.filter(|_| !machine.tags.contains_key(words::REVISION));
     tags.extend(revision.map(|revision| (words::REVISION.to_owned(), revision.to_owned())));
-    Ok(desk.ec2.tag(&order.site(region), &[machine.id.clone()].into(), &tags, desk.tell)?)
+    let ids = machine.snapshots.values().cloned().chain([machine.id.clone()]).collect();
+    Ok(desk.ec2.tag(&order.site(region), &ids, &tags, desk.tell)?)
 }

@@ -29,6 +29,7 @@ pub(super) fn bring(
         }
         guard.let_go();
     }
+    sight.check()?;
     clear::failed(scope, &sight.failed, desk);
     for attempt in 0..TRIES {
         desk.check()?;
@@ -44,7 +45,14 @@ pub(super) fn bring(
     Err(HostError::Misfit { subject: scope.region.to_string(), message })
 }
 
-fn order(scope: &Scope<'_>, (region, machine): (&Region, &Machine), attempt: u32) -> CopyOrder {
+/// The token says all that the order says: one that failed for a wrong key is another one with the right key.
+fn order(scope: &Scope<'_>, from: (&Region, &Machine), attempt: u32) -> CopyOrder {
+    let wanted = without_token(scope, from);
+    let token = scope.order.token("copy", scope.architecture, scope.region, &format!("{wanted:?} {attempt}"));
+    CopyOrder { token, ..wanted }
+}
+
+fn without_token(scope: &Scope<'_>, (region, machine): (&Region, &Machine)) -> CopyOrder {
     let order = scope.order;
     CopyOrder {
         from: region.clone(),
@@ -54,6 +62,6 @@ fn order(scope: &Scope<'_>, (region, machine): (&Region, &Machine), attempt: u32
         encrypted: order.encrypted(),
         kms_key: order.kms_key(scope.region).filter(|_| order.encrypted()),
         tags: order.tags(scope.architecture, scope.region),
-        token: order.token("copy", scope.architecture, scope.region, &format!("{} {attempt}", machine.id)),
+        token: String::new(),
     }
 }

@@ -70,6 +70,17 @@ impl<'d> Looks<'d> {
         Ok(())
     }
 
+    /// How long the next wait is.
+    #[cfg(test)]
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
+    }
+
+    /// What is waited for will be there soon: looks are as frequent as at the beginning.
+    pub(super) fn hurry(&mut self) {
+        self.pause = self.desk.pace.first;
+    }
+
     /// The minutes that have gone by, once for each of them.
     pub(super) fn minute(&mut self) -> Option<u32> {
         let gone = self.begun.elapsed().as_nanos() / self.desk.pace.minute.as_nanos().max(1);

@@ -28,13 +28,14 @@ pub(super) fn of_image(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
     let root =
         order.recipe.volume.iter().find(|volume| volume.is_root(&base.root_device) && !volume.delete_on_termination);
     let root = root.map(|_| Mapping { device: base.root_device.clone(), what: only_deletion(false) });
-    root.into_iter().chain(data(order, base)).collect()
+    // EC2 takes a key in an instance's mappings only: which one encrypts there is said when a host is started.
+    root.into_iter().chain(data(order, base, None)).collect()
 }
 
 /// The disks of an instance that shows whether a host boots: what the image says of its disks, or with the base as it is
 /// what the recipe says. None of them outlives it.
 pub(super) fn of_trial(order: &Order<'_>, base: &LockedAmi, has_disks: bool) -> Vec<Mapping> {
-    let mut mappings = if has_disks { of_image(order, base) } else { data(order, base) };
+    let mut mappings = if has_disks { of_image(order, base) } else { data(order, base, order.kms_key(order.home())) };
     if has_disks {
         mappings.retain(|mapping| matches!(mapping.what, Mapped::Ebs { delete_on_termination: false, .. }));
         mappings.iter_mut().for_each(|mapping| mapping.what = only_deletion(true));
@@ -66,7 +67,7 @@ fn only_deletion(delete_on_termination: bool) -> Mapped {
 ///
 /// `NVMe` disks of an instance are there without being mapped, and so is every instance store of today: one is mapped
 /// only where the recipe gives it a device name, for old Xen types.
-fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
+fn data(order: &Order<'_>, base: &LockedAmi, kms_key: Option<String>) -> Vec<Mapping> {
     let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !volume.is_root(&base.root_device)).collect();
     let mut stores = 0..24;
     let mut mappings = Vec::new();
@@ -75,23 +76,21 @@ fn data(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
             let (Some(_), Some(number)) = (&volume.device, stores.next()) else { continue };
             Mapped::Ephemeral(number)
         } else {
-            ebs(order, volume)
+            ebs(volume, kms_key.clone())
         };
         mappings.extend(order.recipe.device_of(volume).map(|device| Mapping { device, what }));
     }
     mappings
 }
 
-fn ebs(order: &Order<'_>, volume: &Volume) -> Mapped {
-    // The mapping names the key, in all regions that the image is copied to; a key is of one region.
-    let key = order.kms_key(order.home()).filter(|_| volume.encrypted && order.regions().len() == 1);
+fn ebs(volume: &Volume, kms_key: Option<String>) -> Mapped {
     Mapped::Ebs {
         kind: Some(volume.kind),
         size: volume.size,
         iops: volume.iops,
         throughput: volume.throughput,
         encrypted: volume.encrypted.then_some(true),
-        kms_key: key,
+        kms_key: kms_key.filter(|_| volume.encrypted),
         delete_on_termination: volume.delete_on_termination,
     }
 }

@@ -28,10 +28,12 @@ pub enum HostError {
         message: String,
     },
     /// No user data was made for a processor.
-    #[error("there is no user data for {0}")]
+    #[error("there is no user data for {0}: the image that was there a moment ago is gone; push again")]
     NoUserData(Architecture),
     /// The name of the image is another's.
-    #[error("the name {name} is taken in {region} by {id}, which was not made from this key: rename or remove it")]
+    #[error(
+        "the name {name} is taken in {region} by {id}, which was not made from this key: deregister it, or raise the recipe's version"
+    )]
     NameTaken {
         /// The name.
         name: String,
@@ -53,7 +55,11 @@ pub enum HostError {
         console: Vec<String>,
     },
     /// The host has stopped and said nothing.
-    #[error("{instance} in {region} stopped without a verdict on its console{}", shown(.console))]
+    #[error(
+        "{instance} in {region} stopped without a verdict on its console: its user data did not run to its end; see \
+         there, and that the base has cloud-init{}",
+        shown(.console)
+    )]
     NoVerdict {
         /// The instance.
         instance: String,
@@ -80,7 +86,11 @@ pub enum HostError {
         console: Vec<String>,
     },
     /// Somebody, or EC2, ended the instance.
-    #[error("{instance} in {region} was ended from outside{}{}", because(.reason.as_ref()), shown(.console))]
+    #[error(
+        "{instance} in {region} was ended from outside{}; push again to have another one started{}",
+        because(.reason.as_ref()),
+        shown(.console)
+    )]
     Ended {
         /// The instance.
         instance: String,
@@ -100,7 +110,7 @@ pub enum HostError {
         message: String,
     },
     /// EC2 could not make the image.
-    #[error("{image} in {region} is {state}{}", because(.reason.as_ref()))]
+    #[error("{image} in {region} is {state}{}; mend that, and push again to have it made anew", because(.reason.as_ref()))]
     Image {
         /// The image.
         image: String,
@@ -112,7 +122,7 @@ pub enum HostError {
         reason: Option<String>,
     },
     /// The image that the others are copies of is not there.
-    #[error("there is nothing to copy from {0}")]
+    #[error("there is nothing to copy from {0}: push again when it has its image")]
     NoHome(Region),
     /// An image is there, and something about it, or something that is to point to it, could not be changed.
     #[error("{image} in {region} is there, and not all that it has to be: {source}; push again to go on")]
@@ -130,6 +140,16 @@ pub enum HostError {
 }
 
 impl HostError {
+    /// Why an instance was ended, where EC2 says so.
+    pub(super) fn reason(&self) -> Option<&str> {
+        if let Self::Ended { reason, .. } = self { reason.as_deref() } else { None }
+    }
+
+    /// Whether EC2 has taken a spot instance away.
+    pub(super) fn is_taken(&self) -> bool {
+        self.reason().is_some_and(is_taken)
+    }
+
     /// Whether the person wanted to stop.
     #[must_use]
     pub fn is_interrupt(&self) -> bool {
@@ -139,6 +159,11 @@ impl HostError {
             _ => false,
         }
     }
+}
+
+/// Whether this is why EC2 itself has taken a spot instance away.
+pub(super) fn is_taken(reason: &str) -> bool {
+    reason.starts_with("Server.Spot")
 }
 
 /// The end of a console, as errors show it.

@@ -29,12 +29,29 @@ fn in_region(order: &Order<'_>, region: &Region, desk: Desk<'_>) -> Result<Vec<S
 fn sight(all: &[Machine], region: &Region, architecture: Architecture) -> Sight {
     let word = architecture.to_string();
     let of_it = all.iter().filter(|machine| machine.tags.get(words::ARCHITECTURE) == Some(&word));
-    let (failed, mut going): (Vec<_>, Vec<_>) = of_it.cloned().partition(|machine| progress(machine).is_none());
+    let (going, rest): (Vec<_>, Vec<_>) = of_it.cloned().partition(|machine| progress(machine).is_some());
+    let (mut disabled, mut failed) = (None, Vec::new());
+    for machine in rest {
+        match machine.state.as_str() {
+            DISABLED => disabled = Some(machine),
+            "failed" | "error" | "invalid" => failed.push(machine),
+            _ => {}
+        }
+    }
+    let mut going = going;
     // Of several, all runs take the same one.
     going.sort_by_key(|machine| (progress(machine), machine.created.clone(), machine.id.clone()));
     let machine = going.into_iter().next();
     let finished = machine.as_ref().is_some_and(is_finished);
-    Sight { region: region.clone(), architecture, machine, finished, failed }
+    Sight { region: region.clone(), architecture, machine, finished, disabled, failed }
+}
+
+/// The state of an image that somebody has disabled: it is there, and nothing can be started from it.
+const DISABLED: &str = "disabled";
+
+/// Whether an image is somebody's wish as it is: nobody takes it away but who has it so.
+pub(super) fn is_kept(machine: &Machine) -> bool {
+    is_finished(machine) || machine.state == DISABLED
 }
 
 /// How far an image has got, the furthest first; none where it got nowhere.

@@ -10,7 +10,7 @@ use crate::bake::event::Event;
 use crate::bake::port::{Machine, TypeFacts};
 use crate::lock::LockedAmi;
 use crate::moment::Moment;
-use crate::recipe::{Architecture, Volume, VolumeKind};
+use crate::recipe::{Architecture, Region, Volume, VolumeKind};
 
 /// What EC2 guarantees of a volume on an instance that is no Nitro system.
 const XEN_IOPS: u32 = 32_000;
@@ -52,20 +52,54 @@ pub(super) fn check_base(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) ->
     Ok(found)
 }
 
-/// Tells that what is encrypted with an account's own default key is of no use to others, which EC2 says late.
-pub(super) fn check_share(order: &Order<'_>, desk: Desk<'_>) {
+/// EC2's own key in an account, by its alias.
+const DEFAULT_KEY: &str = "alias/aws/ebs";
+
+/// EC2 takes names of so many characters.
+const LONGEST_NAME: usize = 128;
+
+/// Whether EC2 will take the image's name.
+pub(super) fn check_name(order: &Order<'_>, architecture: Architecture) -> Result<(), HostError> {
+    let name = order.image_name(architecture);
+    if name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    let message = format!("as an AMI's name it has {} characters, and EC2 takes {LONGEST_NAME}", name.len());
+    Err(HostError::Misfit { subject: name, message: format!("{message}: shorten the recipe's name or version") })
+}
+
+/// Refuses what EC2 refuses only when all is made: to share what is encrypted with its own key.
+pub(super) fn check_share(order: &Order<'_>) -> Result<(), HostError> {
     let share = order.share();
     if !order.encrypted() || (share.accounts.is_empty() && share.organizations.is_empty()) {
+        return Ok(());
+    }
+    let is_default = |region: &&&Region| order.kms_key(region).is_none_or(|key| key.ends_with(DEFAULT_KEY));
+    let regions = order.regions();
+    let Some(region) = regions.iter().find(is_default) else { return Ok(()) };
+    let message = format!(
+        "it is shared, and encrypted in {region} with EC2's own key, which EC2 lets nobody else use: name a `kms_key` of \
+         the account in `[ami.regions.{region}]`, and let those that it is shared with use that key"
+    );
+    Err(HostError::Misfit { subject: order.name.to_string(), message })
+}
+
+/// Tells that an image does not say which key encrypts the disks that are made empty with each host.
+pub(super) fn tell_of_keys(order: &Order<'_>, base: &LockedAmi, desk: Desk<'_>) {
+    let is_empty = |volume: &&Volume| {
+        volume.encrypted && volume.kind != VolumeKind::InstanceStore && !volume.is_root(&base.root_device)
+    };
+    let names: Vec<_> =
+        order.recipe.volume.iter().filter(is_empty).map(|volume| format!("`{}`", volume.name)).collect();
+    if names.is_empty() || order.regions().iter().all(|region| order.kms_key(region).is_none()) {
         return;
     }
-    for region in order.regions().into_iter().filter(|region| order.kms_key(region).is_none()) {
-        let text = format!(
-            "{} is shared, and encrypted in {region} with the account's default key: if that is `aws/ebs`, nobody else \
-             can use it; name a key in `[ami.regions.{region}]`",
-            order.name
-        );
-        (desk.tell)(Event::Warn(&text));
-    }
+    let text = format!(
+        "an AMI cannot say which key encrypts {}: it is the account's default key for EBS, unless the launch template \
+         names another",
+        names.join(", ")
+    );
+    (desk.tell)(Event::Warn(&text));
 }
 
 /// The type of the instance that is made into an image: what the recipe says, else a small one. The recipe's own types

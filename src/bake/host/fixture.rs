@@ -1,5 +1,6 @@
 //! A small EC2 in memory: it keeps what it was told, takes its time, and goes wrong at the call that a test names.
 
+mod life;
 mod port;
 mod world;
 

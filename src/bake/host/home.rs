@@ -33,6 +33,7 @@ pub(super) fn make(
         (desk.tell)(Event::Note(&format!("{} in {} is there: going on with it", machine.id, scope.region)));
         return came(scope, image::wait(scope, &machine.id, desk)?, &machine.id);
     }
+    sight.check()?;
     clear::failed(scope, &sight.failed, desk);
     let (id, base) = match builder::build(scope, user_data, &instances, desk)? {
         Built::Image(machine) => (machine.id, None),

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clear::is_alive;
 use super::desk::Desk;
 use super::fault::HostError;
+use super::find::is_kept;
 use super::needed::{Users, needed};
 use super::words;
-use crate::bake::port::{Ask, Ec2Site, Machine, Tags};
+use crate::bake::port::{Ask, Ec2Site, Machine, SpotRequest, Tags};
 use crate::moment::Moment;
 use crate::parallel;
 
@@ -39,6 +40,8 @@ pub struct Leftover {
 /// What can be left, in the order in which it can be taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Remains {
+    /// A request for a spot instance, which would start another one in the place of one that goes.
+    SpotRequest,
     /// An instance that is not terminated.
     Instance,
     /// An image that is not finished.
@@ -79,6 +82,11 @@ fn in_region(
         let (name, recipe) = (said(words::NAME), said(words::RECIPE));
         left.push(Leftover { site: site.clone(), what, id, name, recipe, since, stays });
     };
+    for request in desk.ec2.spot_requests(site, &ask, desk.tell)?.into_iter().filter(SpotRequest::is_alive) {
+        if is_old(&request.created) {
+            add(Remains::SpotRequest, request.id, request.created, &request.tags, None);
+        }
+    }
     for instance in desk.ec2.instances(site, &ask, desk.tell)?.into_iter().filter(is_alive) {
         if is_old(&instance.started) {
             add(Remains::Instance, instance.id, instance.started, &instance.tags, None);
@@ -87,6 +95,7 @@ fn in_region(
     let is_left = |machine: &Machine| {
         // One that was finished, and is disabled or half gone by now, was somebody's wish.
         let is_ours = machine.tags.contains_key(words::RUN) && !machine.tags.contains_key(words::FINISHED);
+        let is_ours = is_ours && !is_kept(machine);
         is_ours && is_old(&machine.created)
     };
     // Snapshots of ours may be used by images of others.

@@ -17,8 +17,23 @@ pub struct Sight {
     pub machine: Option<Machine>,
     /// Whether it is all that it has to be.
     pub finished: bool,
+    /// One of the same key that somebody has disabled.
+    pub(super) disabled: Option<Machine>,
     /// Images of the same key that came to nothing.
     pub(super) failed: Vec<Machine>,
+}
+
+impl Sight {
+    /// Whether there may be another one.
+    ///
+    /// # Errors
+    /// When somebody has disabled the one that was there: that is a wish, and it has the name.
+    pub(super) fn check(&self) -> Result<(), HostError> {
+        let Some(machine) = &self.disabled else { return Ok(()) };
+        let message = "somebody has disabled it: enable it, or raise the recipe's version to have another one made";
+        let subject = format!("{} in {}", machine.id, self.region);
+        Err(HostError::Misfit { subject, message: message.to_owned() })
+    }
 }
 
 /// What is in all regions of an order.
@@ -68,6 +83,8 @@ pub struct Made {
     pub root_device: String,
     /// The snapshots of its disks, by device name.
     pub snapshots: BTreeMap<String, String>,
+    /// The key that encrypts its root disk's, where the recipe names one.
+    pub kms_key: Option<String>,
     /// Whether it was there and finished before.
     pub was_there: bool,
     /// What was changed about it and what points to it, in words.

@@ -63,9 +63,10 @@ impl<'o> Order<'o> {
 
     /// What the image is for, in one line.
     pub(super) fn description(&self) -> String {
-        // EC2 takes 255 characters.
-        let said = self.recipe.description.as_deref().unwrap_or("made by elkbake");
-        said.chars().filter(|c| !c.is_control()).take(255).collect()
+        // EC2 takes 255 characters, of ASCII only.
+        let said = self.recipe.description.iter().flat_map(|text| text.chars());
+        let said: String = said.filter(|c| c.is_ascii() && !c.is_control()).take(255).collect();
+        if said.trim().is_empty() { "made by elkbake".to_owned() } else { said }
     }
 
     /// Whether snapshots are encrypted.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::clear::delete_snapshot;
 use super::desk::Desk;
 use super::fault::HostError;
-use super::find::is_finished;
+use super::find::is_kept;
 use super::left::{Leftover, Remains};
 use crate::bake::port::Ask;
 use crate::parallel;
@@ -42,11 +42,12 @@ fn remove(leftover: &Leftover, desk: Desk<'_>) -> Result<(), HostError> {
     let Leftover { site, id, .. } = leftover;
     desk.check()?;
     match leftover.what {
+        Remains::SpotRequest => desk.ec2.cancel(site, id, desk.tell)?,
         Remains::Instance => desk.ec2.terminate(site, id, desk.tell)?,
         Remains::Image => {
             let ask = Ask { ids: [id.clone()].into(), ..Ask::default() };
-            if desk.ec2.images(site, &ask, desk.tell)?.iter().any(is_finished) {
-                let message = "a run has finished it meanwhile, so it stays".to_owned();
+            if desk.ec2.images(site, &ask, desk.tell)?.iter().any(is_kept) {
+                let message = "a run has finished it meanwhile, or somebody has disabled it, so it stays".to_owned();
                 return Err(HostError::Misfit { subject: id.clone(), message });
             }
             desk.ec2.deregister(site, id, desk.tell)?;

@@ -2,5 +2,6 @@ mod bake;
 mod boot_test;
 mod converge;
 mod faults;
+mod mended;
 mod prune;
 mod sweep;

@@ -15,7 +15,7 @@ use crate::bake::event::Listener;
 use crate::recipe::Share;
 
 pub use order::{CopyOrder, ImageMade, ImageOrder, ImageStep, Mapped, Mapping, RunOrder, Started};
-pub use thing::{Ask, Disk, Ec2Site, Instance, Machine, Tags, Template, TypeFacts};
+pub use thing::{Ask, Disk, Ec2Site, Instance, Machine, SpotRequest, Tags, Template, TypeFacts};
 
 /// EC2, with what belongs to it in SSM and Auto Scaling.
 pub trait Ec2: Sync {
@@ -25,7 +25,7 @@ pub trait Ec2: Sync {
     /// When AWS does not say so, or says no; all others likewise.
     fn caller(&self, site: &Ec2Site, tell: Listener<'_>) -> Result<String, PortError>;
 
-    /// Images of the account, deprecated ones too.
+    /// Images of the account, deprecated and disabled ones too.
     ///
     /// # Errors
     /// See [`Ec2::caller`].
@@ -42,6 +42,18 @@ pub trait Ec2: Sync {
     /// # Errors
     /// See [`Ec2::caller`].
     fn instances(&self, site: &Ec2Site, ask: &Ask, tell: Listener<'_>) -> Result<Vec<Instance>, PortError>;
+
+    /// Requests for spot instances.
+    ///
+    /// # Errors
+    /// See [`Ec2::caller`].
+    fn spot_requests(&self, site: &Ec2Site, ask: &Ask, tell: Listener<'_>) -> Result<Vec<SpotRequest>, PortError>;
+
+    /// Takes a request for a spot instance back; its instance stays. One that is not there is taken back.
+    ///
+    /// # Errors
+    /// See [`Ec2::caller`].
+    fn cancel(&self, site: &Ec2Site, request: &str, tell: Listener<'_>) -> Result<(), PortError>;
 
     /// Volumes.
     ///

@@ -73,7 +73,6 @@ fn amis(order: &Order<'_>, made: &[Made]) -> Vec<RecordedAmi> {
 }
 
 fn ami(order: &Order<'_>, made: &Made) -> RecordedAmi {
-    let output = order.recipe.ami.as_ref().and_then(|ami| ami.regions.get(&made.region));
     let others = made.snapshots.iter().filter(|(device, _)| **device != made.root_device);
     RecordedAmi {
         region: made.region.clone(),
@@ -82,7 +81,7 @@ fn ami(order: &Order<'_>, made: &Made) -> RecordedAmi {
         snapshot: made.root_snapshot().unwrap_or_default().to_owned(),
         name: Some(made.name.clone()),
         account: Some(order.account.account.clone()),
-        kms_key: output.and_then(|output| output.kms_key.clone()),
+        kms_key: made.kms_key.clone(),
         snapshots: others.map(|(device, snapshot)| (device.clone(), snapshot.clone())).collect(),
     }
 }

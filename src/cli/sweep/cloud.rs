@@ -111,6 +111,7 @@ fn outcome(swept: Vec<Swept>) -> (Vec<Leftover>, Vec<Failure>) {
 
 fn kind(what: Remains) -> &'static str {
     match what {
+        Remains::SpotRequest => "spot request",
         Remains::Instance => "instance",
         Remains::Image => "image",
         Remains::Snapshot => "snapshot",

@@ -14,7 +14,7 @@ use crate::recipe::{AmiRecipe, Engine, Recipe, Region};
 const RUN: &str = "elkbake:run";
 
 /// Looks, which know no resources.
-const SEEN: [&str; 11] = [
+const SEEN: [&str; 12] = [
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeLaunchConfigurations",
     "ec2:DescribeImageAttribute",
@@ -25,15 +25,17 @@ const SEEN: [&str; 11] = [
     "ec2:DescribeLaunchTemplates",
     "ec2:DescribeSnapshotAttribute",
     "ec2:DescribeSnapshots",
+    "ec2:DescribeSpotInstanceRequests",
     "ec2:DescribeVolumes",
 ];
 
 /// What is done to things that are there.
-const CHANGED: [&str; 10] = [
+const CHANGED: [&str; 11] = [
     "ec2:CreateTags",
     "ec2:DeleteSnapshot",
     "ec2:DeleteVolume",
     "ec2:DeregisterImage",
+    "ec2:DisableImageDeprecation",
     "ec2:EnableImageDeprecation",
     "ec2:GetConsoleOutput",
     "ec2:ModifyImageAttribute",

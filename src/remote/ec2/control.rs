@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
 
 use crate::bake::event::Event;
 use crate::bake::port::PortError;
@@ -87,6 +88,12 @@ impl Control<'_> {
     /// Waits between looks at the same.
     pub(super) fn pauses(&self) -> Pauses<'_> {
         Pauses { call: &self.call, next: self.call.timing.first_wait, is_told: false }
+    }
+
+    /// A time in the SDK's own words.
+    pub(super) fn time(&self, at: &str) -> Result<DateTime, PortError> {
+        let time = DateTime::from_str(at, DateTimeFormat::DateTime);
+        time.map_err(|error| self.wrong(format!("`{at}` is no time: {error}")))
     }
 
     /// What AWS answers and never should.

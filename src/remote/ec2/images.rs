@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ec2::types::ResourceType;
 
 use crate::bake::port::{CopyOrder, ImageMade, ImageOrder, Machine, PortError, Tags};
@@ -20,7 +19,7 @@ const NAME_TAKEN: &str = "InvalidAMIName.Duplicate";
 impl Control<'_> {
     /// An image, whoever owns it.
     pub(super) async fn image(&self, id: &str) -> Result<Option<Machine>, PortError> {
-        let request = self.clients.ec2.describe_images().image_ids(id).include_deprecated(true);
+        let request = self.clients.ec2.describe_images().image_ids(id).include_deprecated(true).include_disabled(true);
         match self.ask("ec2:DescribeImages", &[id], async || request.clone().send().await).await {
             Ok(answer) => Ok(answer.images.unwrap_or_default().into_iter().find_map(seen::machine)),
             Err(refused) if is_missing(refused.code()) || refused.code() == "InvalidAMIID.Unavailable" => Ok(None),
@@ -68,9 +67,7 @@ impl Control<'_> {
 
     /// Marks an image as deprecated from some time on.
     pub(super) async fn deprecate(&self, image: &str, at: &str) -> Result<(), PortError> {
-        let time = DateTime::from_str(at, DateTimeFormat::DateTime);
-        let time = time.map_err(|error| self.wrong(format!("`{at}` is no time: {error}")))?;
-        let request = self.clients.ec2.enable_image_deprecation().image_id(image).deprecate_at(time);
+        let request = self.clients.ec2.enable_image_deprecation().image_id(image).deprecate_at(self.time(at)?);
         self.must("ec2:EnableImageDeprecation", &[image], async || request.clone().send().await).await.map(drop)
     }
 

@@ -45,7 +45,7 @@ impl Control<'_> {
         let answer = match asked {
             Ok(answer) => answer,
             Err(refused) if USED_TOKEN.contains(&refused.code()) => return Ok(Started::OtherOrder),
-            Err(refused) if order.spot && NO_SPOT.contains(&refused.code()) => {
+            Err(refused) if order.spot.is_some() && NO_SPOT.contains(&refused.code()) => {
                 return Ok(Started::NoSpot(format!("{}: {}", refused.code(), refused.message())));
             }
             Err(refused) => return Err(self.of("ec2:RunInstances").named(refused)),
@@ -70,7 +70,7 @@ impl Control<'_> {
             if profile.starts_with("arn:") { builder.arn(profile).build() } else { builder.name(profile).build() }
         });
         let mut kinds = vec![ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface];
-        if order.spot {
+        if order.spot.is_some() {
             kinds.push(ResourceType::SpotInstancesRequest);
         }
         let mut request = self.clients.ec2.run_instances().image_id(&order.image).min_count(1).max_count(1);
@@ -83,11 +83,22 @@ impl Control<'_> {
             .set_block_device_mappings(block_devices(&order.mappings, self)?)
             .set_subnet_id(order.subnet.clone())
             .set_iam_instance_profile(profile)
-            .set_instance_market_options(order.spot.then(spot))
+            .set_instance_market_options(order.spot.as_deref().map(|until| self.spot(until)).transpose()?)
             .set_tag_specifications(tagged(&kinds, &order.tags))
             .metadata_options(metadata)
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
             .client_token(&order.token))
+    }
+
+    /// An instance that shuts itself down has to stop, to be made into an image. One that was asked for once cannot: EC2
+    /// lets only those stop whose request stays. It does not stay for ever: nobody may come back to take it back.
+    fn spot(&self, until: &str) -> Result<InstanceMarketOptionsRequest, PortError> {
+        let options = SpotMarketOptions::builder()
+            .spot_instance_type(SpotInstanceType::Persistent)
+            .valid_until(self.time(until)?)
+            .instance_interruption_behavior(InstanceInterruptionBehavior::Stop);
+        let request = InstanceMarketOptionsRequest::builder().market_type(MarketType::Spot);
+        Ok(request.spot_options(options.build()).build())
     }
 
     /// What is on an instance's serial console.
@@ -117,17 +128,21 @@ impl Control<'_> {
     /// Ends an instance, and the request that would start another one in its place.
     pub(super) async fn terminate(&self, instance: &str) -> Result<(), PortError> {
         if let Some(request) = self.spot_request(instance).await? {
-            let cancel = self.clients.ec2.cancel_spot_instance_requests().spot_instance_request_ids(&request);
-            let asked =
-                self.ask("ec2:CancelSpotInstanceRequests", &[instance], async || cancel.clone().send().await).await;
-            match asked {
-                Ok(_) => {}
-                Err(refused) if is_missing(refused.code()) => {}
-                Err(refused) => return Err(self.of("ec2:CancelSpotInstanceRequests").named(refused)),
-            }
+            self.cancel(&request, instance).await?;
         }
         let request = self.clients.ec2.terminate_instances().instance_ids(instance);
         self.away("ec2:TerminateInstances", instance, async || request.clone().send().await).await
+    }
+
+    /// Takes a request for a spot instance back, which was made together with something.
+    pub(super) async fn cancel(&self, request: &str, with: &str) -> Result<(), PortError> {
+        const ACTION: &str = "ec2:CancelSpotInstanceRequests";
+        let cancel = self.clients.ec2.cancel_spot_instance_requests().spot_instance_request_ids(request);
+        match self.ask(ACTION, &[with], async || cancel.clone().send().await).await {
+            Ok(_) => Ok(()),
+            Err(refused) if is_missing(refused.code()) => Ok(()),
+            Err(refused) => Err(self.of(ACTION).named(refused)),
+        }
     }
 
     async fn spot_request(&self, instance: &str) -> Result<Option<String>, PortError> {
@@ -145,13 +160,4 @@ impl Control<'_> {
 
 fn is_without_latest<E: ProvideErrorMetadata>(refused: &Refused<E>) -> bool {
     matches!(refused.code(), "UnsupportedOperation" | "InvalidParameterCombination" | "IncorrectInstanceState")
-}
-
-/// An instance that shuts itself down has to stop, to be made into an image. One that was asked for once cannot: EC2
-/// lets only those stop whose request stays.
-fn spot() -> InstanceMarketOptionsRequest {
-    let options = SpotMarketOptions::builder()
-        .spot_instance_type(SpotInstanceType::Persistent)
-        .instance_interruption_behavior(InstanceInterruptionBehavior::Stop);
-    InstanceMarketOptionsRequest::builder().market_type(MarketType::Spot).spot_options(options.build()).build()
 }

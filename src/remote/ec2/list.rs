@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::Filter;
 
-use crate::bake::port::{Ask, Disk, Instance, Machine, PortError, Tags};
+use crate::bake::port::{Ask, Disk, Instance, Machine, PortError, SpotRequest, Tags};
 
 use super::control::Control;
 use super::seen;
@@ -34,7 +34,8 @@ impl Control<'_> {
     pub(super) async fn images(&self, ask: &Ask) -> Result<Vec<Machine>, PortError> {
         let call = self.of("ec2:DescribeImages");
         let found = self.settled(ask, "image-id", async |filters| {
-            let request = self.clients.ec2.describe_images().owners(OURSELVES).include_deprecated(true);
+            let request =
+                self.clients.ec2.describe_images().owners(OURSELVES).include_deprecated(true).include_disabled(true);
             let request = request.set_filters(filters).max_results(PAGE);
             let found = self.pages(async |token| {
                 let answer = call.must(async || request.clone().set_next_token(token.clone()).send().await).await?;
@@ -72,6 +73,20 @@ impl Control<'_> {
             }
         }
         Ok(instances)
+    }
+
+    /// Requests for spot instances.
+    pub(super) async fn spot_requests(&self, ask: &Ask) -> Result<Vec<SpotRequest>, PortError> {
+        let call = self.of("ec2:DescribeSpotInstanceRequests");
+        let found = self.settled(ask, "spot-instance-request-id", async |filters| {
+            let request = self.clients.ec2.describe_spot_instance_requests().set_filters(filters).max_results(PAGE);
+            let found = self.pages(async |token| {
+                let answer = call.must(async || request.clone().set_next_token(token.clone()).send().await).await?;
+                Ok((answer.spot_instance_requests.unwrap_or_default(), answer.next_token))
+            });
+            Ok(found.await?.into_iter().filter_map(seen::spot_request).collect())
+        });
+        found.await
     }
 
     /// Volumes.
@@ -209,6 +224,16 @@ impl Listed for Instance {
     }
 }
 
+impl Listed for SpotRequest {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+}
+
 impl Listed for Disk {
     fn id(&self) -> &str {
         &self.id
@@ -253,6 +278,7 @@ mod tests {
             state: String::new(),
             created: String::new(),
             size: 1,
+            kms_key: None,
             tags: [("elkbake:run".to_owned(), "1".to_owned())].into(),
         };
         let tags = |value: &str| Ask { tags: [("elkbake:run".to_owned(), value.to_owned())].into(), ..Ask::default() };

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
     self as sdk, EbsNvmeSupport, ImdsSupportValues, InstanceTypeHypervisor, InstanceTypeInfo, StateReason,
 };
 
-use crate::bake::port::{Disk, Instance, Machine, Tags, TypeFacts};
+use crate::bake::port::{Disk, Instance, Machine, SpotRequest, Tags, TypeFacts};
 
 /// An image; `None` where the answer names none.
 pub(in crate::remote) fn machine(image: sdk::Image) -> Option<Machine> {
@@ -51,6 +51,16 @@ pub(super) fn instance(instance: sdk::Instance) -> Option<Instance> {
     })
 }
 
+/// A request for a spot instance; `None` where the answer names none.
+pub(super) fn spot_request(request: sdk::SpotInstanceRequest) -> Option<SpotRequest> {
+    Some(SpotRequest {
+        id: request.spot_instance_request_id?,
+        state: request.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        created: when(request.create_time),
+        tags: tags(request.tags),
+    })
+}
+
 /// A volume; `None` where the answer names none.
 pub(super) fn volume(volume: sdk::Volume) -> Option<Disk> {
     Some(Disk {
@@ -58,6 +68,7 @@ pub(super) fn volume(volume: sdk::Volume) -> Option<Disk> {
         state: volume.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
         created: when(volume.create_time),
         size: number(volume.size).unwrap_or_default(),
+        kms_key: volume.kms_key_id,
         tags: tags(volume.tags),
     })
 }
@@ -69,6 +80,7 @@ pub(super) fn snapshot(snapshot: sdk::Snapshot) -> Option<Disk> {
         state: snapshot.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
         created: when(snapshot.start_time),
         size: number(snapshot.volume_size).unwrap_or_default(),
+        kms_key: snapshot.kms_key_id,
         tags: tags(snapshot.tags),
     })
 }
@@ -102,10 +114,15 @@ pub(super) fn tags(tags: Option<Vec<sdk::Tag>>) -> Tags {
 fn reason(reason: Option<&StateReason>) -> Option<String> {
     let reason = reason?;
     let said = reason.message().or(reason.code()).filter(|said| !said.is_empty())?;
+    // The code is what is understood further up; as a rule the message begins with it.
+    let whole = match reason.code() {
+        Some(code) if code.starts_with("Server.Spot") && !said.starts_with(code) => format!("{code}: {said}"),
+        _ => said.to_owned(),
+    };
     // All that EC2 ever says where it could not open the volumes.
     let is_key = reason.code() == Some("Client.InternalError") || said.starts_with("Client.InternalError");
     let why = if is_key { " (as a rule the KMS key of its volumes, which the credentials may not use)" } else { "" };
-    Some(format!("{said}{why}"))
+    Some(format!("{whole}{why}"))
 }
 
 fn when(time: Option<DateTime>) -> String {

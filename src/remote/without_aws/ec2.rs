@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::bake::event::Listener;
 use crate::bake::port::{
     Ask, CopyOrder, Disk, Ec2, Ec2Site, ImageMade, ImageOrder, ImageStep, Instance, Machine, PortError, RunOrder,
-    Started, Tags, Template, TypeFacts,
+    SpotRequest, Started, Tags, Template, TypeFacts,
 };
 use crate::recipe::Share;
 use crate::remote::wire::Wire;
@@ -26,6 +26,14 @@ impl Ec2 for Wire {
     }
 
     fn instances(&self, site: &Ec2Site, _: &Ask, _: Listener<'_>) -> Result<Vec<Instance>, PortError> {
+        Err(without(of(site)))
+    }
+
+    fn spot_requests(&self, site: &Ec2Site, _: &Ask, _: Listener<'_>) -> Result<Vec<SpotRequest>, PortError> {
+        Err(without(of(site)))
+    }
+
+    fn cancel(&self, site: &Ec2Site, _: &str, _: Listener<'_>) -> Result<(), PortError> {
         Err(without(of(site)))
     }
 

@@ -13,7 +13,7 @@ pub fn describe(world: &mut World, call: &mut Call) -> Answer {
     let owners = call.params.list("Owner")?;
     let executable = call.params.list("ExecutableBy")?;
     let old = call.params.flag("IncludeDeprecated")?.unwrap_or(false);
-    call.params.flag("IncludeDisabled")?;
+    let disabled = call.params.flag("IncludeDisabled")?.unwrap_or(false);
     let filters = filters(&mut call.params)?;
     let page = page(&mut call.params, !ids.is_empty(), (1, 1000))?;
     call.params.finished()?;
@@ -29,6 +29,9 @@ pub fn describe(world: &mut World, call: &mut Call) -> Answer {
         let is_named = ids.contains(&image.id);
         let is_own = image.owner == call.account;
         if (!ids.is_empty() && !is_named) || (is_old && !old && !is_named && !is_own) {
+            continue;
+        }
+        if image.state == "disabled" && !disabled {
             continue;
         }
         let is_owner = |owner: &String| match owner.as_str() {

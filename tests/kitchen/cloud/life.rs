@@ -53,6 +53,10 @@ impl World {
             }
             "pending" => self.start(instance, at),
             "running" => match instance.guest.end {
+                End::Taken(_) if self.taken_stops(instance) => {
+                    let why = "Server.SpotInstanceShutdown: Spot instance shutdown";
+                    halt(instance, "stopping", "Server.SpotInstanceShutdown", why, at, &self.pace);
+                }
                 End::Taken(_) => {
                     let why = "Server.SpotInstanceTermination: Spot instance termination";
                     halt(instance, "shutting-down", "Server.SpotInstanceTermination", why, at, &self.pace);
@@ -69,6 +73,16 @@ impl World {
             }
             _ => self.end(instance, at),
         }
+    }
+
+    /// Whether its request wants a spot instance stopped when it is taken away. EC2 then looks for room to start it again.
+    fn taken_stops(&mut self, instance: &Instance) -> bool {
+        let request = instance.spot_request.as_ref().and_then(|id| self.requests.get_mut(id));
+        let Some(request) = request.filter(|request| request.stops) else { return false };
+        if request.state == "active" {
+            "open".clone_into(&mut request.state);
+        }
+        true
     }
 
     fn start(&mut self, instance: &mut Instance, at: Instant) {

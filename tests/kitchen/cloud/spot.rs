@@ -1,16 +1,21 @@
 //! Spot instances: what may be asked for, and the request that stands behind each.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call, No, no, refuse};
 use super::filter::{filters, matches, page, part};
 use super::params::Params;
-use super::tags;
 use super::world::{Request, Tags, World};
+use super::{clock, tags};
 
 /// What is said of a spot instance.
 pub struct Said {
     pub is_persistent: bool,
+    /// Whether an instance that EC2 takes away is stopped; else it is terminated.
+    pub stops: bool,
+    pub until: Option<String>,
 }
 
 /// Takes a call's market options; `None` where no spot instance is meant.
@@ -31,6 +36,7 @@ pub fn taken(params: &mut Params) -> Result<Option<Said>, No> {
         return Ok(None);
     }
     let is_persistent = kind.as_deref() == Some("persistent");
+    let stops = interruption.as_deref() == Some("stop");
     if let Some(behaviour) = interruption.filter(|behaviour| behaviour != "terminate" && !is_persistent) {
         let said = format!(
             "The request with type 'one-time' is not supported when instanceInterruptionBehavior is set to '{behaviour}'."
@@ -41,7 +47,10 @@ pub fn taken(params: &mut Params) -> Result<Option<Said>, No> {
         let said = "The parameter validUntil cannot be specified when the SpotRequestType is set to 'one-time'.";
         return refuse("InvalidParameterCombination", said);
     }
-    Ok(Some(Said { is_persistent }))
+    if let Some(at) = until.as_deref().filter(|at| clock::minute(at).is_none_or(clock::is_past)) {
+        return refuse("InvalidTime", format!("The specified ValidUntil time, {at}, is not in the future."));
+    }
+    Ok(Some(Said { is_persistent, stops, until }))
 }
 
 /// Makes the request of an instance.
@@ -52,6 +61,9 @@ pub fn request(world: &mut World, call: &Call, said: &Said, tags: Tags) -> Strin
         owner: call.account.clone(),
         state: "active".to_owned(),
         is_persistent: said.is_persistent,
+        stops: said.stops,
+        until: said.until.clone(),
+        created: clock::stamp(Duration::ZERO),
         tags,
     };
     world.requests.insert(id.clone(), request);
@@ -105,6 +117,7 @@ pub fn describe(world: &mut World, call: &mut Call) -> Answer {
         if matches(&filters, &request.tags, said)? {
             list.push(json!({
                 "spotInstanceRequestId": id, "state": request.state, "instanceId": instance,
+                "createTime": request.created, "validUntil": request.until,
                 "type": if request.is_persistent { "persistent" } else { "one-time" },
                 "status": { "code": "fulfilled", "message": "Your Spot request is fulfilled." },
                 "tagSet": tags::written(&request.tags),

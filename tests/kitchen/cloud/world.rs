@@ -214,6 +214,10 @@ pub struct Request {
     /// `active` while its instance is there. Then a persistent one is `open` until somebody takes it back.
     pub state: String,
     pub is_persistent: bool,
+    /// Whether an instance that is taken away is stopped; else it is terminated.
+    pub stops: bool,
+    pub until: Option<String>,
+    pub created: String,
     pub tags: Tags,
 }
 

@@ -29,8 +29,9 @@ pub(super) fn template(subject: &Subject<'_>, changed: &mut Vec<String>) -> Resu
     })?;
     let mut version = template.latest;
     if template.latest_image.as_ref() != Some(&machine.id) {
-        let token = order.token("version", *architecture, region, &format!("{} {version} {}", template.id, machine.id));
         let description = order.image_name(*architecture);
+        let wanted = format!("{} {version} {} {description}", template.id, machine.id);
+        let token = order.token("version", *architecture, region, &wanted);
         version = desk.ec2.new_version(&site, &template, &machine.id, &description, &token, desk.tell)?;
         changed.push(format!("launch template {name} has version {version} with {}", machine.id));
     }

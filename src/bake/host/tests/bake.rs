@@ -7,12 +7,12 @@ use crate::bake::interrupt::Interrupt;
 use crate::bake::port::{Mapped, Mapping};
 use crate::recipe::{Architecture, VolumeKind};
 
-fn baked(papers: &Papers, world: &World) -> Baked {
+pub(super) fn baked(papers: &Papers, world: &World) -> Baked {
     told(papers, world).0
 }
 
 /// What came of a bake, and all that was told of it.
-fn told(papers: &Papers, world: &World) -> (Baked, String) {
+pub(super) fn told(papers: &Papers, world: &World) -> (Baked, String) {
     let heard = Mutex::new(String::new());
     let tell = |event: Event<'_>| heard.lock().unwrap().push_str(&format!("{event:?}\n"));
     let (order, interrupt) = (papers.order(), Interrupt::default());
@@ -22,7 +22,7 @@ fn told(papers: &Papers, world: &World) -> (Baked, String) {
     (baked, heard.into_inner().unwrap())
 }
 
-fn only_error(baked: Baked) -> HostError {
+pub(super) fn only_error(baked: Baked) -> HostError {
     let mut failed = baked.failed;
     assert_eq!(failed.len(), 1, "{failed:?}");
     failed.remove(0).error
@@ -147,7 +147,7 @@ fn where_there_is_no_spot_instance_it_is_none() {
     let world = World::new();
     world.change(|state| state.guest = Guest::Taken);
     let (done, heard) = told(&papers, &world);
-    assert!(done.failed.is_empty() && heard.contains("SpotInstanceTermination"), "{done:?} {heard}");
+    assert!(done.failed.is_empty() && heard.contains("SpotInstanceShutdown"), "{done:?} {heard}");
     assert_eq!((world.started(), world.inventory().left), (2, vec![]));
 }
 

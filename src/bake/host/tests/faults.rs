@@ -9,6 +9,7 @@ use crate::bake::interrupt::Interrupt;
 
 const OUTPUT: &str = "
 [ami]
+encrypted = false
 deprecate_after = 90
 ssm_parameter = \"/elk/host\"
 share = { accounts = [\"210987654321\"] }

@@ -55,8 +55,8 @@ pub struct RunOrder {
     pub security_groups: BTreeSet<String>,
     /// By name or ARN.
     pub instance_profile: Option<String>,
-    /// Whether it is to be a spot instance, for once.
-    pub spot: bool,
+    /// Where it is to be a spot instance: until when EC2 may start it, and start it again. `2027-01-02T03:04:00Z`
+    pub spot: Option<String>,
     /// Tags of the instance and its volumes.
     pub tags: Tags,
     /// The same token and order never start a second one.

@@ -96,8 +96,31 @@ pub struct Disk {
     pub created: String,
     /// Its size in GiB.
     pub size: u32,
+    /// The ARN of the key that encrypts it.
+    pub kms_key: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// A request for a spot instance, which starts another one in the place of one that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpotRequest {
+    /// Its id.
+    pub id: String,
+    /// `open`, `active`, `disabled`, `closed`, `cancelled`, `failed`.
+    pub state: String,
+    /// When it was made, as EC2 writes it.
+    pub created: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl SpotRequest {
+    /// Whether it may start an instance, now or later.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state.as_str(), "open" | "active" | "disabled")
+    }
 }
 
 /// What an instance type has.
