@@ -94,7 +94,7 @@ impl Machine {
         qemu.args(["-accel", "tcg,thread=multi", "-smp", "2", "-m", "1536", "-cpu", "max", "-display", "none"]);
         qemu.args(["-monitor", "none", "-nic", "user,model=virtio-net-pci,restrict=on"]);
         qemu.arg("-kernel").arg(tools().join("vmlinuz")).arg("-initrd").arg(tools().join("initrd"));
-        qemu.args(["-append", "root=LABEL=elkbake-root console=ttyS0 net.ifnames=0"]);
+        qemu.args(["-append", "root=LABEL=elkbake-root console=ttyS0 net.ifnames=0 apparmor=0"]);
         qemu.arg("-chardev").arg(format!("file,id=console,append=on,path={}", self.path("console").display()));
         qemu.args(["-serial", "chardev:console"]);
         qemu.arg("-chardev").arg(format!("socket,id=agent,server=on,wait=off,path={}", socket.display()));
