@@ -34,7 +34,6 @@ Exit codes:
 `elkbake help COMMAND` shows examples. The project is the nearest folder upwards that holds elkbake.toml, or recipes/ where there is no such file.";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them, and clap makes it")]
 pub(super) enum Command {
     Check(check::CheckArgs),
     Lock(lock::LockArgs),
