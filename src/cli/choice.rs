@@ -91,16 +91,20 @@ pub(super) struct Sorted {
     pub(super) images: Vec<RecipeName>,
     /// Of hosts of which AMIs are made.
     pub(super) hosts: Vec<RecipeName>,
+    /// Of hosts whose tuning is user data, where nobody named them: nothing of these is anywhere but in the user's hands,
+    /// unless they are tested.
+    pub(super) tested: Vec<RecipeName>,
 }
 
 impl Workspace {
-    /// The recipes that were named, or all of them, by what they make. Of those that nobody named, hosts whose tuning is
-    /// user data are left out: nothing of them is anywhere but in the user's hands.
+    /// The recipes that were named, or all of them, by what they make.
     pub(super) fn sorted(&self, named: &[String]) -> Result<Sorted, Failure> {
-        let mut sorted = Sorted { images: Vec::new(), hosts: Vec::new() };
+        let mut sorted = Sorted { images: Vec::new(), hosts: Vec::new(), tested: Vec::new() };
         for name in self.select(named)? {
             match self.glance(&name) {
-                Some(Recipe::Ami(ami)) if ami.engine == Engine::UserData && named.is_empty() => {}
+                Some(Recipe::Ami(ami)) if ami.engine == Engine::UserData && named.is_empty() => {
+                    sorted.tested.push(name)
+                }
                 Some(Recipe::Ami(_)) => sorted.hosts.push(name),
                 _ => sorted.images.push(name),
             }

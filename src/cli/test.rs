@@ -73,7 +73,7 @@ pub(super) struct TestArgs {
 
 pub(super) fn test(args: &TestArgs, global: &Global, ui: &Ui, surroundings: &Surroundings) -> Result<Exit, Failure> {
     let workspace = Workspace::find(global, surroundings)?;
-    let Sorted { images, hosts } = chosen(&workspace, args)?;
+    let Sorted { images, hosts, .. } = chosen(&workspace, args)?;
     let world = World::new(&workspace, surroundings, global, args.offline);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let now = Moment::of(surroundings.now);

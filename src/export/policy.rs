@@ -70,14 +70,22 @@ impl Policy {
 
     /// What a person should know about it.
     #[must_use]
-    pub fn remarks(rights: &Rights<'_>) -> Vec<String> {
+    pub fn remarks(&self, rights: &Rights<'_>) -> Vec<String> {
         let profile = rights.target.ec2.as_ref().and_then(|ec2| ec2.instance_profile.as_ref());
         let remark = |profile: &String| {
             format!(
                 "the role in the instance profile {profile} is not known here: put its ARN into the statement PassRole"
             )
         };
-        profile.map(remark).into_iter().collect()
+        let prunes = self.statement.iter().any(|statement| statement.is(hosts::RESOLVED));
+        let resolved = prunes.then(|| {
+            format!(
+                "launch templates of others may name their AMI by a parameter, which `elkbake prune` then has to read: the \
+                 statement {} allows it for all; narrow it to those, or leave it out where there are none",
+                hosts::RESOLVED
+            )
+        });
+        profile.map(remark).into_iter().chain(resolved).collect()
     }
 
     fn characters(&self) -> usize {

@@ -70,10 +70,10 @@ pub struct PlannedAmi {
 /// What a host costs in a month, by list prices, without the instance itself.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Monthly {
-    /// All snapshots together, if every one of them were full.
-    pub snapshots_at_most: Dollars,
-    /// The size of a root disk that counts, in GiB.
-    pub root_size: u32,
+    /// All snapshots together, if every one of them were full; nothing where the root disk's size is not known.
+    pub snapshots_at_most: Option<Dollars>,
+    /// The size of a root disk that counts, in GiB, where the recipe says it or the base is known.
+    pub root_size: Option<u32>,
     /// The EBS volumes of one host.
     pub volumes: Dollars,
     /// Whether there are volumes of which nobody knows the size; they are left out.
@@ -102,8 +102,12 @@ pub struct PlannedVolume {
     pub monthly: Option<Dollars>,
 }
 
-/// The size in GiB of the ECS-optimized AMI's root disk, where the recipe does not give it another.
-const ROOT_SIZE: u32 = 30;
+/// The size in GiB of the ECS-optimized AMI's root disk, where the recipe does not give it another. Of other bases no lock
+/// says it.
+const ECS_ROOT_SIZE: u32 = 30;
+
+/// How the names of ECS-optimized AMIs go on after `al2023`, or what came before it.
+const ECS_OPTIMIZED: &str = "-ami-ecs-hvm-";
 
 pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&RecipeName, &Tag)) -> HostPlan {
     let base = lock.ami.iter().map(|locked| HostBase {
@@ -114,12 +118,13 @@ pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&Re
     });
     let is_root = |volume: &&Volume| lock.ami.iter().any(|base| volume.is_root(&base.root_device));
     let root = ami.volume.iter().find(is_root);
-    let root_size = root.and_then(|root| root.size).unwrap_or(ROOT_SIZE);
+    let is_ecs = !lock.ami.is_empty() && lock.ami.iter().all(|base| base.name.contains(ECS_OPTIMIZED));
+    let root_size = root.and_then(|root| root.size).or_else(|| is_ecs.then_some(ECS_ROOT_SIZE));
     let volumes: Vec<_> = ami
         .volume
         .iter()
         .map(|volume| {
-            let size = volume.size.or_else(|| root.filter(|root| root.name == volume.name).map(|_| root_size));
+            let size = volume.size.or_else(|| root.filter(|root| root.name == volume.name).and(root_size));
             PlannedVolume {
                 name: volume.name.clone(),
                 kind: volume.kind,
@@ -132,7 +137,7 @@ pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&Re
         .collect();
     let images = images(ami, name, tag);
     let monthly = Monthly {
-        snapshots_at_most: images.iter().map(|_| cost::snapshot(root_size)).sum(),
+        snapshots_at_most: root_size.map(|size| images.iter().map(|_| cost::snapshot(size)).sum()),
         root_size,
         volumes: volumes.iter().filter_map(|volume| volume.monthly).sum(),
         incomplete: volumes.iter().any(|one| one.monthly.is_none() && one.kind != VolumeKind::InstanceStore),

@@ -96,14 +96,16 @@ table! {
 }
 
 impl RecordedHost {
-    /// What a recipe says of its hosts. Disks without a device name are none that a launch template could name.
+    /// What a recipe says of its hosts. Volumes without a device name are none that a launch template could name; the root
+    /// disk has that of the base, however the recipe names it.
     #[must_use]
     pub fn of(recipe: &AmiRecipe, lock: &Lock) -> Self {
-        let is_root = |device: &String| lock.ami.iter().any(|base| base.root_device == *device);
         let volume = |volume: &crate::recipe::Volume| {
-            let device = recipe.device_of(volume).filter(|_| volume.kind != VolumeKind::InstanceStore)?;
+            let root = lock.ami.iter().find(|base| volume.is_root(&base.root_device)).map(|base| &base.root_device);
+            let device = root.cloned().or_else(|| recipe.device_of(volume));
+            let device = device.filter(|_| volume.kind != VolumeKind::InstanceStore)?;
             Some(RecordedVolume {
-                encrypted: (!is_root(&device)).then_some(volume.encrypted),
+                encrypted: root.is_none().then_some(volume.encrypted),
                 device,
                 kind: volume.kind,
                 size: volume.size,

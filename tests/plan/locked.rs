@@ -90,6 +90,12 @@ fn a_host_is_planned_from_its_lock() {
     let plan = kitchen.run(&["plan", "--json"]).success().json();
     assert_eq!(plan["plans"][0]["work"]["kind"], "ami");
     assert_eq!(plan["plans"][0]["work"]["base"][0]["snapshot"], "snap-0123456789abcdef0");
+    kitchen.write("recipes/host.lock", HOST_LOCK.replace("al2023-ami-ecs-hvm-2023", "debian-12"));
+    kitchen.run(&["plan"]).success().says("unknown, as the size of the base's root disk is");
+    let root = "[[volume]]\nname = \"root\"\nkind = \"gp3\"\nsize = 8\nmount = \"/\"\n";
+    kitchen.write("recipes/host.toml", format!("{HOST}{root}"));
+    kitchen.run(&["plan"]).success().says(" of 8 GiB: at most ");
+    kitchen.write("recipes/host.lock", HOST_LOCK);
     kitchen.write("recipes/host.toml", HOST.replace("eu-west-1", "eu-west-2"));
     kitchen.run(&["plan"]).code(3).complains("ami arm64: the recipe asks for").complains("recipes/host.toml:6:");
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Occasion;
-use crate::bake::host::{Baked, Failed, Made, Order};
+use crate::bake::host::{Baked, Made, Order};
+use crate::recipe::Region;
 use crate::record::{Needs, Record, RecordKind, RecordedAmi, RecordedBase, RecordedBoot, RecordedHost, Unfinished};
 
 /// The record of a host of which every region has what it has to have. `boots` is what was found when its AMIs were
@@ -45,8 +46,7 @@ pub fn unfinished_host(order: &Order<'_>, baked: &Baked, occasion: &Occasion<'_>
     if baked.made.is_empty() || baked.failed.is_empty() {
         return None;
     }
-    let said = |failed: &Failed| (failed.region.clone(), first_line(&failed.error.to_string()));
-    let missing: BTreeMap<_, _> = baked.failed.iter().map(said).collect();
+    let missing = missing(baked.failed.iter().map(|failed| (&failed.region, failed.error.to_string())));
     let whole = baked.made.iter().map(|made| made.region.clone()).filter(|region| !missing.contains_key(region));
     Some(Unfinished {
         tag: order.plan.tag().clone(),
@@ -56,6 +56,19 @@ pub fn unfinished_host(order: &Order<'_>, baked: &Baked, occasion: &Occasion<'_>
         amis: amis(order, &baked.made),
         at: occasion.pushed_at.to_string(),
     })
+}
+
+/// Why regions have not all that they are to have: of several processors each may have its own reason.
+fn missing<'r>(failed: impl Iterator<Item = (&'r Region, String)>) -> BTreeMap<Region, String> {
+    let mut missing: BTreeMap<Region, Vec<String>> = BTreeMap::new();
+    for (region, why) in failed {
+        let said = missing.entry(region.clone()).or_default();
+        let why = first_line(&why);
+        if !said.contains(&why) {
+            said.push(why);
+        }
+    }
+    missing.into_iter().map(|(region, said)| (region, said.join("; "))).collect()
 }
 
 /// Consoles are long, and the manifest is read by programs.
@@ -83,5 +96,18 @@ fn ami(order: &Order<'_>, made: &Made) -> RecordedAmi {
         account: Some(order.account.account.clone()),
         kms_key: made.kms_key.clone(),
         snapshots: others.map(|(device, snapshot)| (device.clone(), snapshot.clone())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_in_a_region_is_said_of_each_processor() {
+        let [home, away]: [Region; 2] = ["eu-west-1", "eu-central-1"].map(|region| region.parse().unwrap());
+        let failed = [(&home, "no arm64\na console"), (&away, "denied"), (&home, "no x86_64"), (&away, "denied")];
+        let missing = missing(failed.into_iter().map(|(region, why)| (region, why.to_owned())));
+        assert_eq!((missing[&home].as_str(), missing[&away].as_str()), ("no arm64; no x86_64", "denied"));
     }
 }

@@ -141,7 +141,10 @@ fn cost_lines(text: &mut String, host: &HostPlan) {
     let _ = writeln!(text, "  a month, by {prices}:");
     if !host.images.is_empty() {
         let (count, full) = (counted(host.images.len(), "snapshot"), "if full: they hold what was written");
-        let _ = writeln!(text, "    {count} of {root_size} GiB: at most {snapshots_at_most}, {full}");
+        let _ = match (root_size, snapshots_at_most) {
+            (Some(size), Some(most)) => writeln!(text, "    {count} of {size} GiB: at most {most}, {full}"),
+            _ => writeln!(text, "    {count}: unknown, as the size of the base's root disk is"),
+        };
     }
     let more = if *incomplete { ", and those without a size" } else { "" };
     let _ =

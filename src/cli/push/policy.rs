@@ -19,12 +19,12 @@ pub(super) fn print(
         return Err(Failure::usage("a policy is for one target").hint("name one with --target"));
     };
     let mut recipes = Vec::new();
-    for name in sorted.images.iter().chain(&sorted.hosts) {
+    for name in sorted.images.iter().chain(&sorted.hosts).chain(&sorted.tested) {
         recipes.push((name.clone(), workspace.recipe(name)?.value));
     }
     let rights = Rights { name: &route.name, target: &route.target, recipes: &recipes, provision };
     let policy = Policy::of(&rights).map_err(|error| refused(error, &route.name))?;
-    Policy::remarks(&rights).iter().for_each(|remark| ui.warn(remark));
+    policy.remarks(&rights).iter().for_each(|remark| ui.warn(remark));
     ui.json(&policy)?;
     Ok(Exit::Done)
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use super::rights::Rights;
 use super::statement::{Statement, key, partition};
 use crate::project::Ec2;
-use crate::recipe::{AmiRecipe, Engine, Recipe, Region};
+use crate::recipe::{AmiOutput, AmiRecipe, Engine, Recipe, Region};
 
 /// What bears it was made by elkbake.
 const RUN: &str = "elkbake:run";
+
+/// The statement by which `elkbake prune` reads what launch templates name.
+pub(super) const RESOLVED: &str = "PruneParameters";
 
 /// Looks, which know no resources.
 const SEEN: [&str; 12] = [
@@ -59,6 +62,7 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
     statements.extend(all.changed());
     statements.extend(all.keys());
     statements.extend(all.parameters(is_exact));
+    statements.extend(all.resolved());
     statements.extend(all.templates());
     statements.extend(all.profile());
     statements.extend(all.spot());
@@ -67,13 +71,15 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
 
 fn host(recipe: &Recipe) -> Option<&AmiRecipe> {
     match recipe {
-        Recipe::Ami(ami) if ami.engine == Engine::Instance => Some(ami),
-        _ => None,
+        Recipe::Ami(ami) => Some(ami),
+        Recipe::Image(_) => None,
     }
 }
 
+/// Where something of a recipe may be. Of user data no AMI is made: an instance is started in its region, to test it.
 fn regions(recipe: &AmiRecipe) -> impl Iterator<Item = &Region> {
-    std::iter::once(&recipe.region).chain(recipe.copies())
+    let copies = recipe.copies().filter(|_| recipe.engine == Engine::Instance);
+    std::iter::once(&recipe.region).chain(copies)
 }
 
 struct Hosts<'h> {
@@ -94,8 +100,18 @@ impl Hosts<'_> {
         statement.when("StringEquals", "aws:RequestedRegion", &self.regions)
     }
 
+    /// The recipes of which AMIs are made.
+    fn baked(&self) -> impl Iterator<Item = &&AmiRecipe> {
+        self.recipes.iter().filter(|recipe| recipe.engine == Engine::Instance)
+    }
+
+    /// What becomes of their AMIs.
+    fn outputs(&self) -> impl Iterator<Item = &AmiOutput> {
+        self.baked().filter_map(|recipe| recipe.ami.as_ref())
+    }
+
     fn is_spot(&self) -> bool {
-        self.recipes.iter().any(|recipe| recipe.bake.as_ref().is_some_and(|bake| bake.spot))
+        self.baked().any(|recipe| recipe.bake.as_ref().is_some_and(|bake| bake.spot))
     }
 
     /// Instances, images, and their copies.
@@ -116,13 +132,16 @@ impl Hosts<'_> {
         let born =
             ["image/*", "instance/*", "network-interface/*", "snapshot/*", "spot-instances-request/*", "volume/*"];
         let born = born.map(|what| self.arn(what));
-        vec![
+        let mut made = vec![
             self.here(Statement::new("RunFrom", ["ec2:RunInstances"], used)),
             tagged(Statement::new("Run", ["ec2:RunInstances"], run)),
-            tagged(Statement::new("Image", ["ec2:CreateImage"], imaged)),
-            self.here(Statement::anywhere("Copy", ["ec2:CopyImage"])),
             tagged(Statement::new("Tag", ["ec2:CreateTags"], born)).when("StringEquals", "ec2:CreateAction", makers),
-        ]
+        ];
+        if self.baked().next().is_some() {
+            made.push(tagged(Statement::new("Image", ["ec2:CreateImage"], imaged)));
+            made.push(self.here(Statement::anywhere("Copy", ["ec2:CopyImage"])));
+        }
+        made
     }
 
     fn changed(&self) -> Vec<Statement> {
@@ -136,7 +155,7 @@ impl Hosts<'_> {
 
     /// EC2 uses them in our name, and only for its own.
     fn keys(&self) -> Vec<Statement> {
-        let outputs = self.recipes.iter().flat_map(|recipe| recipe.ami.iter().flat_map(|ami| &ami.regions));
+        let outputs = self.outputs().flat_map(|ami| &ami.regions);
         let said = outputs.filter_map(|(region, output)| Some((region, output.kms_key.as_deref()?)));
         let keys: BTreeSet<_> = said.map(|(region, said)| key(said, region, &self.ec2.account)).collect();
         if keys.is_empty() {
@@ -160,6 +179,8 @@ impl Hosts<'_> {
                 let name = if is_exact { name } else { "/aws/service/*" };
                 read.insert(format!("arn:{}:ssm:{}:{account}:parameter{name}", self.partition, recipe.region));
             }
+        }
+        for recipe in self.baked() {
             let Some(name) = recipe.ami.as_ref().and_then(|ami| ami.ssm_parameter.as_ref()) else { continue };
             let more = if recipe.architectures.len() > 1 { "/*" } else { "" };
             let arn =
@@ -176,16 +197,25 @@ impl Hosts<'_> {
         statements
     }
 
+    /// What is started by a launch template that names a parameter is in use, whosever template it is.
+    fn resolved(&self) -> Option<Statement> {
+        self.baked().next()?;
+        let (partition, account) = (self.partition, &self.ec2.account);
+        let all = [format!("{account}:parameter/*"), ":parameter/aws/service/*".to_owned()];
+        let all = all.map(|rest| format!("arn:{partition}:ssm:*:{rest}"));
+        Some(self.here(Statement::new(RESOLVED, ["ssm:GetParameter"], all)))
+    }
+
     /// Templates are somebody's: only those with an id are known without a look.
     fn templates(&self) -> Vec<Statement> {
-        let outputs = self.recipes.iter().flat_map(|recipe| recipe.ami.iter().flat_map(|ami| ami.regions.values()));
+        let outputs = self.outputs().flat_map(|ami| ami.regions.values());
         let names: BTreeSet<&String> = outputs.flat_map(|output| output.launch_templates.values()).collect();
         if names.is_empty() {
             return Vec::new();
         }
         let id = |name: &&String| if name.starts_with("lt-") { (*name).clone() } else { "*".to_owned() };
         let arns = names.iter().map(|name| self.arn(&format!("launch-template/{}", id(name))));
-        let moves = self.recipes.iter().any(|recipe| recipe.ami.as_ref().is_some_and(|ami| ami.move_default));
+        let moves = self.outputs().any(|ami| ami.move_default);
         let actions =
             ["ec2:CreateLaunchTemplateVersion"].into_iter().chain(moves.then_some("ec2:ModifyLaunchTemplate"));
         vec![self.here(Statement::new("Templates", actions, arns))]

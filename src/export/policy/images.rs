@@ -41,13 +41,20 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
     if repositories.is_empty() {
         return Vec::new();
     }
-    let mut statements = vec![
-        Statement::anywhere("Token", ["ecr:GetAuthorizationToken"]),
-        Statement::new("Images", IMAGES, repositories.clone()),
-        Statement::new("Repositories", SEEN, repositories.clone()),
-    ];
+    let mut statements = vec![Statement::anywhere("Token", ["ecr:GetAuthorizationToken"])];
+    if is_exact {
+        statements.push(Statement::new("Images", IMAGES, repositories.clone()));
+        statements.push(Statement::new("Repositories", SEEN, repositories.clone()));
+        if rights.provision {
+            statements.push(Statement::new("RepositoriesChanged", CHANGED, repositories));
+        }
+    } else {
+        // The same in fewer words: all of it is about the same repositories.
+        let changed = if rights.provision { &CHANGED[..] } else { &[] };
+        let actions = IMAGES.iter().chain(&SEEN).chain(changed).copied();
+        statements.push(Statement::new("Images", actions, repositories));
+    }
     if rights.provision {
-        statements.push(Statement::new("RepositoriesChanged", CHANGED, repositories));
         statements.extend(beyond(ecr));
     }
     let bases = bases(rights);

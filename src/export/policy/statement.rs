@@ -63,6 +63,11 @@ impl Statement {
         self
     }
 
+    /// Whether this is its name.
+    pub(super) fn is(&self, sid: &str) -> bool {
+        self.sid == sid
+    }
+
     pub(super) fn actions(&self) -> impl Iterator<Item = &str> {
         self.action.iter().copied()
     }

@@ -75,7 +75,7 @@ fn hosts_may_touch_only_what_bears_their_mark() {
     let own = statement(&policy, "Own");
     assert_eq!(own["Condition"]["Null"], json!({ "aws:ResourceTag/elkbake:run": "false" }));
     assert_eq!(own["Condition"]["StringEquals"], json!({ "aws:RequestedRegion": "eu-west-1" }));
-    for absent in ["kms:", "ssm:", "iam:", "LaunchTemplateVersion\"", "Spot"] {
+    for absent in ["kms:", "ssm:PutParameter", "iam:", "LaunchTemplateVersion\"", "Spot"] {
         let seen = ["DescribeLaunchTemplateVersions", "DescribeSpotInstanceRequests"];
         let text = seen.iter().fold(policy.to_string(), |text, seen| text.replace(seen, ""));
         assert!(!text.contains(absent), "{absent}");
@@ -110,11 +110,30 @@ fn what_a_recipe_asks_for_is_allowed_and_no_more() {
 }
 
 #[test]
-fn user_data_and_folders_need_no_right() {
-    let user_data = HOST.replace("[base]", "engine = \"user-data\"\n[base]");
-    assert_eq!(policy(EC2, &[("host".to_owned(), user_data)]).unwrap_err(), PolicyError::NotAws);
+fn user_data_is_tested_by_an_instance_that_becomes_no_image() {
+    let user_data = HOST.replace("[base]", "engine = \"user-data\"\n[base]") + "[ami.regions.eu-central-1]\n";
+    let policy = policy(EC2, &[("host".to_owned(), user_data)]).unwrap();
+    assert_eq!(
+        statement(&policy, "RunFrom")["Condition"]["StringEquals"],
+        json!({ "aws:RequestedRegion": "eu-west-1" })
+    );
+    let all: Vec<_> = policy["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].clone()).collect();
+    assert_eq!(all, ["RunFrom", "Run", "Tag", "Seen", "Own"]);
+}
+
+#[test]
+fn folders_need_no_right() {
     let folder = "[target.prod]\noci = \"out\"\n";
     assert_eq!(policy(folder, &[image("kibana")]).unwrap_err(), PolicyError::NotAws);
+}
+
+#[test]
+fn what_launch_templates_of_others_name_may_be_read_to_prune() {
+    let policy = policy(EC2, &host("")).unwrap();
+    assert_eq!(
+        statement(&policy, "PruneParameters")["Resource"],
+        json!(["arn:aws:ssm:*:123456789012:parameter/*", "arn:aws:ssm:*::parameter/aws/service/*"])
+    );
 }
 
 #[test]
