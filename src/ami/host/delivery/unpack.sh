@@ -12,30 +12,22 @@ lay() {
 # file PATH MODE OWNER PROGRAM [WORD...]: what the program makes of its input. On its way it is root's alone, as mktemp
 # makes it, and nobody asks for its name. A folder whose files are as they should be is not touched either: what is newer
 # there than what runs is read anew.
+made=$(mktemp -p "${ELKBAKE_RUN:-/run}")
 file() {
-    local at=$root$1 mode=$2 owner=$3 made aside
+    local at=$root$1 mode=$2 owner=$3 aside
     ours[$1]=1
     shift 3
-    made=$(mktemp -p "${ELKBAKE_RUN:-/run}") || return
-    if ! "$@" > "$made"; then
-        rm -f -- "$made"
-        return 1
-    fi
+    "$@" > "$made" || return
     if [ -f "$at" ] && [ ! -L "$at" ] && [ "$(stat -c '%a %u:%g' -- "$at")" = "$mode $owner" ] &&
         [ "$(sha256sum < "$at")" = "$(sha256sum < "$made")" ]; then
-        rm -f -- "$made"
         return
     fi
-    if ! way "${at%/*}" || ! aside=$(mktemp -- "${at%/*}/.elkbake.XXXXXX"); then
-        rm -f -- "$made"
-        return 1
-    fi
+    way "${at%/*}" && aside=$(mktemp -- "${at%/*}/.elkbake.XXXXXX") || return
     # The owner first: changing it takes set-id bits away.
     if cat -- "$made" > "$aside" && chown -- "$owner" "$aside" && chmod -- "$mode" "$aside" && mv -fT -- "$aside" "$at"; then
         changed=$((changed + 1))
-        rm -f -- "$made"
     else
-        rm -f -- "$made" "$aside"
+        rm -f -- "$aside"
         return 1
     fi
 }
@@ -88,6 +80,7 @@ settle() {
         done < "$list"
     fi
     lay file /etc/elkbake/files 600 "$(id -u):$(id -g)" list "${!ours[@]}"
+    : > "$made"
 }
 
 list() {
