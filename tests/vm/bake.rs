@@ -33,7 +33,7 @@ fn a_bake_ends_well_and_what_starts_from_it_is_a_new_host() {
     let boot = "$(sed -n 's/^btime //p' /proc/stat)";
     machine.shell(&format!("[ \"$(stat -c %Y /etc/ssh/ssh_host_ed25519_key)\" -ge \"{boot}\" ]"));
     assert_eq!(machine.shell("cat /var/lib/cloud/data/instance-id"), "i-0fedcba9876543210");
-    assert_eq!(machine.shell("cat /var/lib/cloud/data/previous-instance-id"), "NO_PREVIOUS_INSTANCE_ID");
+    assert_eq!(machine.shell("ls /var/lib/cloud/instances"), "i-0fedcba9876543210");
     check(&mut machine);
     machine.stop();
 }
