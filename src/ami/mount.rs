@@ -72,7 +72,7 @@ fn doubt(scene: &Scene<'_>, volume: &Volume) -> Option<String> {
     let name = &volume.name;
     let bases = scene.subject.lock.map_or(&[][..], |lock| &lock.ami[..]);
     let mount = volume.mount.as_ref();
-    let on_root = mount.is_some_and(|mount| mount.is_root());
+    let on_root = mount.is_some_and(crate::name::ImagePath::is_root);
     if on_root && volume.kind == VolumeKind::InstanceStore {
         return Some(format!("`{name}` is to be mounted on `/`, and no base boots from an instance store"));
     }

@@ -103,7 +103,7 @@ impl Workspace {
         for name in self.select(named)? {
             match self.glance(&name) {
                 Some(Recipe::Ami(ami)) if ami.engine == Engine::UserData && named.is_empty() => {
-                    sorted.tested.push(name)
+                    sorted.tested.push(name);
                 }
                 Some(Recipe::Ami(_)) => sorted.hosts.push(name),
                 _ => sorted.images.push(name),

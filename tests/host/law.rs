@@ -54,7 +54,7 @@ impl Seen {
     }
 
     /// Something that is made by the call, and has no id yet.
-    fn new(&self, kind: &str) -> String {
+    fn any(&self, kind: &str) -> String {
         let account = if ["image", "snapshot"].contains(&kind) { "" } else { ACCOUNT };
         format!("arn:aws:ec2:{}:{account}:{kind}/*", self.asked.region)
     }
@@ -96,12 +96,12 @@ impl Seen {
         let mut needs = Vec::new();
         for kind in kinds {
             let tags = request_tags(asked.get(*kind).into_iter().flatten());
-            needs.push(self.need(&action, self.new(kind), &tags));
+            needs.push(self.need(&action, self.any(kind), &tags));
         }
         for (kind, tags) in &asked {
             let by = [("ec2:CreateAction".to_owned(), self.asked.action.clone())];
             let context: Vec<_> = request_tags(tags).into_iter().chain(by).collect();
-            needs.push(self.need("ec2:CreateTags", self.new(kind), &context));
+            needs.push(self.need("ec2:CreateTags", self.any(kind), &context));
         }
         needs
     }
@@ -152,12 +152,12 @@ impl Seen {
         let mut needs = self.made(&kinds);
         let used = |id: &str| self.there("ec2:RunInstances", id, &[]);
         needs.push(used(self.field("ImageId")));
-        needs.push(self.need("ec2:RunInstances", self.new("network-interface"), &[]));
+        needs.push(self.need("ec2:RunInstances", self.any("network-interface"), &[]));
         // Where none is named, EC2 takes one of the default network, and asks for it all the same.
         for (kind, named) in [("subnet", "SubnetId"), ("security-group", "SecurityGroupId.")] {
             let ids: Vec<_> = self.asked.fields.iter().filter(|(name, _)| name.contains(named)).collect();
             if ids.is_empty() {
-                needs.push(self.need("ec2:RunInstances", self.new(kind), &[]));
+                needs.push(self.need("ec2:RunInstances", self.any(kind), &[]));
             }
             needs.extend(ids.iter().map(|(_, id)| used(id)));
         }

@@ -112,10 +112,9 @@ fn a_volume_of_no_size_is_missed_in_plain_words() {
     bench.attach(&other, "sdb");
     let logs = "volume logs ebs /dev/xvdg - elk-logs xfs @/logs\n";
     let error = bench.fail(&format!("wait 0\n{}{logs}", DATA.lines().next().unwrap().to_owned() + "\n"));
-    let why = format!(
-        "logs: not there after 0 seconds: no disk is attached as /dev/xvdg or carries the label elk-logs; there are "
-    );
-    assert!(error.contains(&why), "{error}");
+    let why =
+        "logs: not there after 0 seconds: no disk is attached as /dev/xvdg or carries the label elk-logs; there are ";
+    assert!(error.contains(why), "{error}");
     assert!(error.contains(&format!("{data} (data)")) && error.contains(&format!("{other} (2 GiB, xvdb)")), "{error}");
 }
 
@@ -177,7 +176,7 @@ fn a_disk_that_is_too_small_is_not_formatted_and_one_that_has_grown_is_filled() 
 
     bench.run(DATA);
     bench.reboot();
-    bench.grow(&small, 2 * GIB);
+    Bench::grow(&small, 2 * GIB);
     let run = bench.run(DATA);
     assert!(run.contains("grown to 2 GiB"), "{run}");
 }
@@ -267,10 +266,10 @@ fn an_instances_own_disks_are_waited_for_until_they_are_all_there() {
     let all = "store i3.8xlarge 4\nvolume data store all - elk-data xfs @/data\n";
     bench.kernel("class/dmi/id/product_name", "i3.8xlarge");
     bench.tool("mdadm", "echo \"$*\" >> @/mdadm; exit 1");
-    for there in 0..4 {
+    for (there, disk) in disks.iter().enumerate() {
         let error = bench.fail(&format!("wait 1\n{all}"));
         assert!(error.contains(&format!("the instance has {there} of 4 disks of its own so far")), "{error}");
-        bench.own(&disks[there], &format!("AWS{there}"));
+        bench.own(disk, &format!("AWS{there}"));
     }
     assert!(disks.iter().all(|disk| bench.signature(disk).is_empty()));
     // The fourth is there, and no driver of any is still at work.

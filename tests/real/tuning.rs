@@ -156,14 +156,14 @@ fn what_a_recipe_no_longer_says_goes_and_what_others_say_stays() {
 #[test]
 fn files_stay_as_they_are_where_they_cannot_be_made_anew() {
     let Some(()) = peers() else { return };
-    let script = r#"
+    let script = r"
         printf '#!/bin/bash\nexit 2\n' > /tmp/awk; chmod 755 /tmp/awk
         sed -i 's,^export LC_ALL=C PATH=,&/tmp:,' /usr/libexec/elkbake/apply
         cp /etc/ecs/ecs.config /etc/sysconfig/docker /etc/chrony/chrony.conf /tmp
         if /usr/libexec/elkbake/apply --bake; then exit 1; fi
         cmp /tmp/ecs.config /etc/ecs/ecs.config; cmp /tmp/docker /etc/sysconfig/docker
         cmp /tmp/chrony.conf /etc/chrony/chrony.conf; [ ! -e /var/lib/elkbake/ecs.config ]
-    "#;
+    ";
     machine(&everything(), &format!("{AMAZON}{script}"));
 }
 

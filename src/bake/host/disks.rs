@@ -35,7 +35,8 @@ pub(super) fn of_image(order: &Order<'_>, base: &LockedAmi) -> Vec<Mapping> {
 /// The disks of an instance that shows whether a host boots: what the image says of its disks, or with the base as it is
 /// what the recipe says. None of them outlives it.
 pub(super) fn of_trial(order: &Order<'_>, base: &LockedAmi, has_disks: bool) -> Vec<Mapping> {
-    let mut mappings = if has_disks { of_image(order, base) } else { data(order, base, order.kms_key(order.home())) };
+    let mut mappings =
+        if has_disks { of_image(order, base) } else { data(order, base, order.kms_key(order.home()).as_deref()) };
     if has_disks {
         mappings.retain(|mapping| matches!(mapping.what, Mapped::Ebs { delete_on_termination: false, .. }));
         mappings.iter_mut().for_each(|mapping| mapping.what = only_deletion(true));
@@ -67,7 +68,7 @@ fn only_deletion(delete_on_termination: bool) -> Mapped {
 ///
 /// `NVMe` disks of an instance are there without being mapped, and so is every instance store of today: one is mapped
 /// only where the recipe gives it a device name, for old Xen types.
-fn data(order: &Order<'_>, base: &LockedAmi, kms_key: Option<String>) -> Vec<Mapping> {
+fn data(order: &Order<'_>, base: &LockedAmi, kms_key: Option<&str>) -> Vec<Mapping> {
     let volumes: Vec<_> = order.recipe.volume.iter().filter(|volume| !volume.is_root(&base.root_device)).collect();
     let mut stores = 0..24;
     let mut mappings = Vec::new();
@@ -76,21 +77,21 @@ fn data(order: &Order<'_>, base: &LockedAmi, kms_key: Option<String>) -> Vec<Map
             let (Some(_), Some(number)) = (&volume.device, stores.next()) else { continue };
             Mapped::Ephemeral(number)
         } else {
-            ebs(volume, kms_key.clone())
+            ebs(volume, kms_key)
         };
         mappings.extend(order.recipe.device_of(volume).map(|device| Mapping { device, what }));
     }
     mappings
 }
 
-fn ebs(volume: &Volume, kms_key: Option<String>) -> Mapped {
+fn ebs(volume: &Volume, kms_key: Option<&str>) -> Mapped {
     Mapped::Ebs {
         kind: Some(volume.kind),
         size: volume.size,
         iops: volume.iops,
         throughput: volume.throughput,
         encrypted: volume.encrypted.then_some(true),
-        kms_key: kms_key.filter(|_| volume.encrypted),
+        kms_key: kms_key.filter(|_| volume.encrypted).map(str::to_owned),
         delete_on_termination: volume.delete_on_termination,
     }
 }

@@ -97,7 +97,7 @@ impl Bench {
     }
 
     /// Makes a disk larger.
-    pub fn grow(&self, disk: &str, size: u64) {
+    pub fn grow(disk: &str, size: u64) {
         fs::OpenOptions::new().write(true).open(Self::file(disk)).unwrap().set_len(size).unwrap();
         run(Command::new("losetup").args(["--set-capacity", &format!("/dev/{disk}")]));
     }
