@@ -6,7 +6,7 @@
 //! does not finish it takes down, whatever ends it.
 //!
 //! What only says where an image goes and who may use it is no part of its key: it is made to hold at every push
-//! ([`converge`]).
+//! (`converge`).
 
 mod bake;
 mod boot_test;
