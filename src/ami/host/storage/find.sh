@@ -188,7 +188,7 @@ own_disks() {
 }
 
 ask() {
-    curl --noproxy '*' -sfm 2 "http://169.254.169.254/latest/$1" "${@:2}" 2> /dev/null
+    curl --noproxy '*' -sfm 2 "${@:2}" "http://169.254.169.254/latest/$1" 2> /dev/null
 }
 
 # How many disks of its own the instance has, where its type is one of the recipe's. Nitro's firmware says the type; Xen's
