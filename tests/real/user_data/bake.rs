@@ -241,7 +241,7 @@ fn a_bake_that_hangs_says_so_and_switches_off() {
                 "watch_over 2400 &",
                 "{ until grep -qs waiting \"$log\"; do sleep 0.1; done; watch_over 0; kill -9 $$; } &",
             )
-            .replace("    exit\n}", "    kill -9 $$\n}")
+            .replace("\nexit\n}", "\nkill -9 $$\n}")
     });
     let said = root.said(&console);
     let end = &said[said.len() - 3..];
