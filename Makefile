@@ -55,9 +55,11 @@ fmt:
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
+# What is applied on a host is one program in three files.
 shell:
 ifneq ($(PEERS),0)
-	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/* src/ami/host/*.sh tests/host/*.sh ami/es-node/usr/local/bin/*
+	shellcheck .ci/run tools/*.sh images/elasticsearch/usr/local/bin/* $(filter-out src/ami/host/apply.sh,$(wildcard src/ami/host/*.sh)) tests/host/*.sh ami/es-node/usr/local/bin/*
+	cat src/ami/host/apply.sh src/ami/host/apply/docker.sh src/ami/host/apply/start.sh | shellcheck -
 else
 	@echo "elkbake: scripts NOT checked: PEERS=0 leaves out shellcheck"
 endif

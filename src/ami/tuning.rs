@@ -23,6 +23,10 @@ use crate::name::ImagePath;
 use crate::recipe::AmiRecipe;
 use crate::tree::Tree;
 
+/// Three files to read, one on the host.
+const APPLY: &str =
+    concat!(include_str!("host/apply.sh"), include_str!("host/apply/docker.sh"), include_str!("host/apply/start.sh"),);
+
 pub use draft::TuningError;
 pub use release::Identity;
 
@@ -71,7 +75,7 @@ pub(super) fn paths(ami: &AmiRecipe) -> Vec<ImagePath> {
 /// recipe's own files.
 fn written(ami: &AmiRecipe, daemon_keys: &[String]) -> Result<Draft, TuningError> {
     let mut draft = Draft::default();
-    draft.program("/usr/libexec/elkbake/apply", include_str!("host/apply.sh"))?;
+    draft.program("/usr/libexec/elkbake/apply", APPLY)?;
     kernel::write(&mut draft, ami)?;
     tmpfiles::write(&mut draft, ami)?;
     volumes(&mut draft, ami)?;
