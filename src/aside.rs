@@ -1,7 +1,8 @@
 //! Files that are written aside and take their place whole and for good, and folders that one run at a time changes.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,15 @@ use tempfile::NamedTempFile;
 
 /// How long to wait before asking again whether another run is done.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Begins a file that is written aside, in a folder of the file system that it is for. It has mode 0666 less the umask, as
+/// other programs would make it.
+///
+/// # Errors
+/// When the system cannot.
+pub fn begin(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
+}
 
 /// Puts a file that was written aside in its place, for good: its bytes are on the disk before its name is.
 ///

@@ -3,9 +3,9 @@
 //! Runs that push different recipes at once each add theirs to what the others wrote. The lock for that is the folder
 //! that the file is in, so that no lock file is left for anybody to ignore; it goes with the process that has it.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -149,12 +149,7 @@ fn written(place: &Path, text: &str, is_alone: bool) -> Result<NamedTempFile, Le
     if is_alone {
         drop_leftovers(folder, &prefix);
     }
-    let mut file = tempfile::Builder::new()
-        .prefix(&prefix)
-        // Less the umask, as other programs would make it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(LedgerError::io("cannot write in", folder))?;
+    let mut file = aside::begin(folder, &prefix).map_err(LedgerError::io("cannot write in", folder))?;
     if let Ok(meta) = fs::metadata(place) {
         keep_rights(file.as_file(), &meta).map_err(failed)?;
     }

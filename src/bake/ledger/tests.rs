@@ -1,6 +1,8 @@
 use std::os::unix::fs::symlink;
 use std::thread;
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::digest::Digest;
 use crate::name::RecipeName;
@@ -86,7 +88,7 @@ fn the_mode_stays_and_a_link_stays_a_link() {
     symlink("second.json", &path).unwrap();
     symlink("real/m.json", dir.path().join("second.json")).unwrap();
     publish(&path, "es", "1-a").unwrap();
-    fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
     publish(&path, "kibana", "1-a").unwrap();
     assert_eq!(fs::metadata(&real).unwrap().mode() & 0o7777, 0o640);
     assert!(fs::symlink_metadata(&path).unwrap().is_symlink());

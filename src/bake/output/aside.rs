@@ -1,8 +1,7 @@
 //! Files that are written aside and take their place whole.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -26,12 +25,7 @@ pub(super) struct Aside {
 impl Aside {
     /// Begins a file that will be `to`, in a folder of the same file system.
     pub(super) fn begin(folder: &Path, to: &Path) -> Result<Self, OutputError> {
-        // Mode 0666 less the umask, as other programs would make it.
-        let file = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(OutputError::io("cannot write in", folder))?;
+        let file = aside::begin(folder, PREFIX).map_err(OutputError::io("cannot write in", folder))?;
         Ok(Self { file: BufWriter::with_capacity(BUFFER, file), to: to.to_owned() })
     }
 

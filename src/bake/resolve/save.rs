@@ -1,9 +1,10 @@
 //! Files that people commit, written so that no crash leaves half of one.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::aside;
 
 /// A file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -25,19 +26,11 @@ pub fn save(path: &Path, text: &str) -> Result<bool, SaveError> {
     if fs::read(path).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(false);
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Mode 0666 less the umask, as an editor would make it.
-    let mut aside = tempfile::Builder::new()
-        .prefix(".elkbake-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(fail)?;
-    aside.write_all(text.as_bytes()).map_err(fail)?;
-    aside.as_file().sync_all().map_err(fail)?;
-    aside.persist(path).map_err(|error| fail(error.error))?;
+    let folder = aside::folder_of(path);
+    let mut file = aside::begin(folder, ".elkbake-").map_err(fail)?;
+    file.write_all(text.as_bytes()).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
     Ok(true)
 }
