@@ -30,6 +30,18 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of a list of texts; lengths stand before them, so that no two lists have the same bytes.
+    #[must_use]
+    pub fn of_texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let mut hasher = Hasher::default();
+        for text in texts {
+            let text = text.as_ref().as_bytes();
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        hasher.finish().0
+    }
+
     /// The 64 hex digits without the algorithm, as `.sha256` files and folders on disk spell it.
     #[must_use]
     pub fn hex(&self) -> String {

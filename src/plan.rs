@@ -19,7 +19,7 @@ mod stamp;
 pub use change::{Change, Kind, compare};
 pub use check::{Misfit, PlanError};
 pub use cost::{Dollars, PRICES};
-pub use host::{HostBase, HostPlan, Monthly, PlannedAmi, PlannedVolume};
+pub use host::{HostBase, HostPlan, Monthly, PlannedAmi, PlannedVolume, image_name};
 pub use image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
 pub use key::{HOST_FORMAT, KEY_FORMAT};
 pub use lineage::{lineage, parent_of};

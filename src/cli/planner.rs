@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::failure::Failure;
@@ -9,9 +10,11 @@ use super::lock;
 use super::ui::Ui;
 use super::workspace::{Loaded, Workspace};
 use super::world::World;
+use crate::bake::documents;
 use crate::lock::Lock;
 use crate::name::RecipeName;
 use crate::plan::{Plan, PlanError, Stamps, lineage, parent_of};
+use crate::recipe::AmiRecipe;
 use crate::text::{Document, TextError};
 
 /// What every recipe is planned with.
@@ -30,6 +33,14 @@ pub(super) struct Planned {
     pub(super) loaded: Loaded,
     pub(super) lock: Document<Lock>,
     pub(super) plan: Plan,
+}
+
+impl Planned {
+    /// The user data that a host's recipe comes to; `ami` is what the recipe says.
+    pub(super) fn documents<'o>(&'o self, ami: &'o AmiRecipe, project: &'o Path) -> documents::Order<'o> {
+        let Loaded { recipe, local, .. } = &self.loaded;
+        documents::Order { plan: &self.plan, recipe, ami, local, project }
+    }
 }
 
 impl<'p> Planner<'p> {

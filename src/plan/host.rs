@@ -159,6 +159,12 @@ pub(super) fn plan(ami: &AmiRecipe, lock: &Lock, files: &Tree, (name, tag): (&Re
     }
 }
 
+/// An image's name, which people see and EC2 takes once in an account and region.
+#[must_use]
+pub fn image_name(recipe: &RecipeName, tag: &Tag, architecture: Architecture) -> String {
+    format!("{recipe}-{tag}-{architecture}")
+}
+
 /// In the recipe's region first, and the copies after them.
 fn images(ami: &AmiRecipe, name: &RecipeName, tag: &Tag) -> Vec<PlannedAmi> {
     if ami.engine == Engine::UserData {
@@ -170,7 +176,7 @@ fn images(ami: &AmiRecipe, name: &RecipeName, tag: &Tag) -> Vec<PlannedAmi> {
             images.push(PlannedAmi {
                 region: region.clone(),
                 architecture,
-                name: format!("{name}-{tag}-{architecture}"),
+                name: image_name(name, tag, architecture),
                 copy: *region != ami.region,
                 parameter: ami.parameter_of(architecture),
                 launch_template: ami.template_of(region, architecture).map(str::to_owned),

@@ -93,17 +93,6 @@ pub(super) fn of_files(inputs: &BTreeMap<String, Digest>) -> Digest {
     key(inputs.range(FILE.to_owned()..).take_while(|(name, _)| name.starts_with(FILE)))
 }
 
-/// The digest of a list of texts.
-pub(super) fn digest_of<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> Digest {
-    let mut hasher = Hasher::default();
-    for part in parts {
-        let part = part.as_ref().as_bytes();
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finish().0
-}
-
 /// The digest of what an image keeps of an entry.
 fn of_entry(entry: &Entry) -> Digest {
     let (kind, content) = match &entry.node {
@@ -154,7 +143,7 @@ fn add_document(inputs: &mut BTreeMap<String, Digest>, from: &str, canonical: &B
         }
         // In a recipe a later archive lies over an earlier one; in a lock the order says nothing.
         if from == RECIPE && items.len() > 1 {
-            inputs.insert(format!("{ORDER}{array}"), digest_of(items.iter().map(|(_, label)| label)));
+            inputs.insert(format!("{ORDER}{array}"), Digest::of_texts(items.iter().map(|(_, label)| label)));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Misfit, PlanError};
 use super::image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-use super::key::{KEY_FORMAT, digest_of, of_files};
+use super::key::{KEY_FORMAT, of_files};
 use super::planned::{Plan, Work};
 use crate::digest::Digest;
 use crate::lock::{Input, Lock, LockedFile, LockedLayer, LockedPlatform, Want, wants};
@@ -55,7 +55,7 @@ impl Stack<'_> {
         let mut pile = Pile { stack: self, base, layers };
         if !self.image.remove.is_empty() {
             let paths = self.image.remove.iter().map(ToString::to_string);
-            pile.add(LayerKind::Remove, "remove", &digest_of(paths).to_string(), None);
+            pile.add(LayerKind::Remove, "remove", &Digest::of_texts(paths).to_string(), None);
         }
         let put = |a: &Archive| wanted(&a.platforms, platform) && !self.image.is_only_mounted(a);
         for (i, archive) in self.image.archive.iter().enumerate().filter(|(_, a)| put(a)) {
@@ -106,7 +106,7 @@ impl Stack<'_> {
             let layers = on.into_iter().flat_map(|on| &on.layers);
             let layers: Vec<_> = layers.map(|layer| PlannedLayer { what: LayerKind::Base, ..layer.clone() }).collect();
             // By its layers, not by its key: what the parent says beside its files changes nobody's files.
-            return (digest_of(layers.iter().map(|layer| layer.input.to_string())).to_string(), layers);
+            return (Digest::of_texts(layers.iter().map(|layer| layer.input.to_string())).to_string(), layers);
         }
         let on = self.lock.base.iter().flat_map(|base| &base.platform).find(|on| on.name == *platform);
         on.map_or_else(|| ("scratch".to_owned(), Vec::new()), |on| (on.manifest.to_string(), base_layers(on)))
@@ -134,7 +134,7 @@ impl Pile<'_> {
         let own = [&format, self.stack.image.compression.as_str(), &self.base, kind, said, &bytes];
         let below = self.layers.iter().filter(|layer| layer.what != LayerKind::Base);
         let below = below.map(|layer| layer.input.to_string());
-        let input = digest_of(own.into_iter().map(str::to_owned).chain(below));
+        let input = Digest::of_texts(own.into_iter().map(str::to_owned).chain(below));
         let source_size = file.map(|file| file.size);
         self.layers.push(PlannedLayer { what, input, digest: None, size: None, source_size });
     }

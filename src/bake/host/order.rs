@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::words;
 use crate::bake::port::{Ec2Site, Tags};
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::lock::Lock;
 use crate::moment::Moment;
 use crate::name::RecipeName;
-use crate::plan::Plan;
+use crate::plan::{Plan, image_name};
 use crate::project::Ec2 as Account;
 use crate::recipe::{AmiRecipe, Architecture, Region, Share};
 
@@ -47,18 +47,13 @@ impl<'o> Order<'o> {
     /// The account in a region.
     #[must_use]
     pub fn site(&self, region: &Region) -> Ec2Site {
-        Ec2Site {
-            region: region.clone(),
-            account: self.account.account.clone(),
-            role: self.account.role.clone(),
-            external_id: self.account.external_id.clone(),
-        }
+        Ec2Site::of(self.account, region)
     }
 
     /// The image's name, which people see and EC2 takes once in an account and region.
     #[must_use]
     pub fn image_name(&self, architecture: Architecture) -> String {
-        format!("{}-{}-{architecture}", self.name, self.plan.tag())
+        image_name(self.name, self.plan.tag(), architecture)
     }
 
     /// What the image is for, in one line.
@@ -90,23 +85,11 @@ impl<'o> Order<'o> {
         said.unwrap_or_else(|| Share { accounts: BTreeSet::new(), organizations: BTreeSet::new() })
     }
 
-    /// The SSM parameter that names the image for a processor.
-    #[must_use]
-    pub fn parameter(&self, architecture: Architecture) -> Option<String> {
-        self.recipe.parameter_of(architecture)
-    }
-
-    /// The launch template in a region that gets a version with the image.
-    #[must_use]
-    pub fn template(&self, region: &Region, architecture: Architecture) -> Option<&'o str> {
-        self.recipe.template_of(region, architecture)
-    }
-
     /// What all that is made of the key in a region has in common, whichever run makes it.
     #[must_use]
     pub fn run(&self, region: &Region) -> String {
         let key = self.plan.key().hex();
-        digest(["run", key.as_str(), self.account.account.as_str(), region.as_str()]).hex()[..16].to_owned()
+        Digest::of_texts(["run", key.as_str(), self.account.account.as_str(), region.as_str()]).hex()[..16].to_owned()
     }
 
     /// A client token: the same for the same work, whichever run does it.
@@ -114,7 +97,7 @@ impl<'o> Order<'o> {
         let (key, architecture) = (self.plan.key().hex(), architecture.to_string());
         let account = self.account.account.as_str();
         // EC2 takes 64 characters.
-        digest([what, self.name.as_str(), &key, &architecture, account, region.as_str(), more]).hex()
+        Digest::of_texts([what, self.name.as_str(), &key, &architecture, account, region.as_str(), more]).hex()
     }
 
     /// The tags by which what was made of this key is found, for one processor or all. Two recipes may say the same, and
@@ -146,16 +129,6 @@ impl<'o> Order<'o> {
 
 fn owned((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
-}
-
-/// The digest of some texts; lengths stand before them, so that no two lists have the same bytes.
-fn digest<const N: usize>(parts: [&str; N]) -> Digest {
-    let mut hasher = Hasher::default();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hasher.finish().0
 }
 
 /// User data for instances that are made into images, for each processor.

@@ -1,8 +1,6 @@
 //! What `elkbake build` makes of a host's recipe: its user data.
 
-use std::fs::Permissions;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -52,13 +50,7 @@ pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, wanted: &Wanted<'_
     let Recipe::Ami(ami) = &planned.loaded.recipe.value else {
         return Err(Failure::input(format!("{name} is the recipe of a container image, not of a host")));
     };
-    let order = documents::Order {
-        plan: &planned.plan,
-        recipe: &planned.loaded.recipe,
-        ami,
-        local: &planned.loaded.local,
-        project: &planner.workspace.root,
-    };
+    let order = planned.documents(ami, &planner.workspace.root);
     let stored = planner.world.stored();
     let kept = stored.map(|store| documents::kept(&order, store)).transpose()?.flatten();
     let was_there = kept.is_some();
@@ -71,15 +63,17 @@ pub(super) fn build(planner: &Planner<'_>, name: &RecipeName, wanted: &Wanted<'_
     };
     needed(name, &documents, ami.engine)?;
     let mut outputs = Vec::new();
-    for path in &wanted.files {
+    if !wanted.files.is_empty() {
         let document = needed(name, &documents, Engine::UserData)?;
         let data = match (wanted.cluster, stored) {
             (Some(cluster), _) => documents::for_cluster(&order, cluster)?.bytes().to_vec(),
             (None, Some(store)) => read(document, store)?,
             (None, None) => read(document, planner.world.open()?.store())?,
         };
-        write(&data, &wanted.folder.join(path))?;
-        outputs.push(format!("user-data:{}", path.display()));
+        for path in &wanted.files {
+            write(&data, &wanted.folder.join(path))?;
+            outputs.push(format!("user-data:{}", path.display()));
+        }
     }
     let (name, tag, seconds) = (name.clone(), planned.plan.tag().clone(), start.elapsed().as_secs_f64());
     Ok(Host { name, tag, engine: ami.engine, documents, was_there, seconds, outputs })
@@ -104,11 +98,7 @@ fn read(document: &Document, store: &Store) -> Result<Vec<u8>, Failure> {
 }
 
 fn write(data: &[u8], path: &Path) -> Result<(), Failure> {
-    // Mode 0666 less the umask, as other programs would make it.
-    let made = tempfile::Builder::new()
-        .prefix(".elkbake-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(aside::folder_of(path))
+    let made = aside::begin(aside::folder_of(path), ".elkbake-")
         .and_then(|mut file| file.write_all(data).map(|()| file))
         .and_then(|file| aside::settle(file, path));
     made.map_err(|error| Failure::file("cannot write", path, &error))

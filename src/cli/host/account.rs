@@ -5,16 +5,6 @@ use crate::bake::port::{Ec2, Ec2Site, PortError};
 use crate::project;
 use crate::recipe::Region;
 
-/// A target's account in a region.
-pub(in crate::cli) fn site(account: &project::Ec2, region: &Region) -> Ec2Site {
-    Ec2Site {
-        region: region.clone(),
-        account: account.account.clone(),
-        role: account.role.clone(),
-        external_id: account.external_id.clone(),
-    }
-}
-
 /// Refuses credentials of another account than a target is in, before anything is done with them.
 pub(in crate::cli) fn identify(
     ec2: &dyn Ec2,
@@ -22,7 +12,7 @@ pub(in crate::cli) fn identify(
     region: &Region,
     tell: Listener<'_>,
 ) -> Result<(), PortError> {
-    let caller = ec2.caller(&site(account, region), tell)?;
+    let caller = ec2.caller(&Ec2Site::of(account, region), tell)?;
     if caller == account.account {
         return Ok(());
     }

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
+use crate::ami::Tuning;
 use crate::ami::delivery::Delivery;
-use crate::ami::{Identity, Tuning};
 use crate::bake::host::{self, Order};
 use crate::cli::choice::no_host;
 use crate::cli::failure::Failure;
@@ -87,10 +87,7 @@ impl HostParcel {
 
     fn tuning(&self, planner: &Planner<'_>) -> Result<&Tuning, Failure> {
         let made = self.tuning.get_or_init(|| {
-            let Planned { loaded, plan, .. } = &self.planned;
-            let identity =
-                Identity { recipe: &self.name, version: &self.recipe.version, tag: plan.tag(), key: plan.key() };
-            let made = Tuning::of(&self.recipe, &loaded.local, &planner.workspace.root, &identity);
+            let made = self.planned.documents(&self.recipe, &planner.workspace.root).tuning();
             made.map_err(|error| Failure::input(format!("{}: {error}", self.name)))
         });
         made.as_ref().map_err(Clone::clone)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::{identify, site};
+use super::account::identify;
 use crate::bake::event::Listener;
 use crate::bake::port::{Ec2, Ec2Site, PortError};
 use crate::cli::failure::Failure;
@@ -65,7 +65,7 @@ impl Scope {
         if let Some(first) = regions.first() {
             identify(ec2, &self.account, first, tell)?;
         }
-        Ok(regions.into_iter().map(|region| site(&self.account, region)).collect())
+        Ok(regions.into_iter().map(|region| Ec2Site::of(&self.account, region)).collect())
     }
 
     /// All regions in which anything may have been begun: those of all hosts, of tests, and of pushes that came to no end.

@@ -7,7 +7,7 @@ use crate::bake::host::fault::HostError;
 
 pub(super) fn parameter(subject: &Subject<'_>, changed: &mut Vec<String>) -> Result<(), HostError> {
     let Subject { order, region, machine, desk, .. } = subject;
-    let Some(name) = order.parameter(subject.architecture) else { return Ok(()) };
+    let Some(name) = order.recipe.parameter_of(subject.architecture) else { return Ok(()) };
     let site = order.site(region);
     let was = desk.ec2.parameter(&site, &name, desk.tell)?;
     if was.as_ref() != Some(&machine.id) {
@@ -20,7 +20,7 @@ pub(super) fn parameter(subject: &Subject<'_>, changed: &mut Vec<String>) -> Res
 
 pub(super) fn template(subject: &Subject<'_>, changed: &mut Vec<String>) -> Result<(), HostError> {
     let Subject { order, region, machine, desk, architecture } = subject;
-    let Some(name) = order.template(region, *architecture) else { return Ok(()) };
+    let Some(name) = order.recipe.template_of(region, *architecture) else { return Ok(()) };
     let site = order.site(region);
     let template = desk.ec2.template(&site, name, desk.tell)?;
     let template = template.ok_or_else(|| HostError::Misfit {

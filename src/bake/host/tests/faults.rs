@@ -81,46 +81,44 @@ fn assert_clean(world: &World, result: &Result<Baked, HostError>, call: &str) {
     assert!(left.iter().all(|one| one.contains("available")), "{call}: {left:?}");
 }
 
-#[test]
-fn a_call_that_is_refused_leaves_nothing() {
+/// Lets each call of a bake meet some trouble once, looks at what the run has left, and then pushes again.
+fn after_each(trouble: impl Fn(Interrupt) -> Trouble, look: impl Fn(&Papers, &World, &Result<Baked, HostError>, &str)) {
     let papers = papers();
     for call in all_calls(&papers) {
-        let world = world();
-        world.trouble(&call, Trouble::Refused);
-        let result = run(&papers, &world, &Interrupt::default());
-        if call.contains(" terminate ") {
-            assert_eq!(world.inventory().left.len(), 1, "{call}");
-            swept(&papers, &world, &call);
-        }
-        assert_clean(&world, &result, &call);
+        let (world, interrupt) = (world(), Interrupt::default());
+        world.trouble(&call, trouble(interrupt.clone()));
+        let result = run(&papers, &world, &interrupt);
+        look(&papers, &world, &result, &call);
         assert_right(&papers, &world, &call);
     }
+}
+
+#[test]
+fn a_call_that_is_refused_leaves_nothing() {
+    after_each(
+        |_| Trouble::Refused,
+        |papers, world, result, call| {
+            if call.contains(" terminate ") {
+                assert_eq!(world.inventory().left.len(), 1, "{call}");
+                swept(papers, world, call);
+            }
+            assert_clean(world, result, call);
+        },
+    );
 }
 
 #[test]
 fn a_call_whose_answer_is_lost_leaves_nothing() {
-    let papers = papers();
-    for call in all_calls(&papers) {
-        let world = world();
-        world.trouble(&call, Trouble::Lost);
-        let result = run(&papers, &world, &Interrupt::default());
-        assert_clean(&world, &result, &call);
-        assert_right(&papers, &world, &call);
-    }
+    after_each(|_| Trouble::Lost, |_, world, result, call| assert_clean(world, result, call));
 }
 
 #[test]
 fn ctrl_c_at_any_call_leaves_nothing() {
-    let papers = papers();
-    for call in all_calls(&papers) {
-        let (world, interrupt) = (world(), Interrupt::default());
-        world.trouble(&call, Trouble::Interrupt(interrupt.clone()));
-        let result = run(&papers, &world, &interrupt);
+    after_each(Trouble::Interrupt, |_, world, result, call| {
         let left = world.inventory().left;
         assert_eq!(left, Vec::<String>::new(), "{call}: {result:?}");
         assert_eq!(world.dangling(), Vec::<String>::new(), "{call}");
-        assert_right(&papers, &world, &call);
-    }
+    });
 }
 
 /// Who does not push again can sweep.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::project::Ec2 as Account;
 use crate::recipe::{Architecture, Region};
 
 /// An account in a region, and how we get there.
@@ -15,6 +16,19 @@ pub struct Ec2Site {
     pub role: Option<String>,
     /// What the role's trust policy asks for.
     pub external_id: Option<String>,
+}
+
+impl Ec2Site {
+    /// A target's account in a region.
+    #[must_use]
+    pub fn of(account: &Account, region: &Region) -> Self {
+        Self {
+            region: region.clone(),
+            account: account.account.clone(),
+            role: account.role.clone(),
+            external_id: account.external_id.clone(),
+        }
+    }
 }
 
 /// Tags, by name.
