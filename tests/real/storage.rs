@@ -315,6 +315,23 @@ fn where_the_number_of_disks_is_not_known_they_have_to_stay_the_same_for_a_while
     bench.run(&format!("wait 30\n{one}volume more store one - elk-more xfs @/more\n"));
 }
 
+/// To copy what the image has, and to look whether a disk is empty, may take longer than a disk is waited for.
+#[test]
+fn what_takes_long_is_no_disk_that_is_missing() {
+    let Some(mut bench) = Bench::new() else { return };
+    let disks = [bench.disk(GIB), bench.disk(GIB), bench.disk(GIB)];
+    bench.attach(&disks[0], "xvdf");
+    for (n, disk) in disks.iter().enumerate().skip(1) {
+        bench.own(disk, &format!("AWS{n}"));
+    }
+    bench.calm = 1;
+    bench.tool("cp", "sleep 3; exec /bin/cp $*");
+    bench.tool("dd", "sleep 0.02; exec /bin/dd $*");
+    bench.tool("mdadm", "echo \"$*\" >> @/mdadm; exit 1");
+    bench.crash("wait 2\nvolume a ebs /dev/xvdf - elk-a xfs @/a\nvolume b store all - elk-b xfs @/b\n");
+    assert!(bench.read("mdadm").contains("--raid-devices=2"), "{}", bench.read("mdadm"));
+}
+
 #[test]
 fn shellcheck_likes_the_program() {
     let Some(shellcheck) = program(&["shellcheck"], "shellcheck") else { return };

@@ -140,10 +140,10 @@ own() {
 }
 
 volume() {
-    local name=$1 kind=$2 device=$3 size=$4 label=$5 type=$6 at=$7 missing=''
+    local name=$1 kind=$2 device=$3 size=$4 label=$5 type=$6 at=$7 missing='' begun=$SECONDS
     find_disk "$name" "$kind" "$device" "$size" "$label"
     while [ -z "$found" ]; do
-        [ "$SECONDS" -lt "$wait" ] ||
+        [ $((SECONDS - begun)) -lt "$wait" ] ||
             die "$name: not there after $wait seconds: $missing" "attach it, or start an instance type that has one"
         sleep 1
         udevadm settle --timeout=10 || true

@@ -247,8 +247,8 @@ find_one() {
 # All of them, as one array where there are several. A stop and a start bring other disks, and all of them are empty: then
 # the array is made anew. Where some are empty and some are not, the data is torn, and what to do is for a person to say.
 find_all() {
-    local name=$1 label=$2 disk what first='' members=0 torn='' array
-    local -a disks=() nodes=() state=()
+    local name=$1 label=$2 disk what first='' members=0 torn='' array number
+    local -a disks=() nodes=() arrays=() state=()
     found=''
     mapfile -t disks < <(own_disks)
     if [ ${#disks[@]} -le 1 ]; then
@@ -259,20 +259,25 @@ find_all() {
     for disk in "${disks[@]}"; do
         nodes+=("/dev/$disk")
         what=$(member "$disk" "$label")
-        if [ -n "$what" ]; then
-            members=$((members + 1))
-            : "${first:=$what}"
-            [ "$what" = "$first" ] || torn=yes
-            state+=("$disk (of array ${what% *}, which has ${what#* } disks)")
-        else
-            what=$(content "$disk")
-            [ -z "$what" ] || torn=yes
-            state+=("$disk (${what:-empty})")
-        fi
+        arrays+=("$what")
+        [ -n "$what" ] || continue
+        members=$((members + 1))
+        : "${first:=$what}"
+        [ "$what" = "$first" ] || torn=yes
     done
     [ "$members" = 0 ] || [ "$members ${first#* }" = "${#disks[@]} $members" ] || torn=yes
-    # Only a whole array needs no waiting.
-    { [ "$members" -gt 0 ] && [ -z "$torn" ]; } || are_all_there || return 0
+    # Only a whole array needs no waiting. What disks carry is looked at after that: it may take longer than the waiting.
+    if [ "$members" = 0 ] || [ -n "$torn" ]; then
+        are_all_there || return 0
+        for number in "${!disks[@]}"; do
+            what=${arrays[number]:+of array ${arrays[number]% *}, which has ${arrays[number]#* } disks}
+            if [ -z "$what" ]; then
+                what=$(content "${disks[number]}")
+                [ -z "$what" ] || torn=yes
+            fi
+            state+=("${disks[number]} (${what:-empty})")
+        done
+    fi
     [ -z "$torn" ] || die "$name: the instance's own disks are neither empty nor a whole array: ${state[*]}" \
         "replace the instance, or save what is on them and empty each with \`wipefs --all\`"
     if [ "$members" = 0 ]; then
