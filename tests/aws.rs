@@ -46,18 +46,32 @@ fn what_is_no_answer_is_said_to_be_none() {
     lock(&Cloud::saying(500, "")).code(5);
 }
 
-#[test]
-fn without_credentials_it_says_so() {
+/// Nothing but this machine is asked for credentials.
+fn lock_as(profile: Option<&str>) -> Ran {
     let cloud = Cloud::saying(200, "");
-    Kitchen::new()
+    let kitchen = Kitchen::new()
         .recipe("host", BY_ID)
         .env("AWS_ENDPOINT_URL", &cloud.url())
-        // Nothing but this machine is asked for credentials.
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .run(&["lock"])
-        .code(5)
-        .complains("credentials");
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    let kitchen = match profile {
+        Some(profile) => {
+            kitchen.write("aws", format!("[default]\n{profile}"));
+            let config = kitchen.project().join("aws");
+            kitchen.env("AWS_CONFIG_FILE", config.to_str().unwrap())
+        }
+        None => kitchen,
+    };
+    let ran = kitchen.run(&["lock"]).code(5);
     assert!(cloud.asked().is_empty());
+    assert!(!ran.stderr.contains("Error {") && !ran.stderr.contains("source:"), "{}", ran.stderr);
+    ran
+}
+
+#[test]
+fn without_credentials_it_says_so_and_what_to_do() {
+    lock_as(None).complains("there are no credentials for AWS").complains("`aws sso login`").complains("AWS_PROFILE");
+    lock_as(Some("role_arn = arn:aws:iam::1:role/a\ncredential_source = Nowhere\n")).complains("~/.aws/config");
+    lock_as(Some("credential_process = false\n")).complains("asked for and not given").complains("`aws sso login`");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! What AWS answers, in a user's words.
 
-use aws_sdk_ecr::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::error::Error;
+use std::iter::successors;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ecr::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 
 use crate::bake::port::PortError;
 use crate::remote::clock::Clock;
@@ -11,10 +15,10 @@ const ENCODED: &str = "Encoded authorization failure message";
 /// What precedes the name of the permission that is missing, where AWS names it.
 const MISSING: &str = "not authorized to perform: ";
 
-/// Puts an SDK's error into a user's words; the SDK's own chain of causes is kept whole.
+/// Puts an SDK's error into a user's words.
 pub(in crate::remote) fn refusal<E>(subject: &str, action: &str, error: &SdkError<E>, clock: Clock) -> PortError
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + Error + 'static,
 {
     let said = error.message().unwrap_or("no reason given");
     let message = match error.code().map(|code| (bare(code), code)) {
@@ -31,10 +35,55 @@ where
             Some(advice) => format!("AWS says {whole}: {}; {advice}", said.trim_end_matches('.')),
             None => format!("AWS says {whole}: {said}"),
         },
-        // The SDK's chain of causes says that no credentials were found only at its end.
-        None => DisplayErrorContext(error).to_string(),
+        None => match error.raw_response() {
+            Some(answer) => format!("AWS answers with status {} and no reason", answer.status().as_u16()),
+            None => unanswered(error),
+        },
     };
     PortError::Cloud { subject: subject.to_owned(), message }
+}
+
+/// What kept a call from being answered. Of credentials that are missing, the SDK's words begin with where it looked.
+fn unanswered(error: &(dyn Error + 'static)) -> String {
+    let mut causes = successors(Some(error), |cause: &&(dyn Error + 'static)| (*cause).source());
+    match causes.find_map(<dyn Error>::downcast_ref::<CredentialsError>) {
+        Some(missing) => {
+            let words = missing.source().map(|source| format!(" ({})", chain(source)));
+            format!("{}{}", without_credentials(missing), words.unwrap_or_default())
+        }
+        None => chain(error),
+    }
+}
+
+/// An error and its causes, none of which repeats what was said before.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for cause in successors(Some(error), |cause: &&(dyn Error + 'static)| (*cause).source()) {
+        let said = match cause.downcast_ref::<ErrorMetadata>() {
+            Some(refused) => [refused.code(), refused.message()].into_iter().flatten().collect::<Vec<_>>().join(": "),
+            None => cause.to_string(),
+        };
+        if !words.iter().any(|before| before.contains(&said)) {
+            words.push(said);
+        }
+    }
+    words.join(": ")
+}
+
+fn without_credentials(error: &CredentialsError) -> &'static str {
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "there are no credentials for AWS: log in, as with `aws sso login`, and name the profile in AWS_PROFILE, \
+             or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        }
+        CredentialsError::InvalidConfiguration(_) => {
+            "no credentials for AWS can be had from the profile: mend it in ~/.aws/config, or name another in AWS_PROFILE"
+        }
+        _ => {
+            "credentials for AWS were asked for and not given: log in anew, as with `aws sso login`, or name another \
+             profile in AWS_PROFILE"
+        }
+    }
 }
 
 /// An error's code without the side that it is the fault of: some of EC2's come as `Client.…` and `Server.…`.
