@@ -16,6 +16,7 @@ pub mod export;
 pub mod filebeat;
 pub mod jar;
 pub mod layer;
+pub mod logs;
 pub mod logstash;
 pub mod onto_debian;
 pub mod output;
