@@ -41,6 +41,7 @@ pub fn well(boot: &Boot, millis: u64) -> Guest {
 }
 
 /// Lets nothing take any time.
+#[cfg(feature = "aws")]
 pub fn at_once(amazon: &Amazon) {
     amazon.pace(|pace| {
         let none = Duration::ZERO;
