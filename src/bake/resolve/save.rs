@@ -1,6 +1,6 @@
 //! Files that people commit, written so that no crash leaves half of one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -26,12 +26,9 @@ pub fn save(path: &Path, text: &str) -> Result<bool, SaveError> {
     if fs::read(path).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(false);
     }
-    let folder = aside::folder_of(path);
-    let mut file = aside::begin(folder, ".elkbake-").map_err(fail)?;
+    let mut file = aside::begin(aside::folder_of(path), ".elkbake-").map_err(fail)?;
     file.write_all(text.as_bytes()).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
+    aside::settle(file, path).map_err(fail)?;
     Ok(true)
 }
 
