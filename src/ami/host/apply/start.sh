@@ -112,7 +112,8 @@ start() {
         [ $unit != elkbake-firewall-subnet ] || how=(--no-block)
         if systemctl "${how[@]}" start $unit.service; then
             did "started $unit"
-            [ $unit != elkbake-storage ] || systemctl --no-block start default.target
+            # Not default.target, where that is another one: a target that is reached already passes nothing on.
+            [ $unit != elkbake-storage ] || systemctl --no-block start multi-user.target
         else
             problem "$unit does not start: journalctl -u $unit"
         fi

@@ -15,7 +15,7 @@ if [ -x "$apply" ]; then
 fi
 # What units have begun to ask for was not known when this boot was planned. Nobody waits here: most of it starts after us.
 if [ "$changed" != 0 ] && [ -d /run/systemd/system ]; then
-    systemctl start --no-block default.target
+    systemctl start --no-block multi-user.target
 fi
 tell "elkbake: $changed files were not as they should be"
 if [ ${#missed[@]} != 0 ]; then

@@ -11,7 +11,7 @@ once() {
 
 # What could not start before its packages were there: Docker without its volumes, for one.
 start_rest() {
-    systemctl start --no-block default.target
+    systemctl start --no-block multi-user.target
 }
 
 # The check waits for Docker and ECS, and ECS waits for cloud-init: who waited for the check here would wait for ever.
