@@ -205,7 +205,10 @@ fn what_passes_is_waited_for_and_told() {
     let notes = notes.into_inner().unwrap().join("\n");
     assert!(notes.contains("HTTP 503") && notes.contains("slow down"), "{notes}");
 
+    // It is known then; by another way it is not.
     ecr.fault("GetCallerIdentity", 100, Trouble::Status(500));
+    identify(&wire, &declared, &declared.regions[0], SILENT).unwrap();
+    let wire = Wire::new(ecr.config()).unwrap();
     error!(identify(&wire, &declared, &declared.regions[0], SILENT), Unreachable);
 }
 

@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::bake::port::Ec2Site;
+use crate::bake::port::{Ec2Site, PortError};
 use crate::name::Registry;
 use crate::remote::aws::clients::Clients;
 use crate::remote::aws::memory::Memory;
@@ -68,6 +68,8 @@ pub(in crate::remote) struct Access {
     own: Mutex<Option<SdkConfig>>,
     assumed: Mutex<BTreeMap<Role, SdkConfig>>,
     clients: Mutex<BTreeMap<(String, Option<Role>), Clients>>,
+    /// The accounts that we are in.
+    callers: Mutex<BTreeMap<Option<Role>, String>>,
     /// What this process has made in EC2.
     pub(in crate::remote) memory: Memory,
     /// Those who wait for their turn, by region.
@@ -88,6 +90,7 @@ impl Access {
             own: Mutex::default(),
             assumed: Mutex::default(),
             clients: Mutex::default(),
+            callers: Mutex::default(),
             memory: Memory::default(),
             turns: Lock::default(),
             parts: Semaphore::new(PARTS),
@@ -156,6 +159,22 @@ impl Access {
         let clients = Clients::new(&self.way(way).await);
         held.insert(key, clients.clone());
         clients
+    }
+
+    /// The account that we are in, asked for once: whoever asks meanwhile waits for that answer.
+    pub(in crate::remote) async fn caller(
+        &self,
+        way: Way<'_>,
+        ask: impl AsyncFnOnce() -> Result<String, PortError>,
+    ) -> Result<String, PortError> {
+        let mut callers = self.callers.lock().await;
+        let role = way.role();
+        if let Some(account) = callers.get(&role) {
+            return Ok(account.clone());
+        }
+        let account = ask().await?;
+        callers.insert(role, account.clone());
+        Ok(account)
     }
 
     /// Where calls about hosts wait for their turn in a region.
