@@ -1,7 +1,6 @@
 //! Hosts to EC2, by the program as people call it.
 
 mod after;
-mod law;
 mod prune;
 mod push;
 mod rights;

@@ -50,9 +50,10 @@ fn old_hosts_go_and_what_is_recorded_or_used_stays() {
 /// Kills a run as soon as it has started an instance.
 pub fn killed(amazon: &Amazon, kitchen: &Kitchen, args: &[&str]) {
     let mut run = kitchen.command(args);
+    let before = amazon.asked("RunInstances");
     let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
-    while amazon.asked("RunInstances") == 0 {
+    while amazon.asked("RunInstances") == before {
         assert!(begun.elapsed() < Duration::from_secs(30), "no instance is started");
         std::thread::sleep(Duration::from_millis(20));
     }
