@@ -7,7 +7,6 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -41,9 +40,10 @@ pub fn well(boot: &Boot, millis: u64) -> Guest {
 }
 
 /// Lets nothing take any time.
+#[cfg(feature = "aws")]
 pub fn at_once(amazon: &Amazon) {
     amazon.pace(|pace| {
-        let none = Duration::ZERO;
+        let none = std::time::Duration::ZERO;
         (pace.boot, pace.halt, pace.image, pace.copy, pace.snapshot) = (none, none, none, none, none);
     });
     amazon.guest(|boot| well(boot, 0));

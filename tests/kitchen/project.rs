@@ -1,7 +1,6 @@
 //! A project in a folder of its own, and the elkbake command run in it with nothing of the machine around it.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -104,7 +103,10 @@ impl Kitchen {
     }
 
     /// Runs elkbake on a terminal, where a person is asked and types an answer. What it prints comes as one text.
+    #[cfg(feature = "aws")]
     pub fn answered(&self, args: &[&str], answer: &str) -> Ran {
+        use std::io::{Read as _, Write as _};
+
         let words = std::iter::once(env!("CARGO_BIN_EXE_elkbake")).chain(args.iter().copied());
         let line = words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
         let mut command = Command::new("script");

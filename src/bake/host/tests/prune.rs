@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bake::event::SILENT;
 use crate::bake::host::fixture::{Papers, RECIPE, Trouble, World, desk};
-use crate::bake::host::{Candidate, Fate, Retention, Users, bake, find, prune, pruning};
+use crate::bake::host::{Candidate, Fate, HostError, Retention, Users, bake, find, prune, pruning};
 use crate::bake::interrupt::Interrupt;
 use crate::bake::port::Ec2Site;
 use crate::name::RecipeName;
@@ -137,7 +137,7 @@ fn who_stops_in_the_middle_leaves_no_half_of_an_image() {
     world.trouble("eu-west-1 delete_snapshot 2", Trouble::Refused);
     let pruned = prune(&plan, desk(&world, &interrupt, SILENT));
     let gone: Vec<_> =
-        pruned.iter().map(|one| one.result.as_ref().map(Vec::len).map_err(|e| e.is_interrupt())).collect();
+        pruned.iter().map(|one| one.result.as_ref().map(Vec::len).map_err(HostError::is_interrupt)).collect();
     assert_eq!(gone, [Ok(1), Ok(1), Err(true)]);
     let inventory = world.inventory();
     assert_eq!((before - inventory.finished.len(), inventory.left), (2, vec![]));
