@@ -17,7 +17,7 @@ use crate::recipe::{ProjectPath, Region, Url};
 use crate::text::{self, Document, Reader, TextError, table};
 
 pub use ec2::Ec2;
-pub use ecr::{Ecr, Encryption, Replication};
+pub use ecr::{Ecr, Encryption, Replication, owner as ecr_owner};
 pub use permission::{Need, On, PERMISSIONS, Permission};
 pub use shelf::Shelf;
 pub use target::{CURRENT, Place, Target};

@@ -1,11 +1,12 @@
 //! Hosts to EC2, by the program as people call it.
 
 mod after;
-mod law;
+mod promote;
 mod prune;
 mod push;
 mod rights;
 mod sweep;
+mod verify;
 
 use serde_json::Value;
 

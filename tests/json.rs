@@ -138,7 +138,7 @@ fn every_key_is_in_the_documentation_and_every_key_in_there_is_printed() {
             ],
             &["region", "replicated"],
         ),
-        ("verify", vec![vec!["verify", "--target", "prod"]], &[]),
+        ("verify", vec![vec!["verify", "--target", "prod"]], &["architecture", "id"]),
         ("store gc", vec![vec!["store", "gc"]], &[]),
         ("store verify", vec![vec!["store", "verify"]], &["digest", "key", "damage", "dropped"]),
     ];

@@ -6,6 +6,8 @@ pub mod cloud;
 #[cfg(feature = "aws")]
 pub mod ecr;
 pub mod engine;
+#[cfg(feature = "aws")]
+pub mod iam;
 pub mod job;
 pub mod project;
 pub mod registry;

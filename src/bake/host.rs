@@ -29,6 +29,7 @@ mod made;
 mod needed;
 mod order;
 mod prune;
+mod standing;
 mod sweep;
 mod words;
 
@@ -42,6 +43,7 @@ pub use made::{Baked, Failed, Made, Sight, Sights};
 pub use needed::Users;
 pub use order::{Order, UserData};
 pub use prune::{Candidate, Fate, Pruned, Retention, prune, pruning};
+pub use standing::{HostFlaw, standing};
 pub use sweep::{Swept, sweep};
 
 #[cfg(test)]

@@ -281,7 +281,7 @@ impl From<HostError> for Failure {
 
 fn of_host(error: &HostError) -> Exit {
     match error {
-        HostError::Port(error) => exit_of(error),
+        HostError::Port(error) | HostError::Leftover { source: error, .. } => exit_of(error),
         HostError::Unfinished { source, .. } => of_host(source),
         HostError::NameTaken { .. } => Exit::Refused,
         HostError::Base { .. } | HostError::Misfit { .. } | HostError::NoUserData(_) => Exit::BadInput,

@@ -31,7 +31,9 @@ Examples:
   elkbake promote --from staging --to prod elasticsearch
   elkbake promote --from staging --to prod --dry-run
 
-Nothing is built: the bytes that were tested are the bytes that are published, from registry to registry and from account to account. Only what the source's records name is copied. The record goes along, with its new place.")]
+Nothing is built: the bytes that were tested are the bytes that are published, from registry to registry and from account to account. Only what the source's records name is copied. The record goes along, with its new place.
+
+Hosts are left out: `elkbake push` brings them to a target, and makes nothing again that its account has already.")]
 pub(super) struct PromoteArgs {
     /// Recipes by name; all that the source has records of where none is named
     recipes: Vec<String>,
@@ -67,7 +69,7 @@ pub(super) fn promote(
     let workspace = Workspace::find(global, surroundings)?;
     let (from, to) = (route(&workspace, Some(&args.from))?, route(&workspace, Some(&args.to))?);
     let manifest = from.records(&workspace)?;
-    let chosen = chosen(&manifest, &args.recipes, &from)?;
+    let chosen = chosen(&manifest, &args.recipes, (&from, &to), ui)?;
     let world = World::new(&workspace, surroundings, global, false);
     let planner = Planner::new(&workspace, &world, surroundings.stamps(global, &workspace.project)?, ui);
     let courier = Courier::new(&planner, surroundings, global, args.dry_run);
@@ -93,22 +95,30 @@ pub(super) fn promote(
     Ok(ui.failures(&failures, Exit::Done))
 }
 
-/// The current records of the recipes that were named, or of all.
+/// The current records of the recipes that were named, or of all images: what was named has to be one, and otherwise hosts
+/// are missed in a note.
 fn chosen<'m>(
     manifest: &'m Manifest,
     named: &[String],
-    from: &Route<'_>,
+    (from, to): (&Route<'_>, &Route<'_>),
+    ui: &Ui,
 ) -> Result<Vec<(&'m RecipeName, &'m Record)>, Failure> {
-    let images = manifest.recipes.iter().map(|(name, entry)| (name, &entry.current));
+    let records = manifest.recipes.iter().map(|(name, entry)| (name, &entry.current));
     if named.is_empty() {
-        return Ok(images.filter(|(_, record)| record.kind == RecordKind::Image).collect());
+        let (images, hosts): (Vec<_>, Vec<_>) = records.partition(|(_, record)| record.kind == RecordKind::Image);
+        let hosts = hosts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        if images.is_empty() && !hosts.is_empty() {
+            return Err(uncopied(&hosts, to));
+        }
+        if !hosts.is_empty() {
+            ui.note(&format!("hosts are left out, since no AMI is copied from target to target: {hosts}"));
+        }
+        return Ok(images);
     }
     let find = |named: &String| {
-        let found = images.clone().find(|(name, _)| name.as_str() == named);
+        let found = records.clone().find(|(name, _)| name.as_str() == named);
         match found {
-            Some((_, record)) if record.kind == RecordKind::Ami => {
-                Err(Failure::input(format!("{named} is a host's image, which is published by region, not copied")))
-            }
+            Some((_, record)) if record.kind == RecordKind::Ami => Err(uncopied(named, to)),
             Some(found) => Ok(found),
             None => Err(Failure::input(format!("the target {} has no record of {named}", from.name)).hint(format!(
                 "run `elkbake push {named} --target {}` first: only what is recorded is copied",
@@ -117,6 +127,18 @@ fn chosen<'m>(
         }
     };
     named.iter().map(find).collect()
+}
+
+/// That hosts go another way, and which.
+fn uncopied(hosts: &str, to: &Route<'_>) -> Failure {
+    let failure =
+        Failure::input(format!("no AMI is copied from target to target, as those of {hosts} would have to be"));
+    failure.hint(format!(
+        "`elkbake push {} --target {}` takes what that account has of the same key, and makes what is missing; `share` of \
+         [ami] lets another account use the same AMI",
+        hosts.replace(',', ""),
+        to.name
+    ))
 }
 
 /// One image on its way from target to target.

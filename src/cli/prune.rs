@@ -16,6 +16,7 @@ use super::workspace::{Workspace, recipe_name};
 use super::world::World;
 use crate::bake::event::Event;
 use crate::bake::host::{Candidate, Desk, Fate, Pace, Pruned, Retention, Users, prune as remove, pruning};
+use crate::bake::interrupt::Interrupt;
 use crate::bake::port::{Ec2Site, PortError};
 use crate::name::RecipeName;
 use crate::recipe::AmiRecipe;
@@ -77,7 +78,7 @@ pub(super) fn prune(args: &PruneArgs, global: &Global, ui: &Ui, surroundings: &S
         ui.result(&plan_text(&rows, ui))?;
     }
     let removed: usize = rows.iter().map(|row| row.candidates.iter().filter(|one| is_removed(one)).count()).sum();
-    let goes = removed > 0 && !args.dry_run && is_agreed(args, removed, ui, surroundings)?;
+    let goes = removed > 0 && !args.dry_run && is_agreed(args, removed, (ui, &world.interrupt), surroundings)?;
     let mut pruned = Vec::new();
     if goes {
         for row in &rows {
@@ -139,7 +140,12 @@ fn is_removed(candidate: &Candidate) -> bool {
 }
 
 /// Whether the person lets it go, who has seen what it is.
-fn is_agreed(args: &PruneArgs, removed: usize, ui: &Ui, surroundings: &Surroundings) -> Result<bool, Failure> {
+fn is_agreed(
+    args: &PruneArgs,
+    removed: usize,
+    (ui, interrupt): (&Ui, &Interrupt),
+    surroundings: &Surroundings,
+) -> Result<bool, Failure> {
     if args.yes {
         return Ok(true);
     }
@@ -148,7 +154,7 @@ fn is_agreed(args: &PruneArgs, removed: usize, ui: &Ui, surroundings: &Surroundi
         let failure = Failure::usage(format!("nobody can be asked whether to {question}"));
         return Err(failure.hint("--dry-run shows them, and --yes removes them"));
     }
-    if ui.ask(&question)? {
+    if ui.ask(&question, interrupt)? {
         return Ok(true);
     }
     ui.note("nothing was removed");

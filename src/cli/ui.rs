@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +16,11 @@ use super::progress::Progress;
 use super::snippet;
 use super::surroundings::Surroundings;
 use crate::bake::event::Event;
+use crate::bake::interrupt::Interrupt;
+use crate::bake::port::PortError;
+
+/// A wish to stop is looked for so often while a person thinks.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Talks to the user.
 pub(super) struct Ui {
@@ -125,16 +132,27 @@ impl Ui {
         }
     }
 
-    /// Asks a person, who has to say yes.
-    pub(super) fn ask(&self, question: &str) -> Result<bool, Failure> {
-        let unread = |error: io::Error| Failure::input(format!("cannot read an answer: {error}"));
+    /// Asks a person, who has to say yes. Whoever presses Ctrl-C instead is heard at once.
+    pub(super) fn ask(&self, question: &str, interrupt: &Interrupt) -> Result<bool, Failure> {
         self.progress.suspend(|| {
             let mut out = io::stderr().lock();
             ignore_closed(write!(out, "{question} [y/N] ").and_then(|()| out.flush()))
         })?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(unread)?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        let (to, answers) = mpsc::channel();
+        // Nobody waits for it who has been interrupted: it ends with the process.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            drop(to.send(io::stdin().read_line(&mut answer).map(|_| answer)));
+        });
+        loop {
+            match answers.recv_timeout(TICK) {
+                Ok(Ok(answer)) => return Ok(matches!(answer.trim(), "y" | "Y" | "yes")),
+                Ok(Err(error)) => return Err(Failure::input(format!("cannot read an answer: {error}"))),
+                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+                Err(RecvTimeoutError::Timeout) if interrupt.requested() => return Err(PortError::Interrupted.into()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// Takes an event of the core.

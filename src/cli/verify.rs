@@ -1,6 +1,7 @@
 //! `elkbake verify`.
 
 mod asked;
+mod hosts;
 mod noted;
 mod rebuild;
 mod standing;

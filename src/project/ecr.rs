@@ -46,7 +46,8 @@ grammar! {
 
 /// Account and region of a registry under one of ECR's own names: `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, with FIPS
 /// `ecr-fips`, and for both kinds of addresses `ACCOUNT.dkr-ecr.REGION.on.aws`.
-fn owner(registry: &Registry) -> Option<(&str, &str)> {
+#[must_use]
+pub fn owner(registry: &Registry) -> Option<(&str, &str)> {
     let parts: Vec<_> = registry.host().split('.').collect();
     match parts[..] {
         [account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com"]

@@ -223,8 +223,7 @@ pub const PERMISSIONS: &[Permission] = &[
     allow("ecr:CreateRepository", &[Repository], &[Provision], "makes repositories that are missing"),
     allow("ecr:DeleteLifecyclePolicy", &[Repository], &[Provision], "where a target does not say `keep` any more"),
     allow("ecr:DeleteRepositoryPolicy", &[Repository], &[Provision], "where a target has no `readers` any more"),
-    allow("ecr:DescribeImages", &[Repository], &[Image], "which images a repository has").uncalled(),
-    allow("ecr:DescribeRegistry", &[Anything], &[Image], "how the registry replicates"),
+    allow("ecr:DescribeRegistry", &[Anything], &[Replication], "how the registry replicates"),
     allow("ecr:DescribeRepositories", &[Repository], &[Image, Provision], "how repositories are set"),
     allow("ecr:GetAuthorizationToken", &[Anything], &[Image], "logs in to the registry"),
     allow("ecr:GetDownloadUrlForLayer", &[Repository], &[Image], "reads layers of bases").uncalled(),
@@ -257,7 +256,7 @@ pub const PERMISSIONS: &[Permission] = &[
     allow(
         "ssm:GetParameter",
         &[Parameter, On::PublicParameter],
-        &[ImageParameter, HostParameter, PublicParameter, Prune, Sweep],
+        &[HostParameter, PublicParameter, Prune, Sweep],
         "what parameters name: the base, what is published, what launch templates start from",
     ),
     allow("ssm:PutParameter", &[Parameter], &[ImageParameter, HostParameter], "publishes references and ids"),

@@ -51,6 +51,7 @@ fn old_hosts_go_and_what_is_recorded_or_used_stays() {
 pub fn killed(amazon: &Amazon, kitchen: &Kitchen, args: &[&str]) {
     let before = amazon.asked("RunInstances");
     let mut run = kitchen.command(args);
+    let before = amazon.asked("RunInstances");
     let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     while amazon.asked("RunInstances") == before {

@@ -1,6 +1,10 @@
 //! `elkbake prune`: what is never taken.
 
-use super::{ACCOUNT, Amazon, HOME, HOST, Kitchen, project};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::{ACCOUNT, Amazon, HOME, HOST, Kitchen, assert_clean, project};
+use crate::kitchen::project::interrupted;
 
 /// A second target in the same account.
 const STAGE: &str = "[target.stage]\nmanifest = \"stage.json\"\n[target.stage.ec2]\naccount = \"123456789012\"\n";
@@ -54,4 +58,46 @@ fn what_goes_is_shown_to_who_says_yes_before() {
     let said = kitchen.run(&["prune", "--target", "prod", "--keep", "0", "--yes"]).success().stdout;
     assert!(said.contains("): goes\n") && said.contains(" removed, with 1 snapshot\n"), "{said}");
     assert_eq!(said.matches("stays: recorded of stage").count(), 2, "once for each region: {said}");
+}
+
+const ALL_OLD: [&str; 5] = ["prune", "--target", "prod", "--keep", "0"];
+
+#[test]
+fn nothing_goes_unless_the_person_says_yes() {
+    let (amazon, kitchen) = two_targets();
+    for (answer, code, said) in
+        [("n\n", 0, "nothing was removed"), ("\n", 0, "nothing was removed"), ("\x03", 130, "interrupted")]
+    {
+        let ran = kitchen.answered(&ALL_OLD, answer).code(code);
+        ran.says("remove 4 AMIs and what lies under them?").says(said);
+        assert_eq!((amazon.asked("DeregisterImage"), amazon.asked("DeleteSnapshot")), (0, 0), "{answer:?}");
+    }
+    kitchen.answered(&ALL_OLD, "y\n").success().says(" removed, with 1 snapshot");
+    assert_eq!((amazon.asked("DeregisterImage"), amazon.asked("DeleteSnapshot")), (4, 4));
+    assert_clean(&amazon);
+}
+
+#[test]
+fn who_stops_a_prune_leaves_no_half_of_an_ami_and_the_next_one_goes_on() {
+    let (amazon, kitchen) = two_targets();
+    let images = || amazon.world(|world| world.images.values().filter(|one| one.owner == ACCOUNT).count());
+    let before = images();
+    amazon.slow("DeregisterImage", Duration::from_millis(400));
+    let mut run = kitchen.command(&[&ALL_OLD[..], &["--yes"]].concat());
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while amazon.asked("DeregisterImage") < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nothing is removed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    interrupted(child).code(130).complains("interrupted").says(" removed, with 1 snapshot");
+    // One in each region was under way; those after it stay.
+    assert_eq!(before - images(), 2);
+    assert_clean(&amazon);
+    amazon.slow("DeregisterImage", Duration::ZERO);
+    kitchen.run(&[&ALL_OLD[..], &["--yes"]].concat()).success();
+    assert_eq!(before - images(), 4);
+    assert_clean(&amazon);
+    let left = at_home(&kitchen, &["--target", "prod", "--keep", "0"]);
+    assert!(left.iter().all(|(_, why)| why.is_some()), "{left:?}");
 }

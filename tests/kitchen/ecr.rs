@@ -56,6 +56,16 @@ pub struct Asked {
     pub region: String,
 }
 
+/// A call with what came with it, but for the bytes of layers: for who asks whether it was allowed.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub service: String,
+    pub action: String,
+    pub region: String,
+    pub account: String,
+    pub body: Value,
+}
+
 /// How often an action may be called in a second, and how often at once.
 pub struct Bucket {
     rate: f64,
@@ -121,6 +131,7 @@ pub struct State {
     /// Calls that are worked on.
     coming: usize,
     asked: Vec<Asked>,
+    heard: Vec<Heard>,
     given: usize,
     throttled: usize,
 }
@@ -276,6 +287,11 @@ impl Ecr {
     /// All calls so far.
     pub fn calls(&self) -> Vec<Asked> {
         self.api.state().asked.clone()
+    }
+
+    /// All calls so far that came to their end, with what came with them.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.api.state().heard.clone()
     }
 
     /// How often an action was called.

@@ -7,7 +7,6 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -44,7 +43,7 @@ pub fn well(boot: &Boot, millis: u64) -> Guest {
 #[cfg(feature = "aws")]
 pub fn at_once(amazon: &Amazon) {
     amazon.pace(|pace| {
-        let none = Duration::ZERO;
+        let none = std::time::Duration::ZERO;
         (pace.boot, pace.halt, pace.image, pace.copy, pace.snapshot) = (none, none, none, none, none);
     });
     amazon.guest(|boot| well(boot, 0));

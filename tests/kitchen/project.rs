@@ -102,6 +102,27 @@ impl Kitchen {
         self.run_in(&self.project(), args)
     }
 
+    /// Runs elkbake on a terminal, where a person is asked and types an answer. What it prints comes as one text.
+    #[cfg(feature = "aws")]
+    pub fn answered(&self, args: &[&str], answer: &str) -> Ran {
+        use std::io::{Read as _, Write as _};
+
+        let words = std::iter::once(env!("CARGO_BIN_EXE_elkbake")).chain(args.iter().copied());
+        let line = words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).current_dir(self.project()).env_clear().envs(&self.env);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut stdout, mut out) = (Vec::new(), child.stdout.take().unwrap());
+        let mut byte = [0];
+        while !stdout.ends_with(b"[y/N] ") && out.read(&mut byte).unwrap() == 1 {
+            stdout.push(byte[0]);
+        }
+        // Who is not asked answers nothing.
+        drop(child.stdin.take().unwrap().write_all(answer.as_bytes()));
+        out.read_to_end(&mut stdout).unwrap();
+        Ran::of(Output { stdout, ..child.wait_with_output().unwrap() })
+    }
+
     /// Runs elkbake in another folder.
     pub fn run_in(&self, folder: &Path, args: &[&str]) -> Ran {
         Ran::of(self.command(args).current_dir(folder).output().unwrap())

@@ -5,6 +5,7 @@ mod kept;
 mod killed;
 mod places;
 mod replicated;
+mod rights;
 
 use serde_json::Value;
 

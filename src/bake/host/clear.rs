@@ -47,7 +47,7 @@ impl Scope<'_> {
 }
 
 /// What takes down has to be done after the wish to stop, so it does not see it.
-fn calmly(desk: Desk<'_>, work: impl FnOnce(Desk<'_>)) {
+pub(super) fn calmly(desk: Desk<'_>, work: impl FnOnce(Desk<'_>)) {
     let calm = Interrupt::default();
     work(Desk { interrupt: &calm, ..desk });
 }

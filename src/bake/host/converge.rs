@@ -20,7 +20,7 @@ use super::order::Order;
 use super::words;
 use crate::bake::port::{ImageStep, Machine, Tags};
 use crate::recipe::{Architecture, Region};
-pub(super) use encryption::kms_key;
+pub(super) use encryption::{is_another, kms_key};
 use subject::Subject;
 
 /// Makes of an image what the recipe and the target say of it, and tells what that took. It is not marked as finished.

@@ -134,6 +134,19 @@ pub enum HostError {
         /// What went wrong.
         source: Box<HostError>,
     },
+    /// An image was taken away, and what lies under it could not be.
+    #[error(
+        "{image} is removed, and not what lies under it, {}: {source}; `elkbake sweep` of the target removes that",
+        snapshots.join(", ")
+    )]
+    Leftover {
+        /// The image.
+        image: String,
+        /// Its snapshots that are left.
+        snapshots: Vec<String>,
+        /// What went wrong first.
+        source: PortError,
+    },
     /// AWS could not be reached, or refused.
     #[error(transparent)]
     Port(#[from] PortError),

@@ -3,7 +3,7 @@
 //! No list is kept of what was begun, since who is killed writes none. What belongs to a run that still goes on cannot
 //! be told from what was left by one, but for its age.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::clear::is_alive;
 use super::desk::Desk;
@@ -102,7 +102,7 @@ fn in_region(
     let (images, others): (Vec<_>, Vec<_>) =
         desk.ec2.images(site, &Ask::default(), desk.tell)?.into_iter().partition(is_left);
     let mut used: BTreeSet<_> = others.into_iter().flat_map(|machine| machine.snapshots.into_values()).collect();
-    let mut needed = if images.is_empty() { BTreeMap::new() } else { needed(site, users, desk)? };
+    let mut needed = needed(site, images.iter().map(|machine| &machine.id), users, desk)?;
     for machine in images {
         let stays = needed.remove(&machine.id);
         add(Remains::Image, machine.id, machine.created, &machine.tags, stays.clone());

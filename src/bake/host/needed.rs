@@ -15,15 +15,33 @@ pub struct Users<'u> {
     pub parameters: &'u BTreeSet<String>,
 }
 
-/// Images in a region that somebody needs, with who does.
-pub(super) fn needed(site: &Ec2Site, users: Users<'_>, desk: Desk<'_>) -> Result<BTreeMap<String, String>, HostError> {
-    let mut needed = in_use(site, desk)?;
+/// Which of some images in a region somebody needs, with who does. AWS is asked only about those that nothing else keeps:
+/// to know what all instances and launch templates start from takes many calls.
+pub(super) fn needed<'i>(
+    site: &Ec2Site,
+    images: impl IntoIterator<Item = &'i String>,
+    users: Users<'_>,
+    desk: Desk<'_>,
+) -> Result<BTreeMap<String, String>, HostError> {
+    let (mut needed, mut open) = (BTreeMap::new(), BTreeSet::new());
+    for id in images {
+        match users.protected.get(id) {
+            Some(who) => drop(needed.insert(id.clone(), who.clone())),
+            None => drop(open.insert(id)),
+        }
+    }
+    if open.is_empty() {
+        return Ok(needed);
+    }
     for name in users.parameters {
-        if let Some(id) = desk.ec2.parameter(site, name, desk.tell)? {
+        let id = desk.ec2.parameter(site, name, desk.tell)?;
+        if let Some(id) = id.filter(|id| open.remove(id)) {
             needed.insert(id, format!("parameter {name}"));
         }
     }
-    needed.extend(users.protected.iter().map(|(id, who)| (id.clone(), who.clone())));
+    if !open.is_empty() {
+        needed.extend(in_use(site, desk)?.into_iter().filter(|(id, _)| open.contains(id)));
+    }
     Ok(needed)
 }
 

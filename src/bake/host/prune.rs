@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clear::delete_snapshot;
+use super::clear::{calmly, delete_snapshot};
 use super::desk::Desk;
 use super::fault::HostError;
 use super::find::is_finished;
@@ -77,7 +77,8 @@ fn in_region(site: &Ec2Site, retention: &Retention<'_>, desk: Desk<'_>) -> Resul
         *count <= retention.keep
     });
     let newest: Vec<_> = newest.collect();
-    let needed = if newest.iter().all(|new| *new) { BTreeMap::new() } else { needed(site, retention.users, desk)? };
+    let old = machines.iter().zip(&newest).filter(|(_, new)| !**new).map(|(machine, _)| &machine.id);
+    let needed = needed(site, old, retention.users, desk)?;
     let fate = |(machine, new): (Machine, bool)| {
         let why = if new { Some("one of the newest".to_owned()) } else { needed.get(&machine.id).cloned() };
         Candidate { site: site.clone(), machine, fate: why.map_or(Fate::Removed, Fate::Kept) }
@@ -99,23 +100,26 @@ pub fn prune(candidates: &[Candidate], desk: Desk<'_>) -> Vec<Pruned> {
 fn remove_all(candidates: &[&Candidate], desk: Desk<'_>) -> Vec<Pruned> {
     let Some(first) = candidates.first() else { return Vec::new() };
     // People think before they say yes, and what was true before may be so no more.
-    let used = in_use(&first.site, desk);
+    let used = match in_use(&first.site, desk) {
+        Ok(used) => used,
+        Err(error) => {
+            let ids: Vec<_> = candidates.iter().map(|candidate| candidate.machine.id.as_str()).collect();
+            return vec![Pruned { site: first.site.clone(), id: ids.join(", "), result: Err(error) }];
+        }
+    };
     let of_one = |candidate: &&Candidate| {
         let id = candidate.machine.id.clone();
-        let refused = |message: String| HostError::Misfit { subject: id.clone(), message };
-        let result = match &used {
-            Err(error) => Err(refused(format!("who uses it cannot be told: {error}"))),
-            Ok(used) => match used.get(&id) {
-                Some(by) => Err(refused(format!("it is {by} by now"))),
-                None => remove(candidate, desk),
-            },
+        let result = match used.get(&id) {
+            Some(by) => Err(HostError::Misfit { subject: id.clone(), message: format!("it is {by} by now") }),
+            None => remove(candidate, desk),
         };
         Pruned { site: candidate.site.clone(), id, result }
     };
     candidates.iter().map(of_one).collect()
 }
 
-/// Takes an image away, and those of its snapshots that are tagged as the recipe's, too.
+/// Takes an image away, and those of its snapshots that are tagged as the recipe's, too. Once the image is gone nobody
+/// finds them by it any more, so that they go even where the person wants to stop meanwhile.
 fn remove(candidate: &Candidate, desk: Desk<'_>) -> Result<Vec<String>, HostError> {
     let Candidate { site, machine, .. } = candidate;
     desk.check()?;
@@ -125,10 +129,18 @@ fn remove(candidate: &Candidate, desk: Desk<'_>) -> Result<Vec<String>, HostErro
     let ask = Ask { ids, tags, ..Ask::default() };
     let snapshots = if ask.ids.is_empty() { Vec::new() } else { desk.ec2.snapshots(site, &ask, desk.tell)? };
     desk.ec2.deregister(site, &machine.id, desk.tell)?;
-    let mut gone = Vec::new();
-    for snapshot in snapshots {
-        delete_snapshot(site, &snapshot.id, desk)?;
-        gone.push(snapshot.id);
-    }
-    Ok(gone)
+    let (mut gone, mut left, mut first) = (Vec::new(), Vec::new(), None);
+    calmly(desk, |desk| {
+        for snapshot in snapshots {
+            match delete_snapshot(site, &snapshot.id, desk) {
+                Ok(()) => gone.push(snapshot.id),
+                Err(error) => {
+                    left.push(snapshot.id);
+                    first = first.take().or(Some(error));
+                }
+            }
+        }
+    });
+    let image = machine.id.clone();
+    first.map_or(Ok(gone), |source| Err(HostError::Leftover { image, snapshots: left, source }))
 }

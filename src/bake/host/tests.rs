@@ -4,4 +4,5 @@ mod converge;
 mod faults;
 mod mended;
 mod prune;
+mod standing;
 mod sweep;

@@ -14,7 +14,7 @@ Examples:
   elkbake verify --rebuild --record-nondeterminism  # and the records say what does not come out the same
   elkbake verify --rebuild --json | jq '.verified[] | select(.same | not)'
 
-Without --rebuild every record of a target is held against the registry: the tag names the recorded digest, all documents and blobs are there, and, in ECR, nobody can move the tag. In a folder all bytes are read.
+Without --rebuild every record of a target is held against the registry: the tag names the recorded digest, all documents and blobs are there, and, in ECR, nobody can move the tag. In a folder all bytes are read. Of a host every AMI is in its region, available, with the key's tag and the snapshots that are recorded; where it is shared is made to hold by each push, and no record says it.
 
 With --rebuild each image is built once more in an empty store, from its recipe, lock and files alone. Inputs come from the store or from where the lock says, verified by their digests; nothing that an earlier build made is used, and what the lock says of the files of its base is not believed but read. The digest has to be that of what was built before, or of what the manifest records under the same key. Where it is not, the first layer, entry and field that differ are told. In both cases the exit code is 1 where something is not as it should be.
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::asked::VerifyArgs;
+use super::hosts::{self, HostCase};
 use crate::bake::event::Event;
 use crate::bake::port::PortError;
 use crate::bake::provision::{self, Order, Wanted};
@@ -61,12 +62,18 @@ pub(super) fn standing(
     let workspace = Workspace::find(global, surroundings)?;
     let routes = routes(&workspace, &args.targets)?;
     let records = routes.iter().map(|route| route.records(&workspace)).collect::<Result<Vec<_>, _>>()?;
-    let mut cases = Vec::new();
+    let (mut cases, mut hosts) = (Vec::new(), Vec::new());
     for (route, manifest) in routes.iter().zip(&records) {
-        cases.extend(cases_of(route, manifest, args)?);
+        for (recipe, record) in recorded(route, manifest, args)? {
+            match record.kind {
+                RecordKind::Image => cases.extend(cases_in(route, recipe, record)),
+                RecordKind::Ami => hosts.extend(HostCase::of(route, recipe, record)),
+            }
+        }
     }
     let world = World::new(&workspace, surroundings, global, args.offline);
     let found = parallel::bounded(&cases, SIDE_BY_SIDE, |case| look(case, &world, &workspace, ui));
+    let hosts = hosts::look(&hosts, &world, ui);
     if world.interrupt.requested() {
         return Err(PortError::Interrupted.into());
     }
@@ -77,20 +84,25 @@ pub(super) fn standing(
             Err(failure) => failures.push(failure),
         }
     }
+    failures.extend(hosts.failures);
     let unfinished = routes.iter().zip(&records).any(|(route, manifest)| warn_of_unfinished(route, manifest, args, ui));
     warn_of_nondeterminism(&cases, ui);
     if args.json {
         let standing: Vec<_> = rows.iter().map(json_of).collect();
-        ui.json(&json!({ "standing": standing, "problems": problems(&failures) }))?;
+        ui.json(&json!({ "standing": standing, "hosts": hosts.json, "problems": problems(&failures) }))?;
     } else {
-        ui.result(&rows.iter().map(|row| text(row, ui)).collect::<String>())?;
+        ui.result(&(rows.iter().map(|row| text(row, ui)).collect::<String>() + &hosts.text))?;
     }
-    let is_well = !unfinished && rows.iter().all(|(_, flaws)| flaws.is_empty());
+    let is_well = !unfinished && !hosts.flawed && rows.iter().all(|(_, flaws)| flaws.is_empty());
     Ok(ui.failures(&failures, if is_well { Exit::Done } else { Exit::CheckFailed }))
 }
 
-/// All places of the records that were asked for.
-fn cases_of<'m>(route: &'m Route<'m>, manifest: &'m Manifest, args: &VerifyArgs) -> Result<Vec<Case<'m>>, Failure> {
+/// The records that were asked for.
+fn recorded<'m>(
+    route: &Route<'_>,
+    manifest: &'m Manifest,
+    args: &VerifyArgs,
+) -> Result<Vec<(&'m RecipeName, &'m Record)>, Failure> {
     for named in &args.recipes {
         if !manifest.recipes.keys().any(|known| known.as_str() == named) {
             return Err(Failure::input(format!("the target {} has no record of {named}", route.name)));
@@ -98,13 +110,12 @@ fn cases_of<'m>(route: &'m Route<'m>, manifest: &'m Manifest, args: &VerifyArgs)
     }
     let asked = |name: &RecipeName| args.recipes.is_empty() || args.recipes.iter().any(|named| named == name.as_str());
     let entries = manifest.recipes.iter().filter(|(name, _)| asked(name));
-    let records = entries.flat_map(|(name, entry)| of_entry(entry, args.history).map(move |record| (name, record)));
-    Ok(records.flat_map(|(name, record)| cases_in(route, name, record)).collect())
+    Ok(entries.flat_map(|(name, entry)| of_entry(entry, args.history).map(move |record| (name, record))).collect())
 }
 
 fn of_entry(entry: &Entry, history: bool) -> impl Iterator<Item = &Record> {
     let before = if history { &entry.history[..] } else { &[] };
-    std::iter::once(&entry.current).chain(before).filter(|record| record.kind == RecordKind::Image)
+    std::iter::once(&entry.current).chain(before)
 }
 
 fn cases_in<'m>(route: &'m Route<'m>, recipe: &'m RecipeName, record: &'m Record) -> Vec<Case<'m>> {

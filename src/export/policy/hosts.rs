@@ -33,7 +33,8 @@ const SEEN: [&str; 12] = [
 ];
 
 /// What is done to things that are there.
-const CHANGED: [&str; 11] = [
+const CHANGED: [&str; 12] = [
+    "ec2:CancelSpotInstanceRequests",
     "ec2:CreateTags",
     "ec2:DeleteSnapshot",
     "ec2:DeleteVolume",
@@ -144,12 +145,10 @@ impl Hosts<'_> {
         made
     }
 
+    /// Spot requests are among it even where no recipe says `spot`: one that did may have left some.
     fn changed(&self) -> Vec<Statement> {
-        let (request, cancel) = ("spot-instances-request/*", "ec2:CancelSpotInstanceRequests");
-        let own = ["image/*", "instance/*", "snapshot/*", "volume/*"].into_iter();
-        let own = own.chain(self.is_spot().then_some(request)).map(|what| self.arn(what));
-        let actions = CHANGED.into_iter().chain(self.is_spot().then_some(cancel));
-        let own = self.here(Statement::new("Own", actions, own));
+        let own = ["image/*", "instance/*", "snapshot/*", "spot-instances-request/*", "volume/*"];
+        let own = self.here(Statement::new("Own", CHANGED, own.map(|what| self.arn(what))));
         vec![self.here(Statement::anywhere("Seen", SEEN)), own.when("Null", &format!("aws:ResourceTag/{RUN}"), [false])]
     }
 
@@ -175,8 +174,11 @@ impl Hosts<'_> {
         let mut put = BTreeSet::new();
         for recipe in &self.recipes {
             for name in recipe.base.ssm.values() {
-                let account = if name.starts_with("/aws/") { "" } else { self.ec2.account.as_str() };
-                let name = if is_exact { name } else { "/aws/service/*" };
+                let (account, name) = match (name.starts_with("/aws/"), is_exact) {
+                    (true, true) => ("", name.as_str()),
+                    (true, false) => ("", "/aws/service/*"),
+                    (false, _) => (self.ec2.account.as_str(), name.as_str()),
+                };
                 read.insert(format!("arn:{}:ssm:{}:{account}:parameter{name}", self.partition, recipe.region));
             }
         }

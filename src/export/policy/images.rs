@@ -5,27 +5,29 @@ use std::collections::BTreeSet;
 use super::rights::Rights;
 use super::statement::{Statement, key, partition};
 use crate::name::{Reference, Repository};
-use crate::project::{Ecr, Encryption, Place, Replication};
-use crate::recipe::{From, Recipe};
+use crate::project::{Ecr, Encryption, Place, Replication, ecr_owner};
+use crate::recipe::{Recipe, Region};
 
-const IMAGES: [&str; 8] = [
+const IMAGES: [&str; 7] = [
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
     "ecr:CompleteLayerUpload",
-    "ecr:DescribeImages",
     "ecr:GetDownloadUrlForLayer",
     "ecr:InitiateLayerUpload",
     "ecr:PutImage",
     "ecr:UploadLayerPart",
 ];
 
-const SEEN: [&str; 4] =
-    ["ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"];
+/// Who changes nothing looks at no more than this.
+const SEEN: [&str; 1] = ["ecr:DescribeRepositories"];
 
-const CHANGED: [&str; 8] = [
+const CHANGED: [&str; 11] = [
     "ecr:CreateRepository",
     "ecr:DeleteLifecyclePolicy",
     "ecr:DeleteRepositoryPolicy",
+    "ecr:GetLifecyclePolicy",
+    "ecr:GetRepositoryPolicy",
+    "ecr:ListTagsForResource",
     "ecr:PutImageScanningConfiguration",
     "ecr:PutImageTagMutability",
     "ecr:PutLifecyclePolicy",
@@ -33,7 +35,8 @@ const CHANGED: [&str; 8] = [
     "ecr:TagResource",
 ];
 
-const PULL: [&str; 3] = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+/// Also of who has layers mounted.
+const PULL: [&str; 2] = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
 
 pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> {
     let Some(Place::Ecr(ecr)) = rights.target.place() else { return Vec::new() };
@@ -57,7 +60,7 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
     if rights.provision {
         statements.extend(beyond(ecr));
     }
-    let bases = bases(rights);
+    let bases: BTreeSet<String> = rights.bases.iter().filter_map(arn).collect();
     if !bases.is_empty() {
         statements.push(Statement::new("Bases", PULL, bases));
     }
@@ -66,8 +69,7 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
             let partition = partition(Some(region));
             format!("arn:{partition}:ssm:{region}:{}:parameter/elkbake/{}/*", ecr.account, rights.name)
         };
-        let actions = ["ssm:GetParameter", "ssm:PutParameter"];
-        statements.push(Statement::new("Parameters", actions, ecr.regions.iter().map(parameter)));
+        statements.push(Statement::new("Parameters", ["ssm:PutParameter"], ecr.regions.iter().map(parameter)));
     }
     statements
 }
@@ -75,10 +77,12 @@ pub(super) fn statements(rights: &Rights<'_>, is_exact: bool) -> Vec<Statement> 
 /// What repositories need that are encrypted or replicated.
 fn beyond(ecr: &Ecr) -> Vec<Statement> {
     let mut statements = Vec::new();
-    if ecr.encryption == Encryption::Kms {
-        let said = ecr.kms_key.as_deref().unwrap_or("alias/aws/ecr");
+    // The account's own key for ECR lets everybody in who comes through ECR.
+    if let Some(said) = ecr.kms_key.as_deref().filter(|_| ecr.encryption == Encryption::Kms) {
         let keys = ecr.regions.iter().map(|region| key(said, region, &ecr.account));
-        statements.push(Statement::new("Keys", ["kms:CreateGrant", "kms:DescribeKey"], keys));
+        let through = ecr.regions.iter().map(|region| format!("ecr.{region}.amazonaws.com"));
+        let keys = Statement::new("Keys", ["kms:CreateGrant", "kms:DescribeKey"], keys);
+        statements.push(keys.when("StringEquals", "kms:ViaService", through));
     }
     if ecr.replication == Some(Replication::Declared) {
         let actions = ["ecr:DescribeRegistry", "ecr:PutReplicationConfiguration"];
@@ -117,20 +121,9 @@ fn repositories(rights: &Rights<'_>, ecr: &Ecr, is_exact: bool) -> BTreeSet<Stri
     arns.collect()
 }
 
-/// Repositories of ECR that bases are in.
-fn bases(rights: &Rights<'_>) -> BTreeSet<String> {
-    let from = rights.recipes.iter().filter_map(|(_, recipe)| match recipe {
-        Recipe::Image(image) => match &image.from {
-            From::Registry(reference) => arn(reference),
-            _ => None,
-        },
-        Recipe::Ami(_) => None,
-    });
-    from.collect()
-}
-
+/// The repository that something is in, where that is one of ECR's.
 fn arn(base: &Reference) -> Option<String> {
-    let (account, rest) = base.registry.host().split_once(".dkr.ecr.")?;
-    let region = rest.split('.').next()?.parse().ok()?;
+    let (account, region) = ecr_owner(&base.registry)?;
+    let region: Region = region.parse().ok()?;
     Some(format!("arn:{}:ecr:{region}:{account}:repository/{}", partition(Some(&region)), base.repository))
 }

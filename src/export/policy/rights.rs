@@ -1,6 +1,6 @@
 //! What somebody is to be allowed.
 
-use crate::name::RecipeName;
+use crate::name::{RecipeName, Reference};
 use crate::project::Target;
 use crate::recipe::Recipe;
 
@@ -13,6 +13,8 @@ pub struct Rights<'r> {
     pub target: &'r Target,
     /// What is pushed there.
     pub recipes: &'r [(RecipeName, Recipe)],
+    /// Where their bases are read, which may be a mirror.
+    pub bases: &'r [Reference],
     /// Whether repositories are made and changed.
     pub provision: bool,
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::project;
+use crate::recipe::{From, Recipe};
 
 const EC2: &str = "[target.prod]\nmanifest = \"p.json\"\n[target.prod.ec2]\naccount = \"123456789012\"\n";
 const ECR: &str = "[target.prod.ecr]\naccount = \"123456789012\"\nregions = [\"eu-west-1\", \"eu-central-1\"]\n";
@@ -18,13 +19,25 @@ fn image(name: &str) -> (String, String) {
 }
 
 fn policy(project: &str, recipes: &[(String, String)]) -> Result<Value, PolicyError> {
+    policy_of(project, recipes, true)
+}
+
+fn policy_of(project: &str, recipes: &[(String, String)], provision: bool) -> Result<Value, PolicyError> {
     let project = project::parse(Path::new("elkbake.toml"), project).unwrap().value;
     let read = |(name, text): &(String, String)| {
         (name.parse().unwrap(), crate::recipe::parse(Path::new("r.toml"), text).unwrap().value)
     };
     let recipes: Vec<_> = recipes.iter().map(read).collect();
     let target = project.target("prod").unwrap();
-    let rights = Rights { name: "prod", target: &target, recipes: &recipes, provision: true };
+    let base = |(_, recipe): &(_, Recipe)| match recipe {
+        Recipe::Image(image) => match &image.from {
+            From::Registry(reference) => Some(reference.clone()),
+            _ => None,
+        },
+        Recipe::Ami(_) => None,
+    };
+    let bases: Vec<_> = recipes.iter().filter_map(base).collect();
+    let rights = Rights { name: "prod", target: &target, recipes: &recipes, bases: &bases, provision };
     Policy::of(&rights).map(|policy| serde_json::to_value(policy).unwrap())
 }
 
@@ -56,6 +69,56 @@ fn images_get_their_repositories_and_nothing_of_ec2() {
 }
 
 #[test]
+fn bases_that_the_accounts_own_parameters_name_are_read_in_the_shorter_form_too() {
+    let many: Vec<_> = (0..100)
+        .map(|i| {
+            let base = format!("[base.ssm]\nx86_64 = \"/elk/base-of-a-host-with-a-long-name-{i}\"\n");
+            let text = HOST.replace("[base]\nid = \"ami-0123456789abcdef0\"\n", &base);
+            (format!("host-{i}"), if i == 0 { text } else { text.replace("/elk/", "/aws/service/") })
+        })
+        .collect();
+    let policy = policy(EC2, &many).unwrap();
+    assert_eq!(
+        statement(&policy, "BaseParameters")["Resource"],
+        json!([
+            "arn:aws:ssm:eu-west-1:123456789012:parameter/elk/base-of-a-host-with-a-long-name-0",
+            "arn:aws:ssm:eu-west-1::parameter/aws/service/*"
+        ])
+    );
+}
+
+#[test]
+fn who_makes_no_repository_looks_at_them_and_no_more() {
+    let policy = policy_of(&(EC2.to_owned() + ECR), &[image("kibana")], false).unwrap();
+    assert_eq!(statement(&policy, "Repositories")["Action"], json!(["ecr:DescribeRepositories"]));
+    let all: Vec<_> = policy["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].clone()).collect();
+    assert_eq!(all, ["Token", "Images", "Repositories", "Bases"]);
+}
+
+#[test]
+fn keys_are_named_where_the_target_names_one_and_used_through_ecr_only() {
+    let of = |more: &str| policy(&format!("{EC2}{ECR}encryption = \"KMS\"\n{more}"), &[image("kibana")]).unwrap();
+    // That of the account's own lets in whoever comes through ECR.
+    assert!(!of("").to_string().contains("kms:"));
+    let policy = of("kms_key = \"11111111-2222-3333-4444-555555555555\"\n");
+    let keys = statement(&policy, "Keys");
+    assert_eq!(keys["Resource"][1], "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555");
+    let through = json!(["ecr.eu-central-1.amazonaws.com", "ecr.eu-west-1.amazonaws.com"]);
+    assert_eq!(keys["Condition"]["StringEquals"]["kms:ViaService"], through);
+}
+
+#[test]
+fn bases_under_any_name_of_ecrs_are_read() {
+    for name in ["dkr.ecr-fips.us-east-1.amazonaws.com", "dkr-ecr.us-east-1.on.aws"] {
+        let (recipe, text) = image("kibana");
+        let text = text.replace("dkr.ecr.us-east-1.amazonaws.com", name);
+        let policy = policy(&(EC2.to_owned() + ECR), &[(recipe, text)]).unwrap();
+        let bases = &statement(&policy, "Bases")["Resource"];
+        assert_eq!(*bases, json!(["arn:aws:ecr:us-east-1:210987654321:repository/base/kibana"]), "{name}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_said_by_the_prefix() {
     let many: Vec<_> = (0..100).map(|i| image(&format!("a-recipe-with-a-long-name-{i}"))).collect();
     let text = format!("{EC2}{ECR}prefix = \"elk\"\n");
@@ -76,7 +139,8 @@ fn hosts_may_touch_only_what_bears_their_mark() {
     assert_eq!(own["Condition"]["Null"], json!({ "aws:ResourceTag/elkbake:run": "false" }));
     assert_eq!(own["Condition"]["StringEquals"], json!({ "aws:RequestedRegion": "eu-west-1" }));
     for absent in ["kms:", "ssm:PutParameter", "iam:", "LaunchTemplateVersion\"", "Spot"] {
-        let seen = ["DescribeLaunchTemplateVersions", "DescribeSpotInstanceRequests"];
+        // What another version of the recipe has asked for is found and taken back all the same.
+        let seen = ["DescribeLaunchTemplateVersions", "DescribeSpotInstanceRequests", "CancelSpotInstanceRequests"];
         let text = seen.iter().fold(policy.to_string(), |text, seen| text.replace(seen, ""));
         assert!(!text.contains(absent), "{absent}");
     }

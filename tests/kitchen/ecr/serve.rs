@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Api, Asked, No, State, Trouble, identity, layers, no, repositories};
+use super::{ACCOUNT, Api, Asked, Heard, No, State, Trouble, identity, layers, no, repositories};
 
 /// A call, taken apart.
 pub struct Call {
     pub region: String,
+    pub service: String,
     pub key: String,
     pub action: String,
     pub is_form: bool,
@@ -32,6 +33,7 @@ pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
         if call.is_form {
             trouble = begun(api, &call);
         }
+        api.state().hear(&call);
         let is_throttled = trouble.is_none() && api.state().is_too_often(&call);
         let to = stream.get_mut();
         match trouble {
@@ -95,6 +97,14 @@ impl Drop for Coming<'_> {
 }
 
 impl State {
+    fn hear(&mut self, call: &Call) {
+        let account = self.accounts.get(&call.key).cloned().unwrap_or_else(|| ACCOUNT.to_owned());
+        let mut body = call.body.clone();
+        body.as_object_mut().into_iter().for_each(|body| drop(body.remove("layerPartBlob")));
+        let (service, action, region) = (call.service.clone(), call.action.clone(), call.region.clone());
+        self.heard.push(Heard { service, action, region, account, body });
+    }
+
     fn trouble(&mut self, action: &str) -> Option<Trouble> {
         let planned = self.troubles.iter_mut().find(|(of, times, _)| of == action && *times > 0)?;
         planned.1 -= 1;
@@ -168,7 +178,7 @@ fn send(to: &mut TcpStream, status: u16, kind: &str, body: &str) -> io::Result<(
 
 /// The head of the next call; `None` when there is none.
 fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
-    let (mut length, mut action, mut region, mut key, mut is_form) = Default::default();
+    let (mut length, mut action, mut region, mut service, mut key, mut is_form) = Default::default();
     let mut first = String::new();
     if from.read_line(&mut first)? == 0 {
         return Ok(None);
@@ -188,11 +198,12 @@ fn read(from: &mut impl BufRead) -> io::Result<Option<Call>> {
                 let parts: Vec<&str> = scope.split('/').collect();
                 parts.first().copied().unwrap_or_default().clone_into(&mut key);
                 parts.get(2).copied().unwrap_or_default().clone_into(&mut region);
+                parts.get(3).copied().unwrap_or_default().clone_into(&mut service);
             }
             _ => {}
         }
     }
-    Ok(Some(Call { region, key, action, is_form, length, body: Value::Null }))
+    Ok(Some(Call { region, service, key, action, is_form, length, body: Value::Null }))
 }
 
 /// What comes with a call; of a form, it says which action.

@@ -30,7 +30,7 @@ pub(in crate::bake::host) fn kms_key(
 }
 
 /// Whether a key's ARN is certainly not what was named: what an alias stands for only KMS knows.
-fn is_another(wanted: &str, key: &str) -> bool {
+pub(in crate::bake::host) fn is_another(wanted: &str, key: &str) -> bool {
     let is_alias = wanted.starts_with("alias/") || wanted.contains(":alias/");
     !is_alias && wanted != key && key.rsplit_once('/').is_none_or(|(_, id)| id != wanted)
 }

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bake::event::SILENT;
-use crate::bake::host::fixture::{Papers, RECIPE, World, desk};
-use crate::bake::host::{Candidate, Fate, Retention, Users, bake, find, prune, pruning};
+use crate::bake::host::fixture::{Papers, RECIPE, Trouble, World, desk};
+use crate::bake::host::{Candidate, Fate, HostError, Retention, Users, bake, find, prune, pruning};
 use crate::bake::interrupt::Interrupt;
 use crate::bake::port::Ec2Site;
 use crate::name::RecipeName;
@@ -98,4 +98,80 @@ fn what_is_used_by_the_time_it_is_to_go_stays() {
     let error = pruned[0].result.as_ref().unwrap_err().to_string();
     assert!(error.contains("it is used by instance i-9 by now"), "{error}");
     assert!(world.state().place(&"eu-west-1".parse().unwrap()).images.contains_key(&ids[0]));
+}
+
+#[test]
+fn ec2_is_asked_only_about_what_nothing_else_keeps() {
+    let world = World::new();
+    let (sites, ids) = versions(&world, 3);
+    let asked = || (world.count("parameter"), world.count("in_use"));
+    let recorded = |all: &[&String]| all.iter().map(|id| ((*id).clone(), "in the manifest".to_owned())).collect();
+    let planned = |protected: &BTreeMap<String, String>, keep| {
+        world.new_process();
+        planned(&world, &sites[..1], protected, keep)
+    };
+    planned(&BTreeMap::new(), 3);
+    assert_eq!(asked(), (0, 0), "all are new");
+    planned(&recorded(&[&ids[0], &ids[1]]), 1);
+    assert_eq!(asked(), (0, 0), "all are recorded");
+    world.change(|state| {
+        state.place(&"eu-west-1".parse().unwrap()).parameters.insert("/elk/host".to_owned(), ids[1].clone());
+    });
+    let fates = planned(&recorded(&[&ids[0]]), 1);
+    assert_eq!(asked(), (1, 0), "what is not recorded has a parameter");
+    assert_eq!(fates[1].fate, Fate::Kept("parameter /elk/host".to_owned()));
+    assert_eq!(planned(&BTreeMap::new(), 1)[2].fate, Fate::Removed);
+    assert_eq!(asked(), (1, 1));
+}
+
+#[test]
+fn who_stops_in_the_middle_leaves_no_half_of_an_image() {
+    let world = World::new();
+    let (sites, _) = versions(&world, 4);
+    let plan = planned(&world, &sites[..1], &BTreeMap::new(), 1);
+    let before = world.inventory().finished.len();
+    world.new_process();
+    let interrupt = Interrupt::default();
+    world.trouble("eu-west-1 deregister 2", Trouble::Interrupt(interrupt.clone()));
+    // EC2 still counts the image as its user.
+    world.trouble("eu-west-1 delete_snapshot 2", Trouble::Refused);
+    let pruned = prune(&plan, desk(&world, &interrupt, SILENT));
+    let gone: Vec<_> =
+        pruned.iter().map(|one| one.result.as_ref().map(Vec::len).map_err(HostError::is_interrupt)).collect();
+    assert_eq!(gone, [Ok(1), Ok(1), Err(true)]);
+    let inventory = world.inventory();
+    assert_eq!((before - inventory.finished.len(), inventory.left), (2, vec![]));
+    let plan = planned(&world, &sites[..1], &BTreeMap::new(), 1);
+    assert!(prune(&plan, desk(&world, &Interrupt::default(), SILENT)).iter().all(|one| one.result.is_ok()));
+}
+
+#[test]
+fn snapshots_that_stay_are_told_and_no_others_are_left_for_them() {
+    let world = World::new();
+    let (sites, ids) = versions(&world, 2);
+    world.change(|state| {
+        let home = state.place(&"eu-west-1".parse().unwrap());
+        let held = home.images.get_mut(&ids[0]).unwrap();
+        held.machine.snapshots.insert("/dev/xvdf".to_owned(), "snap-second".to_owned());
+        home.snapshots.insert("snap-second".to_owned(), held.machine.tags.clone());
+    });
+    let plan = planned(&world, &sites[..1], &BTreeMap::new(), 1);
+    let refused = |n| (format!("eu-west-1 delete_snapshot {n}"), Trouble::Refused);
+    // As often as it is tried.
+    (1..10_000).map(refused).for_each(|(call, trouble)| world.trouble(&call, trouble));
+    let pruned = prune(&plan, desk(&world, &Interrupt::default(), SILENT));
+    let error = pruned[0].result.as_ref().unwrap_err().to_string();
+    assert!(error.contains("snap-second") && error.contains("`elkbake sweep`"), "{error}");
+}
+
+#[test]
+fn where_nobody_tells_what_is_in_use_nothing_goes() {
+    let world = World::new();
+    let (sites, ids) = versions(&world, 3);
+    let plan = planned(&world, &sites[..1], &BTreeMap::new(), 1);
+    world.new_process();
+    world.trouble("eu-west-1 in_use 1", Trouble::Lost);
+    let pruned = prune(&plan, desk(&world, &Interrupt::default(), SILENT));
+    assert_eq!((pruned.len(), pruned[0].id.as_str()), (1, format!("{}, {}", ids[1], ids[0]).as_str()));
+    assert!(pruned[0].result.is_err() && world.count("deregister") == 0);
 }

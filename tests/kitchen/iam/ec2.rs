@@ -1,29 +1,47 @@
-//! IAM, as far as the policies that elkbake prints go: whether one allows a call that the cloud saw.
-//!
-//! What AWS asks for is written down from its service authorization reference: some calls need several rights, each on
-//! its own resources, with what is known of these as conditions.
+//! What calls of EC2, and of SSM and STS beside it, need.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
-
-use crate::kitchen::cloud::{ACCOUNT, Asked};
-
-type Tags = BTreeMap<String, String>;
+use super::{Call, Need, Tags, key, request_tags};
+use crate::kitchen::cloud::{ACCOUNT, Amazon, Asked};
 
 /// A call, and the tags that the things in it had when it came.
-#[derive(Clone)]
-pub struct Seen {
-    pub asked: Asked,
-    pub tagged: BTreeMap<String, Tags>,
+struct Seen {
+    asked: Asked,
+    tagged: BTreeMap<String, Tags>,
 }
 
-/// A right that a call needs.
-#[derive(Debug)]
-pub struct Need {
-    action: String,
-    resource: String,
-    context: BTreeMap<String, String>,
+/// What was noted of a cloud's calls.
+pub struct Watch(Arc<Mutex<Vec<Seen>>>);
+
+impl Watch {
+    /// All of them so far, with what they need.
+    pub fn calls(&self) -> Vec<Call> {
+        let seen = self.0.lock().unwrap();
+        let what = |asked: &Asked| format!("{} in {}: {:?}", asked.action, asked.region, asked.fields);
+        seen.iter().map(|one| Call { what: what(&one.asked), needs: one.needs() }).collect()
+    }
+}
+
+/// Notes every call from now on. What it needs depends on the tags that things have when it comes.
+pub fn watched(amazon: Amazon) -> (Arc<Amazon>, Watch) {
+    let (amazon, noted) = (Arc::new(amazon), Arc::new(Mutex::new(Vec::new())));
+    let (cloud, calls) = (Arc::downgrade(&amazon), Arc::clone(&noted));
+    amazon.watch(move |asked| {
+        let tagged = cloud.upgrade()?.world(|world| {
+            let images = world.images.iter().map(|(id, one)| (id.clone(), one.tags.clone()));
+            let snapshots = world.snapshots.iter().map(|(id, one)| (id.clone(), one.tags.clone()));
+            let volumes = world.volumes.iter().map(|(id, one)| (id.clone(), one.tags.clone()));
+            let instances = world.instances.iter().map(|(id, one)| (id.clone(), one.tags.clone()));
+            let requests = world.requests.iter().map(|(id, one)| (id.clone(), one.tags.clone()));
+            let all = images.chain(snapshots).chain(volumes).chain(instances).chain(requests);
+            all.map(|(id, tags)| (id, tags.into_iter().collect())).collect::<BTreeMap<_, _>>()
+        });
+        calls.lock().unwrap().push(Seen { asked: asked.clone(), tagged });
+        None
+    });
+    (amazon, Watch(noted))
 }
 
 impl Seen {
@@ -106,8 +124,37 @@ impl Seen {
         needs
     }
 
+    /// The rights on keys that are named: EC2 uses them in our name, through grants and at once.
+    fn keyed(&self) -> Vec<Need> {
+        const USED: [&str; 6] = [
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:GenerateDataKeyWithoutPlaintext",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ];
+        let region = &self.asked.region;
+        let through = ("kms:ViaService".to_owned(), format!("ec2.{region}.amazonaws.com"));
+        let granted = ("kms:GrantIsForAWSResource".to_owned(), "true".to_owned());
+        let of_one = |said: &str| {
+            USED.map(|action| {
+                let is_grant = action == "kms:CreateGrant";
+                let more: Vec<_> = std::iter::once(&through).chain(is_grant.then_some(&granted)).cloned().collect();
+                self.need(action, key(said, region, ACCOUNT), &more)
+            })
+        };
+        self.values("", "KmsKeyId").into_iter().flat_map(of_one).collect()
+    }
+
     /// All rights that the call needs.
-    pub fn needs(&self) -> Vec<Need> {
+    fn needs(&self) -> Vec<Need> {
+        let mut needs = self.keyed();
+        needs.extend(self.of_action());
+        needs
+    }
+
+    fn of_action(&self) -> Vec<Need> {
         let action = format!("{}:{}", self.asked.service, self.asked.action);
         let plain = |field: &str| vec![self.there(&action, self.field(field), &[])];
         match action.as_str() {
@@ -131,7 +178,10 @@ impl Seen {
                 self.values("SpotInstanceRequestId.", "").into_iter().map(|id| self.there(&action, id, &[])).collect()
             }
             "ec2:GetConsoleOutput" => plain("InstanceId"),
-            "ec2:DeregisterImage" | "ec2:EnableImageDeprecation" | "ec2:ModifyImageAttribute" => plain("ImageId"),
+            "ec2:DeregisterImage"
+            | "ec2:DisableImageDeprecation"
+            | "ec2:EnableImageDeprecation"
+            | "ec2:ModifyImageAttribute" => plain("ImageId"),
             "ec2:DeleteSnapshot" | "ec2:ModifySnapshotAttribute" => plain("SnapshotId"),
             "ec2:DeleteVolume" => plain("VolumeId"),
             "ec2:CreateLaunchTemplateVersion" | "ec2:ModifyLaunchTemplate" => plain("LaunchTemplateId"),
@@ -167,60 +217,4 @@ impl Seen {
         }
         needs
     }
-}
-
-fn request_tags<'t>(tags: impl IntoIterator<Item = (&'t String, &'t String)>) -> Vec<(String, String)> {
-    tags.into_iter().map(|(tag, value)| (format!("aws:RequestTag/{tag}"), value.clone())).collect()
-}
-
-/// The rights of a call that no statement gives.
-pub fn denied(statements: &[&Value], seen: &Seen) -> Vec<Need> {
-    seen.needs().into_iter().filter(|need| !statements.iter().any(|statement| allows(statement, need))).collect()
-}
-
-fn allows(statement: &Value, need: &Need) -> bool {
-    let one_of = |key: &str, said: &str| texts(&statement[key]).iter().any(|pattern| is_like(pattern, said));
-    statement["Effect"] == "Allow"
-        && one_of("Action", &need.action)
-        && one_of("Resource", &need.resource)
-        && statement.get("Condition").is_none_or(|condition| holds(condition, &need.context))
-}
-
-fn holds(condition: &Value, context: &BTreeMap<String, String>) -> bool {
-    let all = condition.as_object().unwrap().iter();
-    let mut all = all.flat_map(|(operator, keys)| keys.as_object().unwrap().iter().map(move |one| (operator, one)));
-    all.all(|(operator, (key, wanted))| {
-        let (is, wanted) = (context.get(key), texts(wanted));
-        match operator.as_str() {
-            // `false` asks that there be such a key.
-            "Null" => is.is_some() == (wanted == ["false"]),
-            "StringEquals" | "Bool" => is.is_some_and(|is| wanted.contains(is)),
-            other => panic!("nobody knows what {other} asks for"),
-        }
-    })
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    let text = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
-    value.as_array().map_or_else(|| vec![text(value)], |all| all.iter().map(text).collect())
-}
-
-/// Whether a text is what a pattern with `*` says. What is asked for may have one, too: for things without an id.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let parts: Vec<_> = parts.collect();
-    let Some((last, between)) = parts.split_last() else { return rest.is_empty() };
-    for part in between {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
-#[test]
-fn patterns_are_read_as_iam_reads_them() {
-    assert!(is_like("*", "") && is_like("a*c", "abc") && is_like("a*b*c", "a-b-b-c") && is_like("ab", "ab"));
-    assert!(!is_like("a*c", "abd") && !is_like("ab", "abc") && !is_like("a*bc*c", "abc"));
 }
