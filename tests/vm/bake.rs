@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elkbake::ami::verdict::Verdict;
 
-use crate::machine::{Machine, Port};
+use crate::machine::{Machine, OWN, Port};
 use crate::project::Documents;
 use crate::tuned::check;
 
@@ -22,7 +22,7 @@ fn a_bake_ends_well_and_what_starts_from_it_is_a_new_host() {
     // The image is started: another instance, with disks that the one that baked it had not.
     machine.disk(Port::Nvme("vol0123xvdf"), 1024);
     for serial in ["AWS111", "AWS222", "AWS333"] {
-        machine.disk(Port::Nvme(serial), 512);
+        machine.disk(Port::Nvme(serial), OWN);
     }
     machine.disk(Port::Virtio, 3072);
     machine.seed("i-0fedcba9876543210", b"#cloud-config\n{}\n");

@@ -19,6 +19,9 @@ const START: Duration = Duration::from_secs(400);
 /// How long one script may take on it; the machine itself gives up after 300 seconds.
 const SCRIPT: Duration = Duration::from_secs(360);
 
+/// What an instance's own disk has, in MiB: no more of it is looked at than of a large one.
+pub const OWN: u64 = 1024;
+
 /// Ends when cloud-init and the units that start at boot are through; a host's check of itself, too.
 const DONE: &str = "cloud-init status --wait; systemctl is-system-running --wait; \
     while systemctl is-active --quiet elkbake-check; do sleep 1; done";

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use elkbake::ami::verdict::Verdict;
 
-use crate::machine::{Machine, Port, empty, run};
+use crate::machine::{Machine, OWN, Port, empty, run};
 use crate::project::Documents;
 use crate::tuned::check;
 
@@ -13,7 +13,7 @@ fn volumes_are_laid_out_kept_rebuilt_and_never_overwritten() {
     let documents = Documents::build();
     let mut machine = Machine::new(&documents.host);
     let data = machine.disk(Port::Nvme("vol0123xvdf"), 1024);
-    let own = ["AWS111", "AWS222", "AWS333"].map(|serial| machine.disk(Port::Nvme(serial), 512));
+    let own = ["AWS111", "AWS222", "AWS333"].map(|serial| machine.disk(Port::Nvme(serial), OWN));
     machine.disk(Port::Virtio, 3072);
 
     machine.start();
@@ -25,7 +25,7 @@ fn volumes_are_laid_out_kept_rebuilt_and_never_overwritten() {
 
     // A stop and a start: other disks are in the place of the instance's own, and somebody else's is attached as our data.
     for disk in &own {
-        empty(disk, 512);
+        empty(disk, OWN);
     }
     empty(&data, 1024);
     run(Command::new("mkfs.ext4").args(["-q", "-L", "theirs"]).arg(&data));
@@ -62,15 +62,16 @@ fn rebuilt(machine: &mut Machine) {
 fn torn(machine: &mut Machine) {
     machine.shell(
         "systemctl stop ecs docker.socket docker; umount /var/lib/docker; mdadm --quiet --stop /dev/md1*; \
-         wipefs --quiet --all /dev/nvme1n1; dd if=/dev/zero of=/dev/nvme1n1 bs=1M status=none || true",
+         wipefs --quiet --all /dev/nvme1n1; blkdiscard --force --zeroout /dev/nvme1n1",
     );
-    let before = machine.shell("md5sum < /dev/nvme2n1");
+    let beginning = "dd if=/dev/nvme2n1 bs=1M count=64 iflag=direct status=none | md5sum";
+    let before = machine.shell(beginning);
     let (status, said) = machine.attempt("/usr/libexec/elkbake/storage");
     assert!(
         status == 1 && said.contains("neither empty nor a whole array: nvme1n1 (empty) nvme2n1 (of array"),
         "{said}"
     );
-    assert_eq!(machine.shell("md5sum < /dev/nvme2n1"), before);
+    assert_eq!(machine.shell(beginning), before);
     // Docker does not start on the root disk meanwhile, though nothing has told systemd that the volume is gone.
     let (status, _) = machine.attempt("systemctl start docker");
     assert_ne!(status, 0);
@@ -87,7 +88,7 @@ fn foreign(machine: &mut Machine) {
 
     // What it says is what helps.
     machine.shell(
-        "wipefs --quiet --all /dev/nvme0n1; dd if=/dev/zero of=/dev/nvme0n1 bs=1M status=none || true; \
+        "wipefs --quiet --all /dev/nvme0n1; blkdiscard --force --zeroout /dev/nvme0n1; \
          /usr/libexec/elkbake/apply; while [ -n \"$(systemctl list-jobs --no-legend)\" ]; do sleep 1; done",
     );
     assert_eq!(machine.attempt(state).1, "active\nactive\nactive\n");
