@@ -63,12 +63,10 @@ fn all_that_is_done(amazon: &Amazon, kitchen: &Kitchen, output: &str) {
 /// What an instance leaves that has ended without its volume.
 fn left_volume(amazon: &Amazon) {
     amazon.world(|world| {
-        let (mut volume, mark) = {
-            let marked = world.volumes.values().find(|one| one.tags.contains_key("elkbake:run")).unwrap();
-            (marked.clone(), marked.tags.clone())
-        };
-        volume.id = "vol-0eeeeeeeeeeeeeeee".to_owned();
-        (volume.attached, volume.tags) = (None, mark);
+        let mut ours = world.volumes.values().filter(|one| one.tags.contains_key("elkbake:run"));
+        let mut volume = ours.next().unwrap().clone();
+        "vol-0eeeeeeeeeeeeeeee".clone_into(&mut volume.id);
+        volume.attached = None;
         world.volumes.insert(volume.id.clone(), volume);
     });
 }
@@ -97,8 +95,9 @@ fn the_policy_allows_all_that_is_asked_for_and_every_action_is_needed() {
     // be able to take back what an earlier version has asked for.
     let exceptions = Exceptions {
         optional: &["PruneParameters"],
-        actions: &[
+        parts: &[
             ("Own", "ec2:CancelSpotInstanceRequests"),
+            ("Own", "arn:aws:ec2:*:123456789012:spot-instances-request/*"),
             // The base demands IMDSv2 already.
             ("Own", "ec2:ModifyImageAttribute"),
             ("Own", "ec2:ModifySnapshotAttribute"),

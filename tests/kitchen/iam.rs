@@ -40,12 +40,12 @@ pub struct Exceptions<'e> {
     pub unseen: &'e [&'e str],
     /// Statements that may be left out by who needs none of what they are for: no other one may rest upon them.
     pub optional: &'e [&'e str],
-    /// Actions of statements that this scenario does not bring about.
-    pub actions: &'e [(&'e str, &'e str)],
+    /// Actions and resources of statements that this scenario does not bring about.
+    pub parts: &'e [(&'e str, &'e str)],
 }
 
-/// Fails unless a policy allows all that calls need, each of its statements is needed by one of them, and each action in
-/// it, too.
+/// Fails unless a policy allows all that calls need, each of its statements is needed by one of them, and each action
+/// and resource in it, too.
 pub fn assert_fits(policy: &Value, calls: &[Call], exceptions: Exceptions<'_>) {
     let statements: Vec<&Value> = policy["Statement"].as_array().unwrap().iter().collect();
     assert_allowed(policy, calls);
@@ -61,13 +61,13 @@ pub fn assert_fits(policy: &Value, calls: &[Call], exceptions: Exceptions<'_>) {
         if !is_needed {
             wrong.push(format!("nothing that was asked for needs the statement {sid}"));
         }
-        for action in texts(&left_out["Action"]) {
-            let uses = |need: &Need| need.action == action && allows(left_out, need);
-            let is_used = calls.iter().any(|call| call.needs.iter().any(uses));
-            let is_excepted = exceptions.actions.contains(&(sid, action.as_str()));
-            if is_used == is_excepted {
+        let uses = |need: &Need, part: &str| need.action == part || is_like(part, &need.resource);
+        for part in texts(&left_out["Action"]).into_iter().chain(texts(&left_out["Resource"])) {
+            let mut needs = calls.iter().flat_map(|call| &call.needs);
+            let is_used = needs.any(|need| uses(need, &part) && allows(left_out, need));
+            if is_used == exceptions.parts.contains(&(sid, part.as_str())) {
                 let what = if is_used { "is no exception, as a call needs it" } else { "is needed by nothing" };
-                wrong.push(format!("{action} of the statement {sid} {what}"));
+                wrong.push(format!("{part} of the statement {sid} {what}"));
             }
         }
     }

@@ -32,20 +32,24 @@ const SEEN: [&str; 12] = [
     "ec2:DescribeVolumes",
 ];
 
-/// What is done to things that are there.
-const CHANGED: [&str; 12] = [
+/// What is done to instances that are started, and to what any run has left.
+const ENDED: [&str; 6] = [
     "ec2:CancelSpotInstanceRequests",
-    "ec2:CreateTags",
     "ec2:DeleteSnapshot",
     "ec2:DeleteVolume",
     "ec2:DeregisterImage",
+    "ec2:GetConsoleOutput",
+    "ec2:TerminateInstances",
+];
+
+/// What is done beside that where AMIs are made.
+const CHANGED: [&str; 6] = [
+    "ec2:CreateImage",
+    "ec2:CreateTags",
     "ec2:DisableImageDeprecation",
     "ec2:EnableImageDeprecation",
-    "ec2:GetConsoleOutput",
     "ec2:ModifyImageAttribute",
     "ec2:ModifySnapshotAttribute",
-    "ec2:TerminateInstances",
-    "ec2:CreateImage",
 ];
 
 const KEYS: [&str; 5] =
@@ -122,7 +126,7 @@ impl Hosts<'_> {
             none if none.is_empty() => vec!["security-group/*".to_owned()],
             some => some.iter().map(|group| format!("security-group/{group}")).collect(),
         };
-        let used = ["image/*".to_owned(), "snapshot/*".to_owned(), "network-interface/*".to_owned(), subnet];
+        let used = ["image/*".to_owned(), "network-interface/*".to_owned(), subnet];
         let used = used.into_iter().chain(groups).map(|what| self.arn(&what));
         let request = self.is_spot().then_some("spot-instances-request/*");
         let run = ["instance/*", "volume/*"].into_iter().chain(request).map(|what| self.arn(what));
@@ -130,9 +134,8 @@ impl Hosts<'_> {
         // Their regions are bounded already: each of these calls needs another statement as well.
         let tagged = |statement: Statement| statement.when("Null", &format!("aws:RequestTag/{RUN}"), [false]);
         let makers = ["RunInstances", "CreateImage", "CopyImage"];
-        let born =
-            ["image/*", "instance/*", "network-interface/*", "snapshot/*", "spot-instances-request/*", "volume/*"];
-        let born = born.map(|what| self.arn(what));
+        let born = ["image/*", "instance/*", "network-interface/*", "snapshot/*", "volume/*"];
+        let born = born.into_iter().chain(request).map(|what| self.arn(what));
         let mut made = vec![
             self.here(Statement::new("RunFrom", ["ec2:RunInstances"], used)),
             tagged(Statement::new("Run", ["ec2:RunInstances"], run)),
@@ -148,7 +151,8 @@ impl Hosts<'_> {
     /// Spot requests are among it even where no recipe says `spot`: one that did may have left some.
     fn changed(&self) -> Vec<Statement> {
         let own = ["image/*", "instance/*", "snapshot/*", "spot-instances-request/*", "volume/*"];
-        let own = self.here(Statement::new("Own", CHANGED, own.map(|what| self.arn(what))));
+        let changed = self.baked().next().map(|_| CHANGED).into_iter().flatten();
+        let own = self.here(Statement::new("Own", ENDED.into_iter().chain(changed), own.map(|what| self.arn(what))));
         vec![self.here(Statement::anywhere("Seen", SEEN)), own.when("Null", &format!("aws:ResourceTag/{RUN}"), [false])]
     }
 

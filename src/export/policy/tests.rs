@@ -183,6 +183,8 @@ fn user_data_is_tested_by_an_instance_that_becomes_no_image() {
     );
     let all: Vec<_> = policy["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].clone()).collect();
     assert_eq!(all, ["RunFrom", "Run", "Tag", "Seen", "Own"]);
+    let own = statement(&policy, "Own")["Action"].to_string();
+    assert!(own.contains("ec2:TerminateInstances") && !own.contains("ec2:CreateImage"), "{own}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn who_makes_no_repository_needs_less() {
     }
     kitchen.run(&["verify", "--target", "prod"]).code(1).says("lets tags be moved");
     // Layers are read of who builds on an image, which nobody does here.
-    let exceptions = Exceptions { actions: &[("Images", "ecr:GetDownloadUrlForLayer")], ..Exceptions::default() };
+    let exceptions = Exceptions { parts: &[("Images", "ecr:GetDownloadUrlForLayer")], ..Exceptions::default() };
     assert_fits(&policy, &iam::calls(&ecr, &BOTH), exceptions);
 }
 
