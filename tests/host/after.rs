@@ -49,7 +49,6 @@ fn old_hosts_go_and_what_is_recorded_or_used_stays() {
 
 /// Kills a run as soon as it has started an instance.
 pub fn killed(amazon: &Amazon, kitchen: &Kitchen, args: &[&str]) {
-    let before = amazon.asked("RunInstances");
     let mut run = kitchen.command(args);
     let before = amazon.asked("RunInstances");
     let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
