@@ -172,3 +172,12 @@ fn what_a_lock_says_of_its_base_is_not_believed() {
     ran.complains("is not at hand: what the lock of es says of its base is believed");
     kitchen.run(&["verify", "--rebuild", "es"]).success();
 }
+
+#[test]
+fn where_all_recipes_are_of_hosts_there_is_no_image_to_look_at() {
+    let host = "kind = \"ami\"\nversion = \"1\"\nregion = \"eu-west-1\"\nbase = { id = \"ami-0123456789abcdef0\" }\n";
+    let kitchen = Kitchen::new().recipe("host", host);
+    for command in [&["verify", "--rebuild"][..], &["inspect"]] {
+        kitchen.run(command).code(3).complains("are of hosts").complains("about container images");
+    }
+}

@@ -43,6 +43,10 @@ impl Workspace {
         let is_host = |name: &RecipeName| matches!(self.glance(name), Some(Recipe::Ami(_)));
         if named.is_empty() {
             recipes.retain(|name| !is_host(name));
+            if recipes.is_empty() {
+                let message = format!("all recipes in {} are of hosts", self.root.join(RECIPES).display());
+                return Err(Failure::input(message).hint("this command is about container images"));
+            }
         } else if let Some(host) = recipes.iter().find(|name| is_host(name)) {
             return Err(no_image(host));
         }
