@@ -150,7 +150,7 @@ fn huge(what: &str, folder: &Path) -> f64 {
     let store = Store::open(&folder.join("store"), SystemTime::UNIX_EPOCH).expect("a store");
     let removed = BTreeSet::new();
     let spec = Spec {
-        tree: &tree,
+        tree: &(&tree).into(),
         removed: &removed,
         contents: &contents,
         beside: Beside::NOTHING,
@@ -189,7 +189,7 @@ fn project(folder: &Path, files: &[Vec<u8>]) -> (Tree, Contents) {
 /// The median of some runs, each with an empty store; leaves the tar stream behind for the others.
 fn ours(folder: &Path, tree: &Tree, contents: &Contents, compression: Compression, plain: &Path) -> (Cost, Layer) {
     let removed = BTreeSet::new();
-    let spec = Spec { tree, removed: &removed, contents, beside: Beside::NOTHING, compression };
+    let spec = Spec { tree: &tree.into(), removed: &removed, contents, beside: Beside::NOTHING, compression };
     let mut times = Vec::new();
     let mut last = None;
     for _ in 0..=RUNS {

@@ -1,11 +1,15 @@
 //! What lies where: the files that become an image's layer or a host's change, without their bytes.
 
+mod amended;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::digest::Digest;
 use crate::name::ImagePath;
+
+pub use amended::Amended;
 
 /// The permission bits of an entry, set-id and sticky bits included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -141,7 +141,7 @@ fn record(order: &Order<'_>, made: Made, published: Published<'_>, occasion: &Oc
         base: (image.from != From::Scratch).then(|| RecordedBase { name: image.from.to_string(), digest: made.base }),
         plugins: made.plugins,
         archives: archives(order),
-        inputs: order.plan.inputs().clone(),
+        inputs: order.plan.inputs(),
         needs: Needs::of(image),
         tests: made.tests,
         boots: Vec::new(),

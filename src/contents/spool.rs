@@ -67,9 +67,7 @@ impl Spool {
     pub fn finish(self) -> io::Result<Contents> {
         let file = Arc::new(self.file.into_inner().map_err(io::IntoInnerError::into_error)?);
         let mut contents = Contents::default();
-        for (digest, offset, size) in self.parts {
-            contents.add_part(digest, Arc::clone(&file), offset, size);
-        }
+        contents.add_parts(file, self.parts);
         Ok(contents)
     }
 }

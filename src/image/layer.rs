@@ -12,7 +12,7 @@ use crate::image::tar::Attribute;
 use crate::name::ImagePath;
 use crate::recipe::Compression;
 use crate::store::StoreError;
-use crate::tree::Tree;
+use crate::tree::Amended;
 
 pub use write::{write, write_plain};
 
@@ -20,7 +20,7 @@ pub use write::{write, write_plain};
 #[derive(Clone, Copy, Debug)]
 pub struct Spec<'a> {
     /// What it puts where.
-    pub tree: &'a Tree,
+    pub tree: &'a Amended<'a>,
     /// Paths below that it removes. One that it also puts is replaced: nothing shines through from below.
     pub removed: &'a BTreeSet<ImagePath>,
     /// The bytes of the tree's files.

@@ -52,22 +52,30 @@ impl Listing {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = self.lines(&self.tree, |line| text.write_fmt(line));
+        let _ = self.lines(self.tree.iter(), |line| text.write_fmt(line));
         text
     }
 
-    /// Writes the text form as it would be with this tree in place of its own: whoever has a big tree elsewhere need
+    /// Writes the text form as it would be with these entries in place of its own: whoever has a big tree elsewhere need
     /// not copy it.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write_with(&self, tree: &Tree, to: &mut dyn io::Write) -> io::Result<()> {
-        self.lines(tree, |line| to.write_fmt(line))
+    pub fn write_with<'e>(
+        &self,
+        entries: impl Iterator<Item = (&'e ImagePath, &'e Entry)>,
+        to: &mut dyn io::Write,
+    ) -> io::Result<()> {
+        self.lines(entries, |line| to.write_fmt(line))
     }
 
-    fn lines<E>(&self, tree: &Tree, mut line: impl FnMut(fmt::Arguments<'_>) -> Result<(), E>) -> Result<(), E> {
+    fn lines<'e, E>(
+        &self,
+        entries: impl Iterator<Item = (&'e ImagePath, &'e Entry)>,
+        mut line: impl FnMut(fmt::Arguments<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         line(format_args!("{HEAD}\n"))?;
-        for (path, Entry { mode, owner, node }) in tree.iter() {
+        for (path, Entry { mode, owner, node }) in entries {
             let path = escape(path.as_str());
             match node {
                 Node::Folder => line(format_args!("d\t{mode}\t{owner}\t{path}\n"))?,

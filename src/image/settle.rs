@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::below::{Below, BelowError};
 use crate::name::{ImagePath, NameError};
-use crate::tree::{Entry, Mode, Node, Owner, Said, Tree};
+use crate::tree::{Amended, Entry, Mode, Node, Owner, Said, Tree};
 
 /// Links followed on the way to a folder, as Linux counts them.
 const MOST_LINKS: usize = 40;
@@ -27,10 +27,10 @@ pub struct Wish<'a> {
 }
 
 /// What a layer has to hold for that.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
-    /// What it puts where.
-    pub tree: Tree,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled<'a> {
+    /// What it puts where: the wish, but for what is different.
+    pub tree: Amended<'a>,
     /// What it removes.
     pub removed: BTreeSet<ImagePath>,
 }
@@ -90,20 +90,25 @@ pub enum SettleError {
 ///
 /// # Errors
 /// When it does not fit, or the image cannot be read.
-pub fn settle(wish: Wish<'_>, below: &dyn Below) -> Result<Settled, SettleError> {
+pub fn settle<'a>(wish: Wish<'a>, below: &dyn Below) -> Result<Settled<'a>, SettleError> {
     let mut settler = Settler {
         below,
         said: wish.said,
         folders: BTreeMap::new(),
         followed: BTreeMap::new(),
-        settled: Settled::default(),
+        settled: Settled { tree: wish.tree.into(), removed: BTreeSet::new() },
     };
     // Few paths lead elsewhere, and they alone can fall on others.
     let mut led: BTreeMap<ImagePath, Vec<ImagePath>> = BTreeMap::new();
     for path in wish.removed {
         settler.remove(path)?;
     }
-    for (path, entry) in wish.tree.iter().filter(|(path, _)| !path.is_root()) {
+    for (path, entry) in wish.tree.iter() {
+        // It is in the layer only if it is put.
+        settler.settled.tree.leave_out(path);
+        if path.is_root() {
+            continue;
+        }
         let place = settler.put(path, entry)?;
         if place != *path {
             led.entry(place).or_default().push(path.clone());
@@ -129,17 +134,17 @@ fn check_led(tree: &Tree, mut led: BTreeMap<ImagePath, Vec<ImagePath>>) -> Resul
     Ok(())
 }
 
-struct Settler<'a> {
-    below: &'a dyn Below,
+struct Settler<'a, 'b> {
+    below: &'b dyn Below,
     said: &'a BTreeMap<ImagePath, Said>,
     /// Where the folders that were asked for are in truth, and how they are written where anything in them is.
     folders: BTreeMap<ImagePath, ImagePath>,
     /// Where the links are that were followed, and what for.
     followed: BTreeMap<ImagePath, ImagePath>,
-    settled: Settled,
+    settled: Settled<'a>,
 }
 
-impl Settler<'_> {
+impl<'a> Settler<'a, '_> {
     fn remove(&mut self, path: &ImagePath) -> Result<(), SettleError> {
         let place = self.place(path)?;
         if self.below.entry(&place)?.is_none() {
@@ -164,7 +169,12 @@ impl Settler<'_> {
         if there.as_ref().is_some_and(|there| there.node == Node::Folder) {
             return Err(SettleError::Folder(path.clone()));
         }
-        if there.as_ref() != Some(entry) {
+        if there.as_ref() == Some(entry) {
+            return Ok(place);
+        }
+        if place == *path {
+            self.settled.tree.restore(path);
+        } else {
             self.settled.tree.insert(place.clone(), entry.clone());
         }
         Ok(place)
@@ -173,7 +183,9 @@ impl Settler<'_> {
     /// A path with the links followed that lead to its folder.
     fn place(&mut self, path: &ImagePath) -> Result<ImagePath, SettleError> {
         let parent = path.parent().unwrap_or_else(ImagePath::root);
-        Ok(self.folder(&parent, path, None)?.join(path.file_name())?)
+        let folder = self.folder(&parent, path, None)?;
+        // Its text is shared then: of very many files that counts.
+        if folder == parent { Ok(path.clone()) } else { Ok(folder.join(path.file_name())?) }
     }
 
     /// Where a folder is in truth; `what` is to go into it. One that is not there is made, as `entry` says.
@@ -210,7 +222,11 @@ impl Settler<'_> {
         };
         if let Some(made) = made {
             // A folder that was made on the way to something, and is described after that, is as it is described.
-            self.settled.tree.insert(place.clone(), made);
+            if place == *path && entry == Some(&made) {
+                self.settled.tree.restore(path);
+            } else {
+                self.settled.tree.insert(place.clone(), made);
+            }
         }
         self.folders.insert(path.clone(), place.clone());
         Ok(place)
@@ -261,7 +277,7 @@ impl Settler<'_> {
     }
 
     /// Adds the folders that lead to what the layer holds.
-    fn finish(mut self) -> Result<Settled, SettleError> {
+    fn finish(mut self) -> Result<Settled<'a>, SettleError> {
         let mut followed = self.followed.iter();
         if let Some((link, path)) = followed.find(|(link, _)| self.settled.tree.get(link).is_some()) {
             return Err(SettleError::Replaced { path: path.clone(), link: link.clone() });

@@ -42,6 +42,7 @@ pub fn read_again(
         project,
         rules: Rules::new(rules),
         local,
+        entries: Vec::new(),
         folders: Vec::new(),
         files: Vec::new(),
         before: seen,
@@ -56,7 +57,8 @@ pub fn read_again(
         walk.folder(&source, &at)?;
     }
     walk.read_files()?;
-    Ok((walk.local, walk.seen))
+    let tree = walk.entries.into_iter().collect();
+    Ok((Local { tree, ..walk.local }, walk.seen))
 }
 
 /// So many files are read at a time: what is known of each takes memory until all are.
@@ -114,6 +116,8 @@ struct Walk<'a> {
     project: &'a Path,
     rules: Rules,
     local: Local,
+    /// What was found so far. A tree that takes all of it at once needs half the memory.
+    entries: Vec<(ImagePath, Entry)>,
     folders: Vec<(PathBuf, ImagePath)>,
     /// Files that were found and not read yet.
     files: Vec<ImagePath>,
@@ -166,7 +170,7 @@ impl Walk<'_> {
         } else {
             return Err(LocalError::Special { path: source, kind: special(kind) });
         };
-        self.local.tree.insert(path, made);
+        self.entries.push((path, made));
         Ok(())
     }
 
@@ -182,7 +186,7 @@ impl Walk<'_> {
                 }
                 let node = Node::File { digest, size };
                 let entry = Entry { mode: self.rules.mode(path), owner: self.rules.owner(path), node };
-                self.local.tree.insert(path.clone(), entry);
+                self.entries.push((path.clone(), entry));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::input::{FILE, FORMAT, HOST_FORMAT as HOST, ORDER, RECIPE};
+use super::input::{FORMAT, HOST_FORMAT as HOST, Inputs, ORDER, RECIPE};
 use super::planned::Plan;
 use crate::digest::{Digest, Hasher};
 use crate::lock::{FACTS, Lock};
@@ -25,12 +25,7 @@ pub const HOST_FORMAT: u32 = 1;
 
 /// Every input of a key, by name, with its digest. The first word of a name says where it is from: `recipe`, `lock`,
 /// `file`, `parent`.
-pub(super) fn inputs(
-    recipe: &Document<Recipe>,
-    lock: &Document<Lock>,
-    files: &Tree,
-    parent: Option<&Plan>,
-) -> BTreeMap<String, Digest> {
+pub(super) fn inputs(recipe: &Document<Recipe>, lock: &Document<Lock>, files: &Tree, parent: Option<&Plan>) -> Inputs {
     let mut inputs = BTreeMap::from([(FORMAT.to_owned(), Digest::of(KEY_FORMAT.to_string().as_bytes()))]);
     match &recipe.value {
         Recipe::Image(_) => add_document(&mut inputs, RECIPE, &recipe.canonical),
@@ -40,9 +35,8 @@ pub(super) fn inputs(
         }
     }
     add_document(&mut inputs, "lock", &without_facts(&lock.canonical));
-    inputs.extend(files.iter().map(|(path, entry)| (format!("{FILE}{path}"), of_entry(entry))));
     inputs.extend(parent.map(|parent| (format!("parent {}", parent.name()), parent.key())));
-    inputs
+    Inputs::new(inputs, files.iter().map(|(path, entry)| (path.clone(), of_entry(entry))).collect())
 }
 
 /// What a host's recipe says of the host. Where its image goes, who may use it, by what instance it is made and how it is
@@ -75,22 +69,6 @@ fn without_facts(canonical: &BTreeMap<String, String>) -> BTreeMap<String, Strin
         *base = said.to_string();
     }
     canonical
-}
-
-/// The digest of all inputs; lengths stand before names, so that no two lists have the same bytes.
-pub(super) fn key<'i>(inputs: impl IntoIterator<Item = (&'i String, &'i Digest)>) -> Digest {
-    let mut hasher = Hasher::default();
-    for (name, digest) in inputs {
-        hasher.update(&(name.len() as u64).to_le_bytes());
-        hasher.update(name.as_bytes());
-        hasher.update(digest.as_bytes());
-    }
-    hasher.finish().0
-}
-
-/// The digest of the recipe's own files.
-pub(super) fn of_files(inputs: &BTreeMap<String, Digest>) -> Digest {
-    key(inputs.range(FILE.to_owned()..).take_while(|(name, _)| name.starts_with(FILE)))
 }
 
 /// The digest of what an image keeps of an entry.

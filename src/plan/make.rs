@@ -24,12 +24,12 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let checked = Checked::new(name, recipe, &lock.value, parent)?;
         let inputs = key::inputs(recipe, lock, files, parent.filter(|_| checked.parent.is_some()));
-        let key = key::key(&inputs);
+        let key = inputs.key();
         let tag = format!("{}-{}", recipe.value.version(), key.short());
         let tag = tag.parse().map_err(|error| PlanError::new(name, recipe, "version", Misfit::Name(error)))?;
         let work = match &recipe.value {
             Recipe::Image(image) => {
-                let files = (files, &inputs);
+                let files = (files, inputs.of_files());
                 Work::Image(stack::plan(name, image, recipe, &lock.value, files, checked.parent)?)
             }
             Recipe::Ami(ami) => Work::Ami(host::plan(ami, &lock.value, files, (name, &tag))),

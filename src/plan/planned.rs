@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::change::{Change, compare};
 use super::host::HostPlan;
 use super::image::ImagePlan;
+use super::input::Inputs;
 use crate::digest::Digest;
 use crate::name::{RecipeName, Tag};
 
@@ -16,7 +17,7 @@ pub struct Plan {
     pub(super) key: Digest,
     pub(super) tag: Tag,
     pub(super) work: Work,
-    pub(super) inputs: BTreeMap<String, Digest>,
+    pub(super) inputs: Inputs,
 }
 
 /// What is made.
@@ -56,13 +57,13 @@ impl Plan {
 
     /// All that the key was made of, by name.
     #[must_use]
-    pub fn inputs(&self) -> &BTreeMap<String, Digest> {
-        &self.inputs
+    pub fn inputs(&self) -> BTreeMap<String, Digest> {
+        self.inputs.iter().collect()
     }
 
     /// What changed since a plan that had these inputs.
     #[must_use]
     pub fn compare(&self, before: &BTreeMap<String, Digest>) -> Vec<Change> {
-        compare(before, &self.inputs)
+        compare(before, &self.inputs())
     }
 }

@@ -1,10 +1,10 @@
 //! From recipe, lock and files to the layers of an image.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::check::{Misfit, PlanError};
 use super::image::{ImagePlan, LayerKind, PlannedLayer, PlatformPlan};
-use super::key::{KEY_FORMAT, of_files};
+use super::key::KEY_FORMAT;
 use super::planned::{Plan, Work};
 use crate::digest::Digest;
 use crate::lock::{Input, Lock, LockedFile, LockedLayer, LockedPlatform, Want, wants};
@@ -18,7 +18,7 @@ pub(super) fn plan(
     image: &ImageRecipe,
     recipe: &Document<Recipe>,
     lock: &Lock,
-    files: (&Tree, &BTreeMap<String, Digest>),
+    (files, files_input): (&Tree, Digest),
     parent: Option<&Plan>,
 ) -> Result<ImagePlan, PlanError> {
     let repository = match &image.repository {
@@ -26,7 +26,7 @@ pub(super) fn plan(
         None => name.as_str().parse().map_err(|e| PlanError::new(name, recipe, "repository", Misfit::Name(e)))?,
     };
     let wants = wants(&recipe.value);
-    let stack = Stack { wants, image, recipe, lock, parent, files: files.0, files_input: of_files(files.1) };
+    let stack = Stack { wants, image, recipe, lock, parent, files, files_input };
     let platforms = image.platforms.iter();
     let platforms = platforms.map(|on| PlatformPlan { platform: on.clone(), layers: stack.layers(on) }).collect();
     Ok(ImagePlan {

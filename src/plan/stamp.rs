@@ -3,7 +3,6 @@
 //! It shows in the image, so it has to show in the key: otherwise one tag would stand for two images. Who says nothing
 //! gets the same key on every machine and from every commit.
 
-use super::key;
 use super::planned::{Plan, Work};
 use crate::digest::Digest;
 
@@ -26,8 +25,8 @@ impl Plan {
         let epoch = stamps.epoch.map(|epoch| epoch.to_string());
         let said = [("created", &epoch), ("revision", &stamps.revision), ("source", &stamps.source)];
         let said = said.iter().filter_map(|(name, value)| Some((format!("stamp {name}"), value.as_ref()?)));
-        self.inputs.extend(said.map(|(name, value)| (name, Digest::of(value.as_bytes()))));
-        self.key = key::key(&self.inputs);
+        self.inputs.said.extend(said.map(|(name, value)| (name, Digest::of(value.as_bytes()))));
+        self.key = self.inputs.key();
         // A tag is a version and twelve hexadecimal digits, and both were good when the plan was made.
         if let Ok(tag) = format!("{}-{}", image.version, self.key.short()).parse() {
             self.tag = tag;

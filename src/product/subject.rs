@@ -11,6 +11,9 @@ use crate::parallel;
 use crate::recipe::Recipe;
 use crate::text::{Document, line_and_column};
 
+/// So many files are looked at at a time: that nothing was found in one takes memory, too.
+const AT_ONCE: usize = 1024;
+
 /// A recipe with all that belongs to it.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
@@ -90,17 +93,19 @@ impl<'a> Scene<'a> {
         look: impl Fn(&TextFile<'_>, &mut Found) + Sync,
     ) -> Result<(), LocalError> {
         let paths: Vec<_> = self.subject.local.files().map(|(path, _)| path).collect();
-        let looked = parallel::map_light(&paths, |path| {
+        let look = |path: &&'a ImagePath| {
             let mut found = Found::default();
             if let Some(file) = text(&self.subject, path)? {
                 look(&file, &mut found);
             }
             Ok(found)
-        });
-        looked.into_iter().try_for_each(|of_file| {
-            found.0.extend(of_file?.0);
-            Ok(())
-        })
+        };
+        for paths in paths.chunks(AT_ONCE) {
+            for of_file in parallel::map_light(paths, look) {
+                found.0.extend(of_file?.0);
+            }
+        }
+        Ok(())
     }
 
     /// The files of interest that a machine reads.

@@ -66,6 +66,9 @@ fn try_place(rules: &Archive, tree: Tree) -> io::Result<Tree> {
 
 /// A path without its first components, unless nothing is left.
 fn stripped(path: &ImagePath, count: u16) -> io::Result<Option<ImagePath>> {
+    if count == 0 {
+        return Ok(Some(path.clone()));
+    }
     let rest: Vec<_> = path.components().skip(count.into()).collect();
     if rest.is_empty() {
         return Ok(None);
@@ -105,12 +108,13 @@ fn moved(tree: Tree, rules: &Archive) -> io::Result<Tree> {
         let help = "see what is in it, and correct `strip`, `only` and `except`";
         return Err(refused("holds nothing that the recipe takes", help));
     }
-    let into = rules.into.as_str().trim_end_matches('/');
-    let mut placed = Tree::default();
-    if !rules.into.is_root() {
-        let folder = Entry { mode: Mode::new(0o755), owner: rules.owner, node: Node::Folder };
-        placed.insert(rules.into.clone(), folder);
+    if rules.into.is_root() {
+        return Ok(tree);
     }
+    let into = &rules.into;
+    let mut placed = Tree::default();
+    let folder = Entry { mode: Mode::new(0o755), owner: rules.owner, node: Node::Folder };
+    placed.insert(into.clone(), folder);
     for (path, entry) in tree {
         let place: ImagePath = format!("{into}{path}").parse().map_err(|error: crate::name::NameError| {
             about(inside(&path))(refused(format!("cannot be below `into`: {}", error.why), "choose a shorter `into`"))

@@ -15,7 +15,7 @@ use elkbake::image::scan::{Bounds, NOTHING, Scan, scan};
 use elkbake::image::tar::{Head, Kind, MTIME, TarWriter};
 use elkbake::recipe::Compression;
 use elkbake::store::Store;
-use elkbake::tree::{Entry, Mode, Node, Owner, Tree};
+use elkbake::tree::{Amended, Entry, Mode, Node, Owner, Tree};
 use serde_json::{Value, json};
 
 use super::program;
@@ -89,7 +89,8 @@ fn layers_are_unpacked_by_others_as_they_were_made() {
     let (tree, contents) = tree();
     let removed: BTreeSet<_> = ["/links/old", "/gone"].map(|path| path.parse().unwrap()).into();
     for (compression, unpacker) in [(Compression::Gzip, gzip), (Compression::Zstd, zstd)] {
-        let spec = Spec { tree: &tree, removed: &removed, contents: &contents, beside: Beside::NOTHING, compression };
+        let all = &Amended::from(&tree);
+        let spec = Spec { tree: all, removed: &removed, contents: &contents, beside: Beside::NOTHING, compression };
         let layer = write(&spec, &store, &|_| Ok(())).unwrap();
         io::copy(&mut store.read(&layer.digest).unwrap().unwrap(), &mut File::create(at("layer")).unwrap()).unwrap();
         run(unpacker, &["-dc"], &at("layer"), &at("layer.tar"));

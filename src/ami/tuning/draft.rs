@@ -1,7 +1,6 @@
 //! A tuning while it is put together.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::ami::lean::lean;
 use crate::contents::Contents;
@@ -70,13 +69,10 @@ impl Draft {
 
     /// Adds the recipe's own files. A folder of which nothing is said is no more than the way to a file.
     pub(super) fn add_local(&mut self, local: &Local, project: &Path) -> Result<(), TuningError> {
-        let folder: Arc<Path> = project.join(&local.folder).into();
+        self.contents.add_folder(project.join(&local.folder), local.files());
         for (path, entry) in local.tree.iter() {
             if entry.node == Node::Folder && said(local, path) == Said::default() {
                 continue;
-            }
-            if let Node::File { digest, .. } = &entry.node {
-                self.contents.add_file_in(*digest, &folder, path);
             }
             if self.tree.insert(path.clone(), entry.clone()).is_some() {
                 return Err(TuningError::Taken(path.clone()));

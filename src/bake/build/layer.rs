@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
 
 use super::fault::BuildFault;
 use super::order::Bench;
@@ -19,7 +17,7 @@ use crate::name::{ImagePath, Platform};
 use crate::plan::{LayerKind, PlannedLayer};
 use crate::product::{self, PluginFacts};
 use crate::recipe::{Archive, Product};
-use crate::tree::{Said, Tree};
+use crate::tree::{Amended, Said, Tree};
 
 /// What is kept under a layer's input.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -57,8 +55,6 @@ impl Bench<'_> {
         }
         let Batch { tree, contents, said, removed, plugin } = self.batch(&planned.what, platform, below)?;
         let settled = settle(Wish { tree: &tree, said: &said, removed: &removed }, below)?;
-        // From here on the settled one counts, and memory is for compressing.
-        drop(tree);
         let (tree, removed) = (&settled.tree, &settled.removed);
         let layer = self.written(planned, platform, (tree, removed, &contents, Beside::NOTHING))?;
         self.keep_made(planned, Made { layer, plugin, product: None })
@@ -69,7 +65,7 @@ impl Bench<'_> {
         &self,
         planned: &PlannedLayer,
         platform: &Platform,
-        (tree, removed, contents, beside): (&Tree, &BTreeSet<ImagePath>, &Contents, &Beside),
+        (tree, removed, contents, beside): (&Amended<'_>, &BTreeSet<ImagePath>, &Contents, &Beside),
     ) -> Result<Option<Layer>, BuildFault> {
         if tree.is_empty() && removed.is_empty() {
             return Ok(None);
@@ -139,11 +135,8 @@ impl Bench<'_> {
 
     fn files(&self) -> Batch<'_> {
         let local = self.order.local;
-        let folder: Arc<Path> = self.world.project.join(&local.folder).into();
         let mut contents = Contents::default();
-        for (path, digest) in local.files() {
-            contents.add_file_in(*digest, &folder, path);
-        }
+        contents.add_folder(self.world.project.join(&local.folder), local.files());
         Batch { tree: Cow::Borrowed(&local.tree), contents, said: Cow::Borrowed(&local.said), ..Batch::default() }
     }
 }

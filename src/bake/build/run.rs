@@ -88,7 +88,7 @@ impl<'b> Bench<'b> {
         let Changed { tree, removed, beside, contents } = self.changed(run, &container, &at, visit, below)?;
         visit.drop_container(&container);
         product::brought(&tree, self.order.image.product)?;
-        let layer = self.written(planned, ground.platform, (&tree, &removed, &contents, &beside))?;
+        let layer = self.written(planned, ground.platform, (&(&tree).into(), &removed, &contents, &beside))?;
         self.keep_made(planned, Made { layer, plugin: None, product: None })
     }
 

@@ -6,7 +6,7 @@
 use super::{LayerError, Spec};
 use crate::image::listing::Listing;
 use crate::name::ImagePath;
-use crate::tree::{Entry, Node, Tree};
+use crate::tree::{Amended, Entry, Node};
 
 /// What the names of markers begin with; engines take no such name for a file's.
 const MARKER: &str = ".wh.";
@@ -47,7 +47,7 @@ pub(super) fn markers(spec: &Spec<'_>) -> Result<Listing, LayerError> {
 }
 
 /// The steps of a layer.
-pub(super) fn steps<'a>(tree: &'a Tree, markers: &Listing) -> impl Iterator<Item = Step<'a>> {
+pub(super) fn steps<'a>(tree: &'a Amended<'a>, markers: &Listing) -> impl Iterator<Item = Step<'a>> {
     let of_removed =
         markers.removed.iter().filter_map(|path| Some((path.parent()?, format!("{MARKER}{}", path.file_name()))));
     let of_cleared = markers.cleared.iter().map(|folder| (folder.clone(), CLEARED.to_owned()));
@@ -75,7 +75,7 @@ mod tests {
     use crate::contents::Contents;
     use crate::image::layer::Beside;
     use crate::recipe::Compression;
-    use crate::tree::{Mode, Owner};
+    use crate::tree::{Mode, Owner, Tree};
 
     fn tree(entries: &[(&str, Node)]) -> Tree {
         let mut tree = Tree::default();
@@ -93,6 +93,7 @@ mod tests {
     fn of(tree: &Tree, removed: &[&str]) -> Result<Vec<String>, LayerError> {
         let removed = paths(removed);
         let contents = Contents::default();
+        let tree = &Amended::from(tree);
         let listing = markers(&Spec {
             tree,
             removed: &removed,

@@ -40,7 +40,7 @@ pub(super) fn write_on(
     let ((digest, size), listing) = std::thread::scope(|scope| {
         let layer = scope.spawn(|| blob.commit(None));
         let mut text = store.write()?;
-        listing.write_with(spec.tree, &mut text).map_err(ended)?;
+        listing.write_with(spec.tree.iter(), &mut text).map_err(ended)?;
         let (listing, _) = text.commit(None)?;
         let failed = |_| ended(io::Error::other("the thread that waits for the disk has failed"));
         Ok::<_, LayerError>((layer.join().map_err(failed)??, listing))
@@ -163,9 +163,9 @@ mod tests {
 
         fn write_on(&self, threads: usize, compression: Compression) -> Result<Layer, LayerError> {
             let Self { tree, contents, removed, store, .. } = self;
-            write_on(threads, &Spec { tree, removed, contents, beside: Beside::NOTHING, compression }, store, &|_| {
-                Ok(())
-            })
+            let tree = &tree.into();
+            let spec = Spec { tree, removed, contents, beside: Beside::NOTHING, compression };
+            write_on(threads, &spec, store, &|_| Ok(()))
         }
 
         fn plain(&self, layer: &Layer) -> Vec<u8> {
@@ -295,6 +295,7 @@ mod tests {
     fn whoever_is_told_can_stop_it() {
         let bench = golden();
         let Bench { tree, contents, removed, store, .. } = &bench;
+        let tree = &tree.into();
         let spec = Spec { tree, removed, contents, beside: Beside::NOTHING, compression: Compression::Gzip };
         for kind in [io::ErrorKind::Interrupted, io::ErrorKind::TimedOut] {
             let error = write(&spec, store, &|_| Err(io::Error::new(kind, "enough"))).unwrap_err();

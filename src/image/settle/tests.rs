@@ -48,14 +48,28 @@ fn base() -> AtHand {
     AtHand { tree, ..AtHand::default() }
 }
 
-fn settled(lines: &[&str], owned: &[&str], removed: &[&str]) -> Result<Settled, SettleError> {
+/// What a layer has to hold, with a tree of its own.
+#[derive(Debug)]
+struct Done {
+    tree: Tree,
+    removed: BTreeSet<ImagePath>,
+}
+
+impl From<Settled<'_>> for Done {
+    fn from(settled: Settled<'_>) -> Self {
+        let entries = settled.tree.iter().map(|(path, entry)| (path.clone(), entry.clone()));
+        Self { tree: entries.collect(), removed: settled.removed }
+    }
+}
+
+fn settled(lines: &[&str], owned: &[&str], removed: &[&str]) -> Result<Done, SettleError> {
     let said = owned.iter().map(|p| (path(p), Said { owner: true, mode: false })).collect();
     settle_with(lines, &said, removed)
 }
 
-fn settle_with(lines: &[&str], said: &BTreeMap<ImagePath, Said>, removed: &[&str]) -> Result<Settled, SettleError> {
+fn settle_with(lines: &[&str], said: &BTreeMap<ImagePath, Said>, removed: &[&str]) -> Result<Done, SettleError> {
     let removed = removed.iter().map(|p| path(p)).collect();
-    settle(Wish { tree: &tree(lines), said, removed: &removed }, &base())
+    settle(Wish { tree: &tree(lines), said, removed: &removed }, &base()).map(Done::from)
 }
 
 fn fits(lines: &[&str], owned: &[&str], removed: &[&str], expected: &[&str]) {
@@ -206,13 +220,14 @@ mod anything {
             let (base, wish) = (tree(&base, 1), tree(&wish, 2));
             let nothing = BTreeSet::new();
             let below = AtHand { tree: base.clone(), ..AtHand::default() };
-            let Ok(settled) = settle(Wish { tree: &wish, said: &BTreeMap::new(), removed: &nothing }, &below) else {
+            let nothing_said = BTreeMap::new();
+            let Ok(settled) = settle(Wish { tree: &wish, said: &nothing_said, removed: &nothing }, &below) else {
                 return Ok(());
             };
             let mut stack = Stack::default();
             stack.add(&Listing { tree: base.clone(), ..Listing::default() }).unwrap();
             let before = entries(&stack);
-            stack.add(&Listing { tree: settled.tree, ..Listing::default() }).unwrap();
+            stack.add(&Listing { tree: Done::from(settled).tree, ..Listing::default() }).unwrap();
             let mut after = entries(&stack);
             let mut places = BTreeSet::new();
             for (path, entry) in wish.iter() {
