@@ -51,13 +51,16 @@ pub fn compress<E>(
     let (jobs, queue) = sync_channel(threads);
     // What workers and the writer have between them.
     let (order, ordered) = sync_channel(threads + 2);
+    // Of the same few buffers from the first block to the last the heap does not fall to pieces.
+    let (spent, spare) = channel();
     let queue = Mutex::new(queue);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| work(how, &queue));
+            let (queue, spent) = (&queue, spent.clone());
+            scope.spawn(move || work(how, queue, &spent));
         }
         let writer = scope.spawn(move || write(how, &ordered, to));
-        let mut blocks = Blocks::new(how, jobs, order, advance);
+        let mut blocks = Blocks::new(how, jobs, order, spare, advance);
         let plain = match feed(&mut blocks) {
             Ok(()) => blocks.finish().map(Ok),
             Err(error) => {
@@ -95,6 +98,7 @@ struct Made {
 pub struct Blocks<'a> {
     jobs: SyncSender<Job>,
     order: SyncSender<Receiver<io::Result<Made>>>,
+    spare: Receiver<Vec<u8>>,
     advance: Advance<'a>,
     block: usize,
     window: usize,
@@ -108,14 +112,15 @@ impl<'a> Blocks<'a> {
         how: Compression,
         jobs: SyncSender<Job>,
         order: SyncSender<Receiver<io::Result<Made>>>,
+        spare: Receiver<Vec<u8>>,
         advance: Advance<'a>,
     ) -> Self {
         let (block, window) = match how {
             Compression::Gzip => (gzip::BLOCK, gzip::WINDOW),
             Compression::Zstd => (zstd::BLOCK, 0),
         };
-        let bytes = Vec::with_capacity(block);
-        Self { jobs, order, advance, block, window, bytes, start: 0, hasher: Hasher::default() }
+        let bytes = Vec::with_capacity(window + block);
+        Self { jobs, order, spare, advance, block, window, bytes, start: 0, hasher: Hasher::default() }
     }
 
     fn send(&mut self, last: bool) -> io::Result<()> {
@@ -127,7 +132,8 @@ impl<'a> Blocks<'a> {
             _ => error,
         })?;
         let before = self.bytes.len().saturating_sub(self.window);
-        let mut next = Vec::with_capacity(self.window + self.block);
+        let mut next = self.spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(self.window + self.block));
+        next.clear();
         next.extend_from_slice(&self.bytes[before..]);
         let start = std::mem::replace(&mut self.start, next.len());
         let (to, made) = channel();
@@ -159,7 +165,7 @@ impl Write for Blocks<'_> {
     }
 }
 
-fn work(how: Compression, queue: &Mutex<Receiver<Job>>) {
+fn work(how: Compression, queue: &Mutex<Receiver<Job>>, spent: &Sender<Vec<u8>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { bytes, start, last, to }) = job else { return };
@@ -167,7 +173,8 @@ fn work(how: Compression, queue: &Mutex<Receiver<Job>>) {
             Compression::Gzip => gzip::block(&bytes, start, last),
             Compression::Zstd => zstd::frame(&bytes[start..]).map(|made| (made, Crc::new())),
         };
-        // Where the writer has given up, nobody wants it.
+        // Where the feed has ended or the writer has given up, nobody wants them.
+        let _ = spent.send(bytes);
         let _ = to.send(made.map(|(bytes, crc)| Made { bytes, crc, last }));
     }
 }
