@@ -145,6 +145,28 @@ actionlint() {
     GOBIN="$tools/bin" GOFLAGS=-modcacherw with_go install "github.com/rhysd/actionlint/cmd/actionlint@v$ACTIONLINT"
 }
 
+# Debian has it up to version 12, and from there it runs on what came after.
+old_packer() {
+    is_here packer && return
+    has_packer || [ "$(id -u)" != 0 ] || apt-get update --quiet=2
+    if has_packer; then
+        from_debian packer
+        return
+    fi
+    from_debian mmdebstrap
+    echo "need: taking packer from Debian 12"
+    local root
+    root=$(mktemp -d)
+    apt-config dump Acquire > "$root.conf"
+    mmdebstrap --quiet --variant=extract --include=packer --aptopt="$root.conf" bookworm "$root"
+    cp "$root/usr/bin/packer" "$tools/bin/packer"
+    rm -rf "$root" "$root.conf"
+}
+
+has_packer() {
+    apt-cache policy packer 2> /dev/null | grep -q 'Candidate: [0-9]'
+}
+
 # Linters of YAML, of GitHub's and GitLab's pipelines by their published schemas, and of policies for AWS.
 pipelines() {
     local versions="$YAMLLINT $CHECK_JSONSCHEMA $PARLIAMENT"
@@ -166,6 +188,7 @@ for program in "$@"; do
         yamllint | check-jsonschema | parliament) pipelines ;;
         cargo-deny) from_cargo cargo-deny "$CARGO_DENY" ;;
         cargo-fuzz) from_cargo cargo-fuzz "$CARGO_FUZZ" ;;
+        packer) old_packer ;;
         moto_server) from_pypi "moto[server]" "$MOTO" moto_server ;;
         aws) from_pypi awscli "$AWSCLI" aws ;;
         cfn-lint) from_pypi cfn-lint "$CFN_LINT" cfn-lint ;;
