@@ -81,15 +81,7 @@ packages() {
 java() {
     is_here java.tar && return
     echo "fetch: downloading Java"
-    (
-        cd "$work"
-        # As root, apt downloads as a user who may not write here, and says that it does not mind.
-        apt-get download --quiet=2 -o APT::Sandbox::User=root openjdk-17-jre-headless || {
-            apt-get update --quiet=2
-            apt-get download --quiet=2 -o APT::Sandbox::User=root openjdk-17-jre-headless
-        }
-    )
-    dpkg-deb --extract "$work"/openjdk-17-jre-headless_*.deb "$work/java"
+    tools/debs.sh "$work/java" openjdk-17-jre-headless
     local home link
     home=$(echo "$work"/java/usr/lib/jvm/java-17-openjdk-*)
     find "$home" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
@@ -105,16 +97,7 @@ java() {
 authorities() {
     is_here authorities.tar && return
     echo "fetch: downloading authorities"
-    (
-        cd "$work"
-        apt-get download --quiet=2 -o APT::Sandbox::User=root ca-certificates findutils openssl || {
-            apt-get update --quiet=2
-            apt-get download --quiet=2 -o APT::Sandbox::User=root ca-certificates findutils openssl
-        }
-    )
-    for package in "$work"/ca-certificates_*.deb "$work"/findutils_*.deb "$work"/openssl_*.deb; do
-        dpkg-deb --extract "$package" "$work/authorities"
-    done
+    tools/debs.sh "$work/authorities" ca-certificates findutils openssl
     rm -rf "$work/authorities/usr/share/doc" "$work/authorities/usr/share/man"
     (cd "$work/authorities/usr/share/ca-certificates" && find . -name '*.crt' | sed 's:^\./::' | LC_ALL=C sort) \
         > "$work/authorities/etc/ca-certificates.conf"

@@ -153,14 +153,11 @@ old_packer() {
         from_debian packer
         return
     fi
-    from_debian mmdebstrap
     echo "need: taking packer from Debian 12"
-    local root
-    root=$(mktemp -d)
-    apt-config dump Acquire > "$root.conf"
-    mmdebstrap --quiet --variant=extract --include=packer --aptopt="$root.conf" bookworm "$root"
-    cp "$root/usr/bin/packer" "$tools/bin/packer"
-    rm -rf "$root" "$root.conf"
+    mkdir "$tools/packer"
+    tools/debs.sh "$tools/packer" packer
+    mv "$tools/packer/usr/bin/packer" "$tools/bin/packer"
+    rm -rf "$tools/packer"
 }
 
 has_packer() {
