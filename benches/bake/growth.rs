@@ -41,7 +41,7 @@ struct Grown {
 }
 
 /// What no build may need more of, in MB.
-const MOST_MB: f64 = 100.0;
+const MOST_MB: f64 = 60.0;
 
 /// So much more for a unit may be the machine's doing.
 const NOISE: f64 = 1.25;
