@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::build::products;
@@ -87,11 +87,12 @@ fn the_key_does_not_depend_on_the_umask() {
 fn the_key_does_not_depend_on_the_user() {
     let kitchen = kitchen(RECIPE, &FILES);
     let plain = key(&kitchen);
-    let mut command = kitchen.command(&["plan", "--json", "--store", "/nonexistent/elkbake"]);
+    let args = ["plan", "--json", "--store", "/nonexistent/elkbake"];
+    let mut command = kitchen.command(&args);
     if am_root() {
-        open_to_everybody(kitchen.project().parent().unwrap());
+        command = std::process::Command::new(open_to_everybody(&kitchen));
         // 65534 is nobody everywhere; only root may become somebody else, so others compare with themselves.
-        command.uid(65534).gid(65534);
+        command.args(args).current_dir(kitchen.project()).env_clear().uid(65534).gid(65534);
     }
     let output = command.output().unwrap();
     let plan: serde_json::Value = serde_json::from_slice(&output.stdout)
@@ -103,8 +104,14 @@ fn am_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-fn open_to_everybody(folder: &Path) {
+/// Lets everybody see a project, and gives a program that everybody may run: a checkout may be root's alone.
+fn open_to_everybody(kitchen: &Kitchen) -> PathBuf {
+    let project = kitchen.project();
+    let folder = project.parent().unwrap();
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.join("elkbake");
+    std::fs::copy(env!("CARGO_BIN_EXE_elkbake"), &program).unwrap();
+    program
 }
 
 #[test]
@@ -166,12 +173,13 @@ fn built_by(kitchen: &Kitchen, script: &str, user: Option<u32>) -> String {
     let store = kitchen.store().join(STORES.fetch_add(1, Ordering::Relaxed).to_string());
     std::fs::create_dir_all(&store).unwrap();
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_elkbake")]).current_dir(kitchen.project());
+    let mut program = PathBuf::from(env!("CARGO_BIN_EXE_elkbake"));
     if let Some(user) = user {
         std::os::unix::fs::chown(&store, Some(user), Some(user)).unwrap();
-        open_to_everybody(kitchen.project().parent().unwrap());
+        program = open_to_everybody(kitchen);
         command.uid(user).gid(user);
     }
+    command.args(["-c", script]).arg(program).current_dir(kitchen.project());
     let output = command.env("ELKBAKE_STORE", store).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

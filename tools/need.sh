@@ -35,6 +35,7 @@ package_of() {
         ip) echo iproute2 ;;
         nft) echo nftables ;;
         systemd-analyze) echo systemd ;;
+        udevadm) echo udev ;;
         mkfs.ext4) echo e2fsprogs ;;
         mkfs.xfs) echo xfsprogs ;;
         qemu-img) echo qemu-utils ;;

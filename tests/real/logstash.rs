@@ -158,10 +158,16 @@ fn what_is_installed_is_what_rubygems_and_bundler_leave_behind() {
 
 /// The specification as RubyGems 3.1 to 3.3 wrote it, from what any version writes.
 fn of_old(gemspec: &str) -> String {
+    // From 3.6 on it freezes the version, too.
+    let plain = |line: &str| match line.strip_suffix(".freeze") {
+        Some(version) if line.starts_with("  s.version = ") => version.to_owned(),
+        _ => line.to_owned(),
+    };
+    let gemspec: String = gemspec.split_inclusive('\n').map(|line| plain(line.trim_end_matches('\n')) + "\n").collect();
     if gemspec.contains("  if s.respond_to? :specification_version then\n")
         || !gemspec.contains("  s.specification_version")
     {
-        return gemspec.to_owned();
+        return gemspec;
     }
     let is_need = |line: &&str| line.starts_with("  s.add_") && line.contains("_dependency(");
     let needs: Vec<_> = gemspec

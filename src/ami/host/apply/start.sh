@@ -70,7 +70,8 @@ units() {
     while read -r verb unit; do
         is=$(systemctl is-enabled "$unit" 2> /dev/null)
         case "$verb $is" in
-            *' ') echo "elkbake: there is no $unit yet" ;;
+            # Older versions of systemd say nothing.
+            *' ' | *' not-found') echo "elkbake: there is no $unit yet" ;;
             'enable disabled' | 'enable masked')
                 [ "$is" != masked ] || systemctl --quiet unmask "$unit"
                 if systemctl --quiet enable "$unit"; then
