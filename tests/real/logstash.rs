@@ -158,7 +158,7 @@ fn what_is_installed_is_what_rubygems_and_bundler_leave_behind() {
 
 /// The specification as RubyGems 3.1 to 3.3 wrote it, from what any version writes.
 fn of_old(gemspec: &str) -> String {
-    // From 3.6 on it freezes the version, too.
+    // From 3.6 on it freezes versions, too, here and below.
     let plain = |line: &str| match line.strip_suffix(".freeze") {
         Some(version) if line.starts_with("  s.version = ") => version.to_owned(),
         _ => line.to_owned(),
@@ -173,7 +173,8 @@ fn of_old(gemspec: &str) -> String {
     let needs: Vec<_> = gemspec
         .lines()
         .filter(is_need)
-        .map(|line| format!("  {}\n", line.replace("s.add_dependency", "s.add_runtime_dependency")))
+        .map(|line| line.replace("s.add_dependency", "s.add_runtime_dependency").replace("\".freeze", "\""))
+        .map(|line| format!("  {line}\n"))
         .collect();
     let number = gemspec.lines().find(|line| line.starts_with("  s.specification_version")).unwrap();
     let head = gemspec.split("\n  s.specification_version").next().unwrap();
