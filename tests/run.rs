@@ -107,6 +107,18 @@ fn an_engine_that_wants_all_layers_gets_them() {
     engine.clean();
 }
 
+/// Podman 5 calls it `stopped`, which is no word of Docker's.
+#[test]
+fn a_container_that_is_not_cleaned_up_yet_is_asked_about_again() {
+    let engine = Engine::start();
+    engine.fault(Fault::Podman);
+    engine.state().between = 3;
+    let kitchen = kitchen(&engine).recipe("app", &recipe(&["put:/etc/a=1"], ""));
+    kitchen.run(&["build", "app"]).success();
+    assert_eq!(engine.state().between, 0);
+    engine.clean();
+}
+
 #[test]
 fn output_is_told_as_it_comes_and_its_end_when_it_fails() {
     let engine = Engine::start();

@@ -67,6 +67,10 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// Commands in containers: in which, what, and how it ended.
     pub execs: BTreeMap<String, (String, Vec<String>, i64)>,
+    /// So many questions about containers find one between its end and Podman's own clean-up after it.
+    pub between: usize,
+    /// What the kernel says of memory is not known at the first question.
+    pub late: bool,
     /// What containers ask the services of ECS, by way of the probe.
     pub questions: std::collections::VecDeque<(String, String)>,
     made: usize,
@@ -76,6 +80,13 @@ impl State {
     /// Whether the engine is there at all.
     fn lives(&self) -> bool {
         !self.faults.contains(&Fault::Dies(""))
+    }
+
+    /// What a container that has ended is called.
+    fn ended(&mut self) -> &'static str {
+        let is_between = self.between > 0;
+        self.between = self.between.saturating_sub(1);
+        if is_between { "stopped" } else { "exited" }
     }
 
     /// A new id.

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::{ChangeType, SystemVersion, VolumeCreateRequest};
+use bollard::models::{ChangeType, ContainerState, SystemVersion, VolumeCreateRequest};
 use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, ImportImageOptions, ListContainersOptions, ListImagesOptions,
     ListVolumesOptions, RemoveContainerOptions, RemoveImageOptions, RemoveVolumeOptions, StartContainerOptions,
@@ -27,9 +27,27 @@ const OLDEST: (u32, u32) = (1, 41);
 /// More images than a person has; looking for layers in all of them costs a call each.
 const MOST_IMAGES: usize = 300;
 
-/// How often removing is tried while the engine is still busy with the thing, and how long between.
+/// How often something is tried while the engine is still busy with the thing, and how long between.
 const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(250);
+
+/// The exit code of a process that was killed outright.
+const KILLED: i64 = 137;
+
+/// Asks about containers until none is between its end and the clean-up after it: Podman 5 calls such a one `stopped`,
+/// which is no word of Docker's API.
+async fn settled<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    let mut tries = 0;
+    loop {
+        match ask().await {
+            Err(error) if tries < TRIES && error.to_string().contains("unknown variant `stopped`") => {
+                tries += 1;
+                tokio::time::sleep(BETWEEN).await;
+            }
+            done => return done,
+        }
+    }
+}
 
 /// An engine that has answered.
 pub(super) struct Speaker {
@@ -112,7 +130,7 @@ impl Speaker {
         let api = &self.line.api;
         let filters = || Some([("label".to_owned(), vec![RUN_LABEL.to_owned()])].into_iter().collect());
         let containers = ListContainersOptions { all: true, filters: filters(), ..Default::default() };
-        let containers = api.list_containers(Some(containers)).await?;
+        let containers = settled(async || api.list_containers(Some(containers.clone())).await).await?;
         let images = ListImagesOptions { all: true, filters: filters(), ..Default::default() };
         let images = api.list_images(Some(images)).await?;
         let volumes = api.list_volumes(Some(ListVolumesOptions { filters: filters() })).await?;
@@ -132,6 +150,11 @@ impl Speaker {
         Ok(kept)
     }
 
+    async fn state(&self, container: &str) -> Result<ContainerState, Error> {
+        let found = settled(async || self.line.api.inspect_container(container, None).await).await?;
+        Ok(found.state.unwrap_or_default())
+    }
+
     async fn end(&self, container: &str) -> Result<Ended, Error> {
         let mut waiting = self.line.api.wait_container(container, None::<WaitContainerOptions>);
         match waiting.next().await.transpose() {
@@ -139,8 +162,12 @@ impl Speaker {
             Ok(_) | Err(Error::DockerContainerWaitError { .. }) => {}
             Err(error) => return Err(error),
         }
-        let found = self.line.api.inspect_container(container, None).await?;
-        let state = found.state.unwrap_or_default();
+        let mut state = self.state(container).await?;
+        // What the kernel says of memory comes by another way than a process's end, and may come later.
+        if state.exit_code == Some(KILLED) && state.oom_killed != Some(true) {
+            tokio::time::sleep(BETWEEN).await;
+            state = self.state(container).await?;
+        }
         Ok(Ended { code: state.exit_code.unwrap_or(-1), out_of_memory: state.oom_killed.unwrap_or_default() })
     }
 }

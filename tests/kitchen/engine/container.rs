@@ -117,8 +117,8 @@ impl Container {
         }
     }
 
-    pub fn told(&self) -> Value {
-        json!({ "State": { "Running": false, "ExitCode": self.code, "OOMKilled": self.out_of_memory } })
+    pub fn told(&self, status: &str) -> Value {
+        json!({ "State": { "Status": status, "Running": false, "ExitCode": self.code, "OOMKilled": self.out_of_memory } })
     }
 
     /// What it changed; nothing at all is `null`, as Docker has it.

@@ -167,7 +167,10 @@ fn answer(state: &mut State, request: &Request) -> Answer {
         ("DELETE", ["volumes", name]) => gone(state.volumes.remove(*name).is_some(), name),
         ("POST", ["containers", "create"]) if is_label_of(&body["Labels"]) => create(state, body),
         ("GET", ["containers", "json"]) => {
-            let all = state.containers.iter().map(|(id, one)| json!({ "Id": id, "Labels": one.body["Labels"] }));
+            let status = if state.containers.is_empty() { "" } else { state.ended() };
+            let told =
+                |(id, one): (&String, &Container)| json!({ "Id": id, "State": status, "Labels": one.body["Labels"] });
+            let all = state.containers.iter().map(told);
             json(json!(all.collect::<Vec<_>>()))
         }
         ("DELETE", ["containers", id]) => gone(state.containers.remove(*id).is_some(), id),
@@ -177,6 +180,14 @@ fn answer(state: &mut State, request: &Request) -> Answer {
         },
         ("POST", ["containers", id, "exec"]) if state.containers.contains_key(*id) => {
             smoke::make_exec(state, id, &body)
+        }
+        ("GET", ["containers", id, "json"]) if state.containers.contains_key(*id) => {
+            let status = state.ended();
+            let mut told = state.containers[*id].told(status);
+            if std::mem::take(&mut state.late) {
+                told["State"]["OOMKilled"] = false.into();
+            }
+            json(told)
         }
         (_, ["containers", id, verb]) => with_container(state, request, id, verb),
         _ => {
@@ -196,7 +207,6 @@ fn with_container(state: &mut State, request: &Request, id: &str, verb: &str) ->
             (204, Vec::new())
         }
         ("POST", "wait") => (200, json!({ "StatusCode": container.code }).to_string().into_bytes()),
-        ("GET", "json") => (200, container.told().to_string().into_bytes()),
         ("GET", "changes") => (200, container.changed().to_string().into_bytes()),
         ("GET", "export") => (200, export(&container.files)),
         ("GET", "archive") => {
