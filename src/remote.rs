@@ -12,6 +12,7 @@
 //! publish -> upload ---------------+            many, until the thing is in the registry
 //! docker                                        container engines
 //! wire, docker -> stop                          whatever waits, until the person asks to stop
+//! http, docker, aws -> causes                   what is behind an error
 //! aws, ecr, ec2 -> clock                        what AWS has beside images; `without_aws` in builds without it
 //!                    mirror, config             what we are told from outside
 //! ```
@@ -21,6 +22,7 @@ mod auth;
 #[cfg(feature = "aws")]
 mod aws;
 mod body;
+mod causes;
 mod challenge;
 #[cfg(feature = "aws")]
 mod clock;

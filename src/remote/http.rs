@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::bake::port::PortError;
 use crate::remote::address::{host_and_port, redirect, same_server, shown};
 use crate::remote::body::{Load, Streamed};
+use crate::remote::causes::{causes, each_once};
 use crate::remote::config::Timing;
 use crate::remote::netrc::Netrc;
 use crate::remote::proxy::{Connector, Ways};
@@ -295,15 +296,7 @@ pub(super) fn unreachable(subject: &str, message: impl Into<String>) -> PortErro
 
 /// What an error says and what is behind it, each only once.
 fn reasons(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !said.iter().any(|earlier| earlier.contains(&text)) {
-            said.push(text);
-        }
-        next = error.source();
-    }
+    let said = each_once(causes(error).map(ToString::to_string));
     // The outermost layer says only which layer it is.
     let from = usize::from(said.len() > 1 && said[0].starts_with("client error"));
     said[from..].join(": ")

@@ -8,6 +8,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use crate::bake::event::Listener;
 use crate::bake::port::PortError;
 use crate::remote::aws::words::{bare, refusal};
+use crate::remote::causes::causes;
 use crate::remote::clock::Clock;
 use crate::remote::config::Timing;
 use crate::remote::retry::{Failure, THROTTLED_TRIES, Tries};
@@ -127,11 +128,7 @@ impl Call<'_> {
 
 /// What is at the end of a chain of causes: "connection refused" and not "dispatch failure".
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 fn status<E>(error: &SdkError<E>) -> Option<u16> {

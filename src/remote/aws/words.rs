@@ -1,12 +1,12 @@
 //! What AWS answers, in a user's words.
 
 use std::error::Error;
-use std::iter::successors;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 
 use crate::bake::port::PortError;
+use crate::remote::causes::{causes, each_once};
 use crate::remote::clock::Clock;
 
 /// Where EC2 says which rule denied something, in a form that only AWS can read.
@@ -45,8 +45,7 @@ where
 
 /// What kept a call from being answered. Of credentials that are missing, the SDK's words begin with where it looked.
 fn unanswered(error: &(dyn Error + 'static)) -> String {
-    let mut causes = successors(Some(error), |cause: &&(dyn Error + 'static)| (*cause).source());
-    match causes.find_map(<dyn Error>::downcast_ref::<CredentialsError>) {
+    match causes(error).find_map(<dyn Error>::downcast_ref::<CredentialsError>) {
         Some(missing) => {
             let words = missing.source().map(|source| format!(" ({})", chain(source)));
             format!("{}{}", without_credentials(missing), words.unwrap_or_default())
@@ -57,17 +56,11 @@ fn unanswered(error: &(dyn Error + 'static)) -> String {
 
 /// An error and its causes, none of which repeats what was said before.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for cause in successors(Some(error), |cause: &&(dyn Error + 'static)| (*cause).source()) {
-        let said = match cause.downcast_ref::<ErrorMetadata>() {
-            Some(refused) => [refused.code(), refused.message()].into_iter().flatten().collect::<Vec<_>>().join(": "),
-            None => cause.to_string(),
-        };
-        if !words.iter().any(|before| before.contains(&said)) {
-            words.push(said);
-        }
-    }
-    words.join(": ")
+    let text = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<ErrorMetadata>() {
+        Some(refused) => [refused.code(), refused.message()].into_iter().flatten().collect::<Vec<_>>().join(": "),
+        None => cause.to_string(),
+    };
+    each_once(causes(error).map(text)).join(": ")
 }
 
 fn without_credentials(error: &CredentialsError) -> &'static str {

@@ -16,6 +16,7 @@ use super::choose::EngineTiming;
 use super::way::Way;
 use crate::bake::interrupt::Interrupt;
 use crate::bake::port::PortError;
+use crate::remote::causes::causes;
 use crate::remote::stop::unless_stopped;
 
 /// No call lasts as long: each has a limit of its own here, and bollard's is out of the way.
@@ -160,15 +161,13 @@ fn said(error: &Error) -> String {
         Error::DockerStreamError { error } => error.trim().to_owned(),
         error => {
             let mut said = String::new();
-            let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-            while let Some(error) = next {
+            for error in causes(error) {
                 let text = error.to_string();
                 // The layers above the cause say no more than that they are layers.
                 if !said.contains(&text) && !text.starts_with("client error") {
                     let colon = if said.is_empty() { "" } else { ": " };
                     let _ = write!(said, "{colon}{text}");
                 }
-                next = error.source();
             }
             said
         }
@@ -178,11 +177,7 @@ fn said(error: &Error) -> String {
 fn io_kinds(error: &Error) -> Vec<io::ErrorKind> {
     // It stands for its cause, which is not behind it then.
     let mut kinds: Vec<_> = if let Error::IOError { err } = error { vec![err.kind()] } else { Vec::new() };
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        kinds.extend(error.downcast_ref::<io::Error>().map(io::Error::kind));
-        next = error.source();
-    }
+    kinds.extend(causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind));
     kinds
 }
 

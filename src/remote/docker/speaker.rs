@@ -34,19 +34,24 @@ const BETWEEN: Duration = Duration::from_millis(250);
 /// The exit code of a process that was killed outright.
 const KILLED: i64 = 137;
 
-/// Asks about containers until none is between its end and the clean-up after it: Podman 5 calls such a one `stopped`,
-/// which is no word of Docker's API.
-async fn settled<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+/// Asks, and asks again while the engine is busy with what it is asked about.
+async fn patiently<T>(is_busy: impl Fn(&Error) -> bool, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
     let mut tries = 0;
     loop {
         match ask().await {
-            Err(error) if tries < TRIES && error.to_string().contains("unknown variant `stopped`") => {
+            Err(error) if tries < TRIES && is_busy(&error) => {
                 tries += 1;
                 tokio::time::sleep(BETWEEN).await;
             }
             done => return done,
         }
     }
+}
+
+/// Asks about containers until none is between its end and the clean-up after it: Podman 5 calls such a one `stopped`,
+/// which is no word of Docker's API.
+async fn settled<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    patiently(|error| error.to_string().contains("unknown variant `stopped`"), ask).await
 }
 
 /// An engine that has answered.
@@ -99,29 +104,23 @@ impl Speaker {
 
     /// Tries to remove something, and once more while the engine is busy with it.
     async fn removed(&self, thing: Thing, id: &str) -> Result<(), Error> {
-        let mut tries = 0;
-        loop {
-            let api = &self.line.api;
-            let done = match thing {
-                Thing::Container => {
-                    let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
-                    api.remove_container(id, Some(options)).await
-                }
-                Thing::Image => {
-                    let options = RemoveImageOptions { force: true, ..Default::default() };
-                    api.remove_image(id, Some(options), None).await.map(drop)
-                }
-                Thing::Volume => api.remove_volume(id, Some(RemoveVolumeOptions { force: true })).await,
-            };
-            match done {
-                Err(error) if is_absent(&error) => return Ok(()),
-                // 409: somebody removes it already, or it is still in use; 500: Docker's word for a busy mount.
-                Err(Error::DockerResponseServerError { status_code: 409 | 500, .. }) if tries < TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(BETWEEN).await;
-                }
-                done => return done,
+        let api = &self.line.api;
+        // 409: somebody removes it already, or it is still in use; 500: Docker's word for a busy mount.
+        let is_busy = |error: &Error| matches!(error, Error::DockerResponseServerError { status_code: 409 | 500, .. });
+        let done = patiently(is_busy, async || match thing {
+            Thing::Container => {
+                let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
+                api.remove_container(id, Some(options)).await
             }
+            Thing::Image => {
+                let options = RemoveImageOptions { force: true, ..Default::default() };
+                api.remove_image(id, Some(options), None).await.map(drop)
+            }
+            Thing::Volume => api.remove_volume(id, Some(RemoveVolumeOptions { force: true })).await,
+        });
+        match done.await {
+            Err(error) if is_absent(&error) => Ok(()),
+            done => done,
         }
     }
 
