@@ -6,7 +6,7 @@ use super::cargo::Cargo;
 use super::fault::PushError;
 use crate::bake::event::Listener;
 use crate::bake::interrupt::Interrupt;
-use crate::bake::port::{Arrival, Freight, PortError, Publish};
+use crate::bake::port::{Arrival, Freight, PortError, Publish, RawManifest};
 use crate::digest::Digest;
 use crate::image::oci::Descriptor;
 use crate::name::Reference;
@@ -16,6 +16,9 @@ use crate::store::Store;
 /// So many blobs of an image travel at one time. More win nothing: one alone nearly fills the wire, and the others
 /// cover for its round trips.
 const SIDE_BY_SIDE: usize = 4;
+
+/// A tag that moves is put so often where it names something else right after.
+const MOVES: u32 = 3;
 
 /// What pushing is done with.
 #[derive(Clone, Copy)]
@@ -131,13 +134,26 @@ fn publish(cargo: &Cargo, into: &Reference, desk: Desk<'_>) -> Result<(), PushEr
     {
         return Ok(());
     }
-    let refused = match desk.publish.publish(&at, top, desk.tell) {
+    // Two that move a tag at once have both put it, and replication moves it back to what was current a while ago.
+    let mut left = if cargo.may_move() { MOVES } else { 1 };
+    loop {
+        left -= 1;
+        match prove(&at, top, desk) {
+            Err(PushError::Unproven { .. }) if left > 0 && !desk.interrupt.requested() => {}
+            proven => return proven,
+        }
+    }
+}
+
+/// Puts a document under a tag, and looks what the tag names then.
+fn prove(at: &Reference, top: &RawManifest, desk: Desk<'_>) -> Result<(), PushError> {
+    let refused = match desk.publish.publish(at, top, desk.tell) {
         Ok(()) => None,
         // ECR refuses what is there already, too.
         Err(PortError::Immutable { subject, message }) => Some(PortError::Immutable { subject, message }),
         Err(error) => return Err(error.into()),
     };
-    match (desk.publish.held(&at, desk.tell)?, refused) {
+    match (desk.publish.held(at, desk.tell)?, refused) {
         (Some(theirs), _) if theirs == top.digest => Ok(()),
         (Some(theirs), Some(_)) => Err(PushError::Taken { at: at.to_string(), ours: top.digest, theirs }),
         (None, Some(refused)) => Err(refused.into()),

@@ -30,6 +30,8 @@ struct Shelves {
     immutable: bool,
     /// Somebody else puts a manifest under the tag right after it was asked for so many times.
     rival: Option<(u32, Digest)>,
+    /// Somebody else puts this under each tag right after it was put, so many times.
+    mover: Option<(u32, Digest)>,
     /// This blob never gets there.
     unlucky: Option<Digest>,
     asked: u32,
@@ -94,7 +96,14 @@ impl Publish for Fake {
             if shelves.immutable && shelves.tags.contains_key(tag.as_str()) {
                 return Err(PortError::Immutable { subject: at.to_string(), message: "TAG_INVALID".to_owned() });
             }
-            shelves.tags.insert(tag.to_string(), manifest.digest);
+            let moved = match &mut shelves.mover {
+                Some((left, theirs)) if *left > 0 => {
+                    *left -= 1;
+                    *theirs
+                }
+                _ => manifest.digest,
+            };
+            shelves.tags.insert(tag.to_string(), moved);
         } else {
             assert_eq!(at.digest, Some(manifest.digest));
         }
@@ -282,17 +291,34 @@ fn an_image_is_copied_from_one_registry_to_another_by_its_digest() {
     assert_eq!(shelves.manifests.len(), 3);
 }
 
+fn artifact(text: &str) -> Cargo {
+    let digest = Digest::of(text.as_bytes());
+    let manifest = RawManifest { digest, media_type: MANIFEST.to_owned(), bytes: text.as_bytes().to_vec() };
+    Cargo::of_artifact(manifest, Vec::new(), &"current".parse().unwrap())
+}
+
 #[test]
 fn an_artifacts_tag_moves() {
     let kit = Kit::new(&["linux/amd64"]);
     let registry = fake(Shelves::default());
     for text in ["{\"a\":1}", "{\"a\":2}"] {
-        let digest = Digest::of(text.as_bytes());
-        let manifest = RawManifest { digest, media_type: MANIFEST.to_owned(), bytes: text.as_bytes().to_vec() };
-        let cargo = Cargo::of_artifact(manifest, Vec::new(), &"current".parse().unwrap());
-        kit.push_cargo(&cargo, &registry).unwrap();
-        assert_eq!(registry.0.lock().unwrap().tags["current"], digest);
+        kit.push_cargo(&artifact(text), &registry).unwrap();
+        assert_eq!(registry.0.lock().unwrap().tags["current"], Digest::of(text.as_bytes()));
     }
+}
+
+#[test]
+fn a_tag_that_moves_is_moved_again_when_somebody_moves_it_meanwhile_and_no_other_is() {
+    let kit = Kit::new(&["linux/amd64"]);
+    let before = Digest::of(b"before");
+    let moved = |times| fake(Shelves { mover: Some((times, before)), ..Shelves::default() });
+    let registry = moved(2);
+    kit.push_cargo(&artifact("{}"), &registry).unwrap();
+    assert_eq!(registry.0.lock().unwrap().tags["current"], Digest::of(b"{}"));
+    let error = kit.push_cargo(&artifact("{}"), &moved(u32::MAX)).unwrap_err();
+    assert!(matches!(error, PushError::Unproven { theirs: Some(theirs), .. } if theirs == before), "{error:?}");
+    let error = kit.push(&moved(1)).unwrap_err();
+    assert!(matches!(error, PushError::Unproven { .. }), "{error:?}");
 }
 
 #[test]
