@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SUITE=bookworm
+source tools/bookworm.sh
 
 to=$1
 shift
@@ -23,9 +23,6 @@ own() {
 if own; then
     bash -c "$download" || { apt-get update --quiet=2 && bash -c "$download"; }
 else
-    tools/need.sh mmdebstrap
-    apt-config dump Acquire > "$debs/apt.conf"
-    mmdebstrap --quiet --variant=custom --aptopt="$debs/apt.conf" \
-        --customize-hook="export APT_CONFIG=\"\$MMDEBSTRAP_APT_CONFIG\"; $download" "$SUITE" /dev/null
+    debian_12 --variant=custom --customize-hook="export APT_CONFIG=\"\$MMDEBSTRAP_APT_CONFIG\"; $download" /dev/null
 fi
 find "$debs" -name '*.deb' -exec dpkg-deb --extract {} "$to" \;

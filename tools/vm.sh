@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the machine that tests/vm boots: a disk with Debian 12 as a cloud would have it, its kernel and its initial RAM
-# disk. They are in a folder of target/tools/vm that has its name from this file's digest, so that another version of it
+# disk. They are in a folder of target/tools/vm that has its name from the digest of what makes it, so that another version
 # makes another machine. As root; packages come through apt's own settings.
 #
 # It has no boot loader: qemu starts the kernel itself. What Amazon's images have and Debian has not is put in by hand:
@@ -8,15 +8,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-SUITE=bookworm
+source tools/bookworm.sh
+
 SIZE=3G
 PACKAGES=systemd-sysv,udev,dbus,kmod,iproute2,linux-image-cloud-amd64,initramfs-tools,zstd,cloud-init,openssh-server
 PACKAGES+=,mdadm,xfsprogs,e2fsprogs,docker.io,chrony,nftables,python3,ca-certificates,procps
 
-vm=$PWD/target/tools/vm/$(sha256sum < tools/vm.sh | cut -c 1-12)
+vm=$PWD/target/tools/vm/$(cat tools/vm.sh tools/bookworm.sh | sha256sum | cut -c 1-12)
 [ ! -e "$vm/disk" ] || exit 0
 
-tools/need.sh mmdebstrap mkfs.ext4
+tools/need.sh mkfs.ext4
 if [ "$(id -u)" != 0 ]; then
     echo "vm: the disk of a virtual machine is made by root only" >&2
     exit 1
@@ -25,7 +26,6 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/elkbake-vm.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 echo "vm: making a disk of $SUITE"
-apt-config dump Acquire > "$work/apt.conf"
 
 # What tells it from a machine in a cloud is what makes it start faster, under an emulated processor that is 20 times
 # slower: few modules in the initial RAM disk and in cloud-init, one host key, no timers, no waiting for names.
@@ -95,11 +95,11 @@ rm -f "$root"/etc/ssh/ssh_host_*
 rm -rf "$root"/etc/apt/sources.list* "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
 END
 
-mmdebstrap --quiet --variant=minbase --include="$PACKAGES" --aptopt="$work/apt.conf" \
+debian_12 --variant=minbase --include="$PACKAGES" \
     --aptopt='Apt::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook="sh $work/customize \"\$1\"" "$SUITE" "$work/root"
+    --customize-hook="sh $work/customize \"\$1\"" "$work/root"
 
 mkdir -p "$vm"
 mv "$work/root/vmlinuz.out" "$vm/vmlinuz"

@@ -224,7 +224,8 @@ pub fn empty(file: &Path, mib: u64) {
 
 /// Where `tools/vm.sh`, as it is now, has put what it makes.
 fn tools() -> PathBuf {
-    let digest = Digest::of(include_bytes!("../../tools/vm.sh")).hex();
+    let made_by = concat!(include_str!("../../tools/vm.sh"), include_str!("../../tools/bookworm.sh"));
+    let digest = Digest::of(made_by.as_bytes()).hex();
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/vm").join(&digest[..12])
 }
 
