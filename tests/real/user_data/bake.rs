@@ -1,6 +1,8 @@
 //! The bake of an instance, run as it is: in a root of its own with this machine's programs, and stubs for what would
 //! reach the machine itself, the network or the packages.
 
+mod rpm;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
@@ -19,6 +21,7 @@ for folder in usr/bin usr/sbin usr/lib usr/lib64 usr/share etc/alternatives; do
     mount --bind "/$folder" "$root/$folder"
     mount -o remount,ro,bind "$root/$folder"
 done
+[ ! -d "$root/hidden" ] || mount -t overlay overlay -o "lowerdir=$root/hidden:/usr/bin" "$root/usr/bin"
 mkdir -p "$root/usr/local/sbin"
 mount --bind "$root/stubs" "$root/usr/local/sbin"
 mount --bind "$root/stubs/sysctl" "$root/usr/lib/systemd/systemd-sysctl"
@@ -60,6 +63,14 @@ impl Root {
         Some(Self { kitchen, key: String::new() })
     }
 
+    /// One with the packages of Debian, as far as they go.
+    fn of_deb(more: &str) -> Option<Self> {
+        let root = Self::new(more)?;
+        root.stub("apt-get", APT_GET);
+        root.stub("curl", CURL);
+        Some(root)
+    }
+
     fn path(&self, below: &str) -> PathBuf {
         self.kitchen.project().join("root").join(below)
     }
@@ -82,13 +93,11 @@ impl Root {
         for link in ["bin", "lib", "sbin", "lib64"] {
             std::os::unix::fs::symlink(format!("usr/{link}"), self.path(link)).unwrap();
         }
-        for (name, text) in [("systemctl", SYSTEMCTL), ("apt-get", APT_GET), ("curl", CURL), ("cloud-init", CLOUD_INIT)]
-        {
-            self.stub(name, text);
-        }
         for name in ["journalctl", "sysctl", "sync"] {
             self.stub(name, NOTHING);
         }
+        self.stub("systemctl", SYSTEMCTL);
+        self.stub("cloud-init", CLOUD_INIT);
         self.put(
             "etc/passwd",
             "root:x:0:0::/root:/bin/bash\nu:x:1000:1000::/home/u:/bin/bash\nd:x:3:3::/etc:/bin/false\n",
@@ -169,7 +178,7 @@ fn a_bake_leaves_what_the_recipe_says_and_nothing_of_the_instance() {
     let package =
         format!("[[package]]\nname = \"tool\"\nurl = \"https://example.com/tool.deb\"\nchecksum = \"{digest}\"\n");
     let run = "[[run]]\nname = \"it's\"\ncommand = [\"bash\", \"-c\", \"printf '%s|' \\\"$0\\\" \\\"$@\\\" > /etc/ran\", \"$HOME `x`\", \"\", \"a\\nb\"]\n";
-    let Some(mut root) = Root::new(&format!("{package}{run}")) else { return };
+    let Some(mut root) = Root::of_deb(&format!("{package}{run}")) else { return };
     root.put("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
     root.put("var/log/messages", "past\n");
     root.put("etc/hostname", "ip-10-0-1-23\n");
@@ -220,7 +229,7 @@ fn a_bake_leaves_what_the_recipe_says_and_nothing_of_the_instance() {
 fn a_bake_that_fails_says_why_and_switches_off() {
     let run =
         "[[run]]\nname = \"setup\"\ncommand = [\"bash\", \"-c\", \"echo on its way; echo no luck >&2; exit 7\"]\n";
-    let Some(mut root) = Root::new(run) else { return };
+    let Some(mut root) = Root::of_deb(run) else { return };
     let console = root.bake(|script| script);
     let said = root.said(&console);
     let end = &said[said.len() - 4..];
@@ -232,7 +241,7 @@ fn a_bake_that_fails_says_why_and_switches_off() {
 #[test]
 fn a_bake_that_hangs_says_so_and_switches_off() {
     let run = "[[run]]\nname = \"wait\"\ncommand = [\"bash\", \"-c\", \"echo waiting; sleep 600\"]\n";
-    let Some(mut root) = Root::new(run) else { return };
+    let Some(mut root) = Root::of_deb(run) else { return };
     let console = root.bake(|script| {
         assert!(script.contains("\nwatch_over 2400 &\n"));
         // Whoever switches off ends everything, here too.
@@ -261,7 +270,7 @@ fn a_file_that_is_not_what_it_was_said_to_be_is_not_installed() {
     let package = "[[package]]\nname = \"tool\"\nurl = \"https://example.com/tool.deb\"\nchecksum = \"".to_owned()
         + &"0".repeat(128)
         + "\"\n";
-    let Some(mut root) = Root::new(&package) else { return };
+    let Some(mut root) = Root::of_deb(&package) else { return };
     let console = root.bake(|script| script);
     assert!(console.contains("problem package tool: failed with status 1"), "{console}");
     assert!(console.contains("FAILED"), "{console}");
