@@ -3,7 +3,7 @@
 mod host;
 mod output;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -53,7 +53,8 @@ The same recipe, lock and files make the same digest on every machine. What was 
 pub(super) struct BuildArgs {
     /// Recipes by name; all where none is named
     recipes: Vec<String>,
-    /// Also write an image to `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE`, a host's user data to `user-data:FILE`
+    /// Also write an image to `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE`, a host's user data to `user-data:FILE`,
+    /// or with `user-data` alone to a file of the recipe's name
     #[arg(long, value_name = "PLACE")]
     output: Vec<Output>,
     /// Of an image for several platforms, write this one: `linux/arm64`
@@ -115,10 +116,17 @@ impl BuildArgs {
         self.output.iter().filter_map(|output| if let Output::Image(place) = output { Some(place) } else { None })
     }
 
-    fn user_data(&self) -> impl Iterator<Item = &Path> {
-        self.output
-            .iter()
-            .filter_map(|output| if let Output::UserData(path) = output { Some(path.as_path()) } else { None })
+    fn hosts(&self) -> impl Iterator<Item = &Output> {
+        self.output.iter().filter(|output| matches!(output, Output::UserData(_)))
+    }
+
+    /// The files that a host's user data is wanted in.
+    fn user_data(&self, host: &RecipeName) -> Vec<PathBuf> {
+        let file = |output: &Output| match output {
+            Output::UserData(file) => Some(file.clone().unwrap_or_else(|| format!("{host}.user-data").into())),
+            Output::Image(_) => None,
+        };
+        self.output.iter().filter_map(file).collect()
     }
 }
 
@@ -149,8 +157,7 @@ impl Done {
 fn chosen(workspace: &Workspace, args: &BuildArgs) -> Result<Vec<RecipeName>, Failure> {
     let mut recipes = workspace.select(&args.recipes)?;
     let is_host = |name: &RecipeName| matches!(workspace.glance(name), Some(Recipe::Ami(_)));
-    let (images, hosts) =
-        (args.images().next(), args.output.iter().find(|output| matches!(output, Output::UserData(_))));
+    let (images, hosts) = (args.images().next(), args.hosts().next());
     if args.recipes.is_empty() {
         let locked = |name: &RecipeName| matches!(workspace.lock_text(name), Ok(Some(_)));
         recipes.retain(|name| {
@@ -161,31 +168,41 @@ fn chosen(workspace: &Workspace, args: &BuildArgs) -> Result<Vec<RecipeName>, Fa
             }
         });
     }
-    let (made_hosts, made_images): (Vec<_>, Vec<_>) = recipes.iter().partition(|name| is_host(name));
-    if let (Some(place), Some(name)) = (images, made_hosts.first().filter(|_| !args.recipes.is_empty())) {
+    let (hosts, images) = recipes.iter().partition::<Vec<_>, _>(|name| is_host(name));
+    fit(args, &images, &hosts)?;
+    Ok(recipes)
+}
+
+/// Refuses outputs that do not take what is to be built.
+fn fit(args: &BuildArgs, images: &[&RecipeName], hosts: &[&RecipeName]) -> Result<(), Failure> {
+    let (image, host) = (args.images().next(), args.hosts().next());
+    if let (Some(place), Some(name)) = (image, hosts.first().filter(|_| !args.recipes.is_empty())) {
         let message = format!("--output {place} takes an image, and {name} is the recipe of a host");
-        return Err(Failure::usage(message).hint("write a host's user data to `user-data:FILE`"));
+        return Err(Failure::usage(message).hint("write a host's user data to `user-data` or `user-data:FILE`"));
     }
-    if let (Some(output), Some(name)) = (hosts, made_images.first().filter(|_| !args.recipes.is_empty())) {
+    if let (Some(output), Some(name)) = (host, images.first().filter(|_| !args.recipes.is_empty())) {
         let message =
             format!("--output {output} takes a host's user data, and {name} is the recipe of a container image");
         return Err(Failure::usage(message).hint("write an image to `oci:FOLDER` or `docker-archive:FILE`"));
     }
-    if args.cluster.is_some() && hosts.is_none() {
+    if args.cluster.is_some() && host.is_none() {
         let message = "--cluster is for hosts, and nothing is written for one";
-        return Err(Failure::usage(message).hint("say `--output user-data:FILE` as well"));
+        return Err(Failure::usage(message).hint("say `--output user-data` as well"));
+    }
+    if let Some(output) = host.filter(|_| hosts.is_empty()) {
+        return Err(Failure::usage(format!("--output {output} takes a host, and none is to be built")));
     }
     let single = |place: &&Place| !matches!(place, Place::Oci(_));
-    let one_image = args.images().find(single).filter(|_| made_images.len() > 1).map(ToString::to_string);
-    if let Some(place) = one_image {
-        let message = format!("--output {place} takes one image, and {} recipes are to be built", made_images.len());
+    if let Some(place) = args.images().find(single).filter(|_| images.len() > 1) {
+        let message = format!("--output {place} takes one image, and {} recipes are to be built", images.len());
         return Err(Failure::usage(message).hint("name one recipe, or write to `oci:FOLDER`, which takes any number"));
     }
-    if let Some(output) = hosts.filter(|_| made_hosts.len() != 1) {
-        let message = format!("--output {output} takes one host, and {} are to be built", made_hosts.len());
-        return Err(Failure::usage(message).hint("name one recipe of a host"));
+    let is_file = |output: &&Output| matches!(output, Output::UserData(Some(_)));
+    if let Some(output) = args.hosts().find(is_file).filter(|_| hosts.len() > 1) {
+        let message = format!("--output {output} takes one host, and {} are to be built", hosts.len());
+        return Err(Failure::usage(message).hint("name one recipe, or say `user-data` alone, which takes any number"));
     }
-    Ok(recipes)
+    Ok(())
 }
 
 /// Builds a recipe of either kind.
@@ -197,7 +214,7 @@ fn one(
 ) -> Result<Done, Failure> {
     if matches!(planner.workspace.glance(name), Some(Recipe::Ami(_))) {
         let cluster = args.cluster.as_deref();
-        let wanted = Wanted { files: args.user_data().collect(), folder: &surroundings.folder, cluster };
+        let wanted = Wanted { files: args.user_data(name), folder: &surroundings.folder, cluster };
         return host::build(planner, name, &wanted).map(Done::Host);
     }
     image(planner, name, args, surroundings).map(Done::Image)

@@ -178,6 +178,9 @@ fn each_output_takes_what_is_made_for_it() {
     kitchen.run(&["build", "--output", "user-data:h"]).success().says("host 2026.11-").says("written to user-data:h");
     kitchen.run(&["build", "--output", "oci:o"]).success().says("app 1.0-");
     assert!(kitchen.has("h") && kitchen.has("o/index.json"));
+    kitchen.run(&["build", "--output", "user-data"]).success().says("written to user-data:host.user-data");
+    let written = |file: &str| std::fs::read(kitchen.project().join(file)).unwrap();
+    assert_eq!(written("host.user-data"), written("h"));
     kitchen
         .run(&["build", "host", "--output", "oci:o"])
         .code(2)

@@ -1,7 +1,7 @@
 //! What `elkbake build` makes of a host's recipe: its user data.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::json;
@@ -35,7 +35,7 @@ pub(super) struct Host {
 /// Where the user data of hosts is wanted.
 pub(super) struct Wanted<'w> {
     /// Files, by what was typed.
-    pub(super) files: Vec<&'w Path>,
+    pub(super) files: Vec<PathBuf>,
     /// From where these are reckoned.
     pub(super) folder: &'w Path,
     /// The cluster of ECS that hosts join.

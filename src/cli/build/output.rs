@@ -11,23 +11,27 @@ use crate::bake::output::Place;
 pub(super) enum Output {
     /// An image.
     Image(Place),
-    /// The user data of a host.
-    UserData(PathBuf),
+    /// The user data of a host, in a file of the recipe's name where none is said.
+    UserData(Option<PathBuf>),
 }
 
-const USER_DATA: &str = "user-data:";
+const USER_DATA: &str = "user-data";
 
 impl FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(path) = text.strip_prefix(USER_DATA).filter(|path| !path.is_empty()) {
-            return Ok(Self::UserData(path.into()));
+        if text == USER_DATA {
+            return Ok(Self::UserData(None));
+        }
+        let file = text.strip_prefix(USER_DATA).and_then(|rest| rest.strip_prefix(':'));
+        if let Some(path) = file.filter(|path| !path.is_empty()) {
+            return Ok(Self::UserData(Some(path.into())));
         }
         text.parse().map(Self::Image).map_err(|_| {
             format!(
                 "`{text}` is no output: it is `oci:FOLDER`, `docker-archive:FILE` or `rootfs:FILE` for an image, and \
-                 `user-data:FILE` for a host"
+                 `user-data` or `user-data:FILE` for a host"
             )
         })
     }
@@ -37,7 +41,8 @@ impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(place) => place.fmt(f),
-            Self::UserData(path) => write!(f, "{USER_DATA}{}", path.display()),
+            Self::UserData(None) => f.write_str(USER_DATA),
+            Self::UserData(Some(path)) => write!(f, "{USER_DATA}:{}", path.display()),
         }
     }
 }
@@ -48,10 +53,10 @@ mod tests {
 
     #[test]
     fn outputs_are_read_as_they_are_written() {
-        for right in ["oci:a/b", "docker-archive:x.tar", "user-data:host.mime", "user-data:a:b"] {
+        for right in ["oci:a/b", "docker-archive:x.tar", "user-data", "user-data:host.mime", "user-data:a:b"] {
             assert_eq!(right.parse::<Output>().unwrap().to_string(), right);
         }
-        for wrong in ["", "user-data", "user-data:", "ami:x", "oci:"] {
+        for wrong in ["", "user-data:", "user-datas", "user-data=x", "ami:x", "oci:"] {
             assert!(wrong.parse::<Output>().unwrap_err().contains("`user-data:FILE`"), "{wrong}");
         }
     }

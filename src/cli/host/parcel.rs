@@ -58,7 +58,7 @@ impl HostParcel {
         }
         let name = &self.name;
         let failure = Failure::input(format!("{name} says `engine = \"user-data\"`, and no AMI is made of that"));
-        Err(failure.hint(format!("`elkbake build {name} --output user-data:FILE` writes its user data")))
+        Err(failure.hint(format!("`elkbake build {name} --output user-data` writes its user data")))
     }
 
     /// What is to be made of it in an account.
