@@ -30,6 +30,8 @@ package_of() {
         cc) echo gcc ;;
         chronyd) echo chrony ;;
         createrepo_c) echo createrepo-c ;;
+        # Ubuntu's is a program of Python, without a part of Python's that is none any more.
+        docker-compose) printf '%s\n' docker-compose python3-setuptools ;;
         # From Debian 13 on the command line is a package of its own.
         docker) if apt-cache show docker-cli > /dev/null 2>&1; then echo docker-cli; else echo docker.io; fi ;;
         dockerd) echo docker.io ;;

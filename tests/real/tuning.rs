@@ -200,9 +200,12 @@ fn flags_reach_the_daemons_of_other_distributions() {
     let Some(()) = peers() else { return };
     let script = r"
         rm -rf /etc/sysconfig
+        unit=/etc/systemd/system/docker.service
+        # Debian's reads a file, Ubuntu's does not any more.
+        sed 's/ [$]DOCKER_OPTS//; /^ExecStart=/s/$/ $DOCKER_OPTS/' /lib/systemd/system/docker.service > $unit
         /usr/libexec/elkbake/apply --bake > /dev/null
         cat /etc/default/docker
-        sed 's/ [$]DOCKER_OPTS//; s/-H fd:/-H fd: --debug/' /lib/systemd/system/docker.service > /etc/systemd/system/docker.service
+        sed -i 's/ [$]DOCKER_OPTS//; s/-H fd:/-H fd: --debug/' $unit
         echo 'drop D
 drop debug
 drop H
