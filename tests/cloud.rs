@@ -156,6 +156,7 @@ impl Client {
         let instance = self.stopped("");
         let made = self.ec2("CreateImage", &format!("InstanceId={instance} Name={name} {more}")).fine().get("imageId");
         self.ec2("TerminateInstances", &format!("InstanceId.1={instance}")).fine();
+        self.wait("DescribeInstances", &format!("InstanceId.1={instance}"), "<name>terminated");
         self.available(&made);
         made
     }
