@@ -132,7 +132,7 @@ impl Client {
 
     /// Asks for something until it is there.
     pub fn wait(&self, action: &str, params: &str, text: &str) -> Said {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         loop {
             let said = self.ec2(action, params);
             if said.has(text) {

@@ -55,7 +55,7 @@ pub fn killed(amazon: &Amazon, kitchen: &Kitchen, args: &[&str]) {
     let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     while instances() == before {
-        assert!(begun.elapsed() < Duration::from_secs(30), "no instance is started");
+        assert!(begun.elapsed() < Duration::from_secs(60), "no instance is started");
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
