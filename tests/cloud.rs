@@ -132,7 +132,7 @@ impl Client {
 
     /// Asks for something until it is there.
     pub fn wait(&self, action: &str, params: &str, text: &str) -> Said {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(60);
         loop {
             let said = self.ec2(action, params);
             if said.has(text) {
@@ -156,6 +156,7 @@ impl Client {
         let instance = self.stopped("");
         let made = self.ec2("CreateImage", &format!("InstanceId={instance} Name={name} {more}")).fine().get("imageId");
         self.ec2("TerminateInstances", &format!("InstanceId.1={instance}")).fine();
+        self.wait("DescribeInstances", &format!("InstanceId.1={instance}"), "<name>terminated");
         self.available(&made);
         made
     }

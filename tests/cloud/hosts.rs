@@ -1,5 +1,7 @@
 //! Instances, what they print, and who starts them.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -70,7 +72,7 @@ fn an_instance_lives_and_ends_as_planned() {
         assert_eq!((boot.architecture.as_str(), boot.is_stock), ("x86_64", true));
         assert_eq!((boot.region.as_str(), boot.account.as_str(), boot.is_spot), ("eu-west-1", "123456789012", false));
         assert_eq!((boot.user_data.as_slice(), boot.tags["k"].as_str()), (&b"hello"[..], "v"));
-        Guest::stops().after(30).says("first").says_at(25, "last").says_at(90, "never")
+        Guest::stops().after(3_600_000).says("first").says_at(25, "last").says_at(7_200_000, "never")
     });
     let tags =
         "TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=k TagSpecification.1.Tag.1.Value=v";
@@ -78,6 +80,8 @@ fn an_instance_lives_and_ends_as_planned() {
     let of = format!("InstanceId={id}");
     client.wait("DescribeInstances", &format!("InstanceId.1={id}"), "<name>running</name>");
     client.ec2("CreateImage", &format!("{of} Name=abc NoReboot=true")).fine();
+    client.wait("GetConsoleOutput", &format!("{of} Latest=true"), &STANDARD.encode("first\r\nlast\r\n"));
+    client.amazon.hasten(Duration::ZERO);
     client.wait("DescribeInstances", &format!("InstanceId.1={id}"), "<name>stopped</name>");
     let output = client.ec2("GetConsoleOutput", &format!("{of} Latest=true")).get("output");
     let output = STANDARD.decode(output).unwrap();
@@ -96,10 +100,11 @@ fn an_instance_lives_and_ends_as_planned() {
 fn a_console_is_late_and_short_on_old_machines() {
     let client = Client::new();
     client.amazon.guest(|_| Guest::stays().says("hello").says_at(40, "later"));
-    client.amazon.pace(|pace| pace.console = std::time::Duration::from_millis(60));
+    client.amazon.pace(|pace| pace.console = Duration::from_secs(3600));
     let id = client.run("");
     client.wait("DescribeInstances", &format!("InstanceId.1={id}"), "<name>running</name>");
     assert_eq!(client.ec2("GetConsoleOutput", &format!("InstanceId={id} Latest=true")).fine().count("output"), 0);
+    client.amazon.pace(|pace| pace.console = Duration::from_millis(20));
     client.wait("GetConsoleOutput", &format!("InstanceId={id} Latest=true"), "aGVsbG8NCmxhdGVyDQo=");
     // Not the latest: what was there soon after it began.
     assert_eq!(client.ec2("GetConsoleOutput", &format!("InstanceId={id}")).get("output"), "aGVsbG8NCg==");

@@ -24,7 +24,7 @@ fn an_image_has_a_name_of_its_own() {
 fn an_image_is_pending_for_a_while() {
     let client = Client::new();
     let instance = client.stopped("");
-    client.amazon.pace(|pace| pace.image = Duration::from_millis(80));
+    client.amazon.pace(|pace| pace.image = Duration::from_secs(3600));
     let tags = "TagSpecification.1.ResourceType=image TagSpecification.1.Tag.1.Key=k TagSpecification.1.Tag.1.Value=v \
                 TagSpecification.2.ResourceType=snapshot TagSpecification.2.Tag.1.Key=s TagSpecification.2.Tag.1.Value=t";
     let id = client.ec2("CreateImage", &format!("InstanceId={instance} Name=abc {tags}")).fine().get("imageId");
@@ -37,6 +37,7 @@ fn an_image_is_pending_for_a_while() {
     client
         .ec2("RunInstances", &format!("ImageId={id} InstanceType=m6i.large MinCount=1 MaxCount=1"))
         .refused("InvalidAMIID.Unavailable", &id);
+    client.amazon.hasten(Duration::from_millis(20));
     let said = client.available(&id);
     assert_eq!((said.count("snapshotId"), said.get("sourceInstanceId")), (1, instance.clone()));
     assert_eq!((said.get("bootMode"), said.get("imdsSupport")), ("uefi-preferred".to_owned(), "v2.0".to_owned()));
@@ -54,7 +55,7 @@ fn copy(image: &str, name: &str, more: &str) -> String {
 #[test]
 fn what_is_running_or_on_its_way_makes_no_image() {
     let client = Client::new();
-    client.amazon.pace(|pace| pace.boot = Duration::from_millis(200));
+    client.amazon.pace(|pace| pace.boot = Duration::from_secs(3600));
     let id = client.run("");
     client.ec2("CreateImage", &format!("InstanceId={id} Name=abc")).refused("IncorrectInstanceState", &id);
     client.ec2("CreateImage", "InstanceId=i-0f Name=abc").refused("InvalidInstanceID.NotFound", "i-0f");

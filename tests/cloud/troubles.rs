@@ -65,8 +65,9 @@ fn who_watches_sees_every_call_before_it_is_done() {
 #[test]
 fn who_calls_too_often_is_told_so() {
     let mut client = Client::new();
-    client.amazon.limit("DescribeRegions", 1, 2);
-    client.amazon.limit("GetParameter", 1, 1);
+    // As if no time went by between the calls.
+    client.amazon.limit("DescribeRegions", 0, 2);
+    client.amazon.limit("GetParameter", 0, 1);
     client.ec2("DescribeRegions", "").fine();
     client.ec2("DescribeRegions", "").fine();
     client.ec2("DescribeRegions", "").refused("RequestLimitExceeded", "limit");
@@ -97,9 +98,10 @@ fn what_is_new_is_found_a_little_later() {
     client.ec2("DescribeInstances", &of).refused("InvalidInstanceID.NotFound", &id);
     client.ec2("CreateTags", &format!("ResourceId.1={id} Tag.1.Key=a")).refused("InvalidInstanceID.NotFound", &id);
     client.ec2("DescribeInstances", &of).fine();
-    client.amazon.pace(|pace| (pace.unseen_calls, pace.unseen) = (0, Duration::from_millis(60)));
+    client.amazon.pace(|pace| (pace.unseen_calls, pace.unseen) = (0, Duration::from_secs(3600)));
     let id = client.run("");
     assert!(!client.ec2("DescribeInstances", "").has(&id));
+    client.amazon.hasten(Duration::from_millis(20));
     client.wait("DescribeInstances", "", &id);
 }
 

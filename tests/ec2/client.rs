@@ -110,10 +110,11 @@ impl Client {
         });
     }
 
-    fn until(&self, is_so: impl Fn(&Self) -> bool) {
+    /// Asks until something is so.
+    pub fn until(&self, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "it is never so");
+            assert!(begun.elapsed() < Duration::from_secs(60), "it is never so");
             std::thread::sleep(Duration::from_millis(2));
         }
     }

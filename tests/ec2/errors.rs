@@ -1,5 +1,6 @@
 //! What goes wrong: told in words, tried again, or waited out.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use elkbake::bake::event::SILENT;
@@ -147,17 +148,28 @@ fn a_wish_to_stop_ends_reading_at_once_and_lets_things_be_taken_away() {
     let interrupt = Interrupt::default();
     let client = Client::set(|config: &mut WireConfig| config.interrupt = interrupt.clone());
     let id = client.started(&client.order("one"));
-    client.amazon.slow("DescribeInstances", Duration::from_secs(5));
-    client.amazon.slow("RunInstances", Duration::from_millis(300));
-    let begun = Instant::now();
+    let before = client.amazon.asked("DescribeInstances");
+    client.amazon.slow("DescribeInstances", Duration::from_secs(60));
+    let gate = Arc::new(Mutex::new(()));
+    let passed = Arc::clone(&gate);
+    client.amazon.watch(move |asked| {
+        let _through = (asked.action == "RunInstances").then(|| passed.lock());
+        None
+    });
     std::thread::scope(|scope| {
+        let shut = gate.lock().unwrap();
         let reading = scope.spawn(|| client.ask(|wire, site, tell| wire.instances(site, &by_id(&id), tell)));
         let making = scope.spawn(|| client.started(&client.order("two")));
-        std::thread::sleep(Duration::from_millis(100));
+        client.until(|client| {
+            client.amazon.asked("DescribeInstances") > before && client.amazon.asked("RunInstances") == 2
+        });
+        let begun = Instant::now();
         interrupt.request();
         assert!(matches!(reading.join().unwrap(), Err(PortError::Interrupted)));
-        assert!(begun.elapsed() < Duration::from_secs(3));
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
         // What is being made is waited for, or nobody could take it away.
+        assert!(!making.is_finished());
+        drop(shut);
         let made = making.join().unwrap();
         for one in [id.as_str(), made.as_str()] {
             client.ask(|wire, site, tell| wire.terminate(site, one, tell)).unwrap();

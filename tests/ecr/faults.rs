@@ -1,5 +1,7 @@
 //! What goes wrong while a large blob is on its way: nothing is lost, and nothing is sent twice that has arrived.
 
+use std::time::Duration;
+
 use elkbake::bake::interrupt::Interrupt;
 use elkbake::bake::port::Arrival;
 use elkbake::digest::Digest;
@@ -47,10 +49,13 @@ fn a_run_that_died_is_gone_on_with() {
     let first = Bench::with(ecr.config());
     let interrupt = Interrupt::default();
     let dying = first.again(WireConfig { interrupt: interrupt.clone(), ..ecr.config() });
+    // The third of four parts is on its way until its sender is gone.
+    ecr.fault("UploadLayerPart", 2, Trouble::Nothing);
+    ecr.fault("UploadLayerPart", 1, Trouble::Late(Duration::from_secs(60)));
     std::thread::scope(|scope| {
         let run = scope.spawn(|| dying.send(&at(), &blob));
-        while ecr.asked("UploadLayerPart") < 2 {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+        while ecr.asked("UploadLayerPart") < 3 {
+            std::thread::sleep(Duration::from_millis(1));
         }
         interrupt.request();
         drop(run.join());

@@ -141,6 +141,12 @@ impl Amazon {
         change(&mut self.sky.world().pace);
     }
 
+    /// Lets what is under way take no longer than so long from now: whoever has seen what there was to see in between
+    /// need not wait for the rest, and what there is to see is not gone before a busy machine looks.
+    pub fn hasten(&self, within: Duration) {
+        self.world(|world| world.hasten(Instant::now() + within));
+    }
+
     /// Plans that the next calls of an action go wrong.
     pub fn fault(&self, action: &str, times: usize, trouble: Trouble) {
         self.sky.plans().fault(action, times, trouble);

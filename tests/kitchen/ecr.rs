@@ -43,6 +43,8 @@ pub enum Trouble {
     Cut(usize),
     /// It is done, and the answer says something else of one thing.
     Says(&'static str, Value),
+    /// It is done, but only after so long.
+    Late(Duration),
     /// The signature is too old or too new for a clock that is so many minutes ahead of ours.
     Clock(i64),
     /// None at all: the call before the next trouble.
@@ -128,12 +130,13 @@ pub struct State {
     limits: BTreeMap<(String, String), Bucket>,
     /// How long an action takes.
     slow: BTreeMap<String, Duration>,
+    /// How many uploads were begun.
+    begun: usize,
     /// Calls that are worked on.
     coming: usize,
     asked: Vec<Asked>,
     heard: Vec<Heard>,
     given: usize,
-    throttled: usize,
 }
 
 /// The cloud. It stops when this is dropped.
@@ -297,12 +300,6 @@ impl Ecr {
     /// How often an action was called.
     pub fn asked(&self, action: &str) -> usize {
         self.api.state().asked.iter().filter(|asked| asked.action == action).count()
-    }
-
-    /// How many calls were refused because there were too many, of the API's and of the registries'.
-    pub fn throttled(&self) -> usize {
-        let registries = self.api.registries.values().map(|registry| registry.ecr(|ecr| ecr.throttled));
-        self.api.state().throttled + registries.sum::<usize>()
     }
 
     /// Forgets the calls so far.

@@ -130,7 +130,8 @@ impl Kitchen {
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    /// What came of a run that was started in another way.
+    pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -181,6 +182,20 @@ pub fn golden(name: &str, text: &str) {
 
 /// The end of a run on which the person presses Ctrl-C.
 pub fn interrupted(child: Child) -> Ran {
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    interrupt(&child);
     Ran::of(child.wait_with_output().unwrap())
+}
+
+/// Presses Ctrl-C, and waits until the run has been told: on a busy machine that takes a while.
+pub fn interrupt(child: &Child) {
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::INT).unwrap();
+    let waits = || {
+        // Signals that wait for the process, a bit for each; that of SIGINT is the second.
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+        let pending = u64::from_str_radix(status.lines().find_map(|line| line.strip_prefix("ShdPnd:"))?.trim(), 16);
+        (!status.contains("State:\tZ") && pending.unwrap() & 2 != 0).then_some(())
+    };
+    while waits().is_some() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::program;
-use crate::kitchen::cloud::{ACCOUNT, Amazon, World};
+use crate::kitchen::cloud::{ACCOUNT, Amazon, Pace, World};
 use crate::kitchen::job::{self, Packer};
 
 const HOME: &str = "eu-west-1";
@@ -58,7 +58,7 @@ impl Point {
         }
     }
 
-    /// Gives the point time to be seen, and waits until it is.
+    /// Waits until the point is reached.
     fn reach(self, amazon: &Amazon, child: &mut Child) {
         while !amazon.world(|world| self.is_reached(world)) {
             assert!(child.try_wait().unwrap().is_none(), "it has ended after {:?}", counts(amazon));
@@ -67,10 +67,22 @@ impl Point {
     }
 }
 
-/// Lets instances and images take so long that a point between is not missed.
-fn slowly(amazon: &Amazon) {
-    amazon.pace(|pace| (pace.image, pace.copy) = (Duration::from_millis(700), Duration::from_millis(700)));
-    amazon.guest(|boot| job::well(boot, 700));
+/// Lets instances and images take so long that a point between is not missed, however busy the machine is.
+fn slowly(amazon: &Amazon, point: Point) {
+    amazon.pace(|pace| (pace.image, pace.copy) = (Duration::from_secs(3600), Duration::from_secs(3600)));
+    if matches!(point, Point::Running) {
+        amazon.guest(|boot| job::well(boot, 3_600_000));
+        // Packer stops its instance itself, as soon as that runs.
+        amazon.slow("StopInstances", Duration::from_secs(3600));
+    }
+}
+
+/// Lets all of it be as fast as ever again; what was under way takes a little longer than who comes next needs to see it.
+fn go_on(amazon: &Amazon) {
+    amazon.pace(|pace| *pace = Pace::default());
+    amazon.guest(|boot| job::well(boot, 20));
+    amazon.slow("StopInstances", Duration::ZERO);
+    amazon.hasten(Duration::from_millis(700));
 }
 
 /// The kinds of all that there is in the region in which the image is made, but for its instances that are going.
@@ -98,7 +110,7 @@ fn packer_bakes_on_the_strict_cloud() {
 fn packer_leaves_what_it_began_when_it_is_killed_and_never_finds_it_again() {
     for point in Point::ALL {
         let Some(job) = job() else { return };
-        slowly(&job.amazon);
+        slowly(&job.amazon, point);
         let mut packer = job.packer.command().spawn().unwrap();
         point.reach(&job.amazon, &mut packer);
         // The first of its processes only watches over the one that works and the one that speaks to AWS.
@@ -110,6 +122,7 @@ fn packer_leaves_what_it_began_when_it_is_killed_and_never_finds_it_again() {
             Point::Pending => &["instance", "volume", "security-group", "key-pair", "image", "snapshot"],
         };
         assert!(made.iter().all(|kind| left.contains(kind)), "{point:?}: only {left:?} is left");
+        go_on(&job.amazon);
         // What is pending is an image under a name of its own, from which the encrypted one is copied.
         assert!(job.packer.command().output().unwrap().status.success(), "{point:?}");
         let still = kinds(&job.amazon);

@@ -14,6 +14,20 @@ impl World {
         self.settle_parameters(now);
     }
 
+    /// Lets what goes on by itself, and what is not seen yet, take no longer than until then.
+    pub fn hasten(&mut self, at: Instant) {
+        self.snapshots.values_mut().for_each(|one| one.ready = one.ready.min(at));
+        self.images.values_mut().for_each(|one| one.ready = one.ready.min(at));
+        for instance in self.instances.values_mut().filter(|one| one.state != "terminated") {
+            instance.next = instance.next.map(|next| next.min(at));
+        }
+        let births = self.instances.values_mut().map(|one| &mut one.birth);
+        let births = births.chain(self.images.values_mut().map(|one| &mut one.birth));
+        let births = births.chain(self.snapshots.values_mut().map(|one| &mut one.birth));
+        let births = births.chain(self.volumes.values_mut().map(|one| &mut one.birth));
+        births.chain(self.templates.values_mut().map(|one| &mut one.birth)).for_each(|birth| birth.hasten(at));
+    }
+
     fn settle_snapshots(&mut self, now: Instant) {
         for snapshot in self.snapshots.values_mut().filter(|one| one.state == "pending" && one.ready <= now) {
             snapshot.message.clone_from(&snapshot.fails);

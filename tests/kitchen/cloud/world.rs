@@ -73,6 +73,11 @@ impl Birth {
         now >= self.seen
     }
 
+    /// It is found no later than then.
+    pub fn hasten(&mut self, at: Instant) {
+        self.seen = self.seen.min(at);
+    }
+
     /// Of something that was there from the beginning.
     pub fn before(ago: Duration) -> Self {
         Self { created: clock::stamp(ago), seen: Instant::now(), calls: 0 }

@@ -42,7 +42,8 @@ pub fn availability(api: &Api, call: &Call) -> Result<Value, No> {
 pub fn initiate(api: &Api, call: &Call) -> Result<Value, No> {
     let (_, name) = repository(api, call)?;
     let mut state = api.state();
-    let id = format!("upload-{}-{}", call.region, state.asked.len());
+    state.begun += 1;
+    let id = format!("upload-{}-{}", call.region, state.begun);
     state.uploads.insert(id.clone(), (name, Vec::new(), Vec::new()));
     Ok(json!({ "uploadId": id, "partSize": LARGEST }))
 }

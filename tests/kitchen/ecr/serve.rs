@@ -56,11 +56,11 @@ pub fn connection(api: &Api, stream: TcpStream) -> io::Result<()> {
                 Err(no) => refuse(to, &no)?,
             },
             None if is_throttled => refuse(to, &no("ThrottlingException", "Rate exceeded"))?,
-            None | Some(Trouble::Nothing) if call.is_form => match identity::answer(api, &call) {
+            None | Some(Trouble::Nothing | Trouble::Late(_)) if call.is_form => match identity::answer(api, &call) {
                 Ok(xml) => send(to, 200, "text/xml", &xml)?,
                 Err(xml) => send(to, 403, "text/xml", &xml)?,
             },
-            None | Some(Trouble::Nothing) => match answer(api, &call) {
+            None | Some(Trouble::Nothing | Trouble::Late(_)) => match answer(api, &call) {
                 Ok(json) => send(to, 200, "application/x-amz-json-1.1", &json.to_string())?,
                 Err(no) => refuse(to, &no)?,
             },
@@ -74,7 +74,9 @@ fn begun(api: &Api, call: &Call) -> Option<Trouble> {
     let (trouble, time) = {
         let mut state = api.state();
         state.asked.push(Asked { action: call.action.clone(), region: call.region.clone() });
-        (state.trouble(&call.action), state.slow.get(&call.action).copied())
+        let trouble = state.trouble(&call.action);
+        let late = if let Some(Trouble::Late(time)) = trouble { Some(time) } else { None };
+        (trouble, late.or_else(|| state.slow.get(&call.action).copied()))
     };
     std::thread::sleep(time.unwrap_or_default());
     trouble
@@ -113,9 +115,7 @@ impl State {
 
     fn is_too_often(&mut self, call: &Call) -> bool {
         let Some(bucket) = self.limits.get_mut(&(call.action.clone(), call.region.clone())) else { return false };
-        let is_empty = bucket.is_empty();
-        self.throttled += usize::from(is_empty);
-        is_empty
+        bucket.is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use elkbake::parallel;
 
-use super::{HOME, Point, REGIONS, counts, job, slowly};
+use super::{HOME, Point, REGIONS, counts, go_on, job, slowly};
 use crate::kitchen::cloud::{ACCOUNT, Amazon, Grant, Image};
 use crate::kitchen::job::{self as work, FRIEND};
 use crate::kitchen::project::Kitchen;
@@ -89,7 +89,7 @@ fn where_packer_leaves_all_it_began_the_next_push_or_a_sweep_leaves_nothing() {
 
 fn killed(point: Point, after: After) {
     let amazon = work::cloud(&REGIONS);
-    slowly(&amazon);
+    slowly(&amazon, point);
     let kitchen = work::project(&amazon, &REGIONS);
     kitchen.run(&["lock"]).success();
     let mut push = kitchen.command(&["push"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -97,6 +97,7 @@ fn killed(point: Point, after: After) {
     push.kill().unwrap();
     push.wait().unwrap();
     assert_ne!(amazon.left(), [""; 0], "{point:?}");
+    go_on(&amazon);
     match after {
         After::Push => {
             kitchen.run(&["push"]).success();

@@ -1,18 +1,31 @@
+use std::time::Duration;
+
 use crate::ami::verdict::Nonce;
 use crate::bake::event::SILENT;
 use crate::bake::host::fixture::{Guest, Papers, RECIPE, Trouble, World, desk};
-use crate::bake::host::{HostError, Trial, Tried, boot_test};
+use crate::bake::host::{Desk, HostError, Pace, Trial, Tried, boot_test};
 use crate::bake::interrupt::Interrupt;
 use crate::recipe::Architecture;
 
 fn tried(recipe: &str, world: &World, image: Option<&str>, interrupt: &Interrupt) -> Vec<Tried> {
+    tried_at(desk(world, interrupt, SILENT), recipe, image)
+}
+
+/// With other minutes. Whoever comes to an end by what it says or does has to have the time for it on a busy machine.
+fn patient(recipe: &str, world: &World, minute: Duration) -> Vec<Tried> {
+    let interrupt = Interrupt::default();
+    let desk = desk(world, &interrupt, SILENT);
+    tried_at(Desk { pace: Pace { minute, ..desk.pace }, ..desk }, recipe, None)
+}
+
+fn tried_at(desk: Desk<'_>, recipe: &str, image: Option<&str>) -> Vec<Tried> {
     let papers = Papers::new(recipe);
     let order = papers.order();
     let nonces: Vec<_> =
         order.recipe.architectures.iter().map(|&one| (one, Nonce::of(&order.plan.key(), one))).collect();
     let trial = |(architecture, nonce)| Trial { architecture, image, user_data: b"#!/bin/sh\n", nonce };
     let trials: Vec<_> = nonces.iter().map(|(architecture, nonce)| trial((*architecture, nonce))).collect();
-    boot_test(&order, &trials, desk(world, interrupt, SILENT))
+    boot_test(&order, &trials, desk)
 }
 
 #[test]
@@ -20,7 +33,7 @@ fn a_host_that_says_that_it_is_well_passes_and_is_ended() {
     let recipe = RECIPE.replace("[base]", "architectures = [\"arm64\", \"x86_64\"]\n[base]");
     let world = World::new();
     world.change(|state| state.guest = Guest::Well);
-    let tried = tried(&recipe, &world, None, &Interrupt::default());
+    let tried = patient(&recipe, &world, Duration::from_secs(2));
     assert_eq!(tried.len(), 2);
     for one in tried {
         assert!(one.error.is_none() && one.notes == ["installing jq"], "{one:?}");
@@ -43,15 +56,17 @@ fn the_smallest_of_the_types_that_hosts_run_on_is_taken() {
 
 #[test]
 fn a_host_that_is_not_well_fails_and_is_ended() {
-    for (guest, words) in
-        [(Guest::Bad, "no such package"), (Guest::Silent, "without a verdict"), (Guest::Endless, "still running")]
-    {
+    for (guest, words, minute) in [
+        (Guest::Bad, "no such package", 2000),
+        // Its verdict is waited for, for some minutes more.
+        (Guest::Silent, "without a verdict", 200),
+        (Guest::Endless, "still running", 20),
+    ] {
         let world = World::new();
         world.change(|state| state.guest = guest);
-        // Thirty seconds are ten milliseconds here, too few for a host that comes to an end.
         let timeout = if guest == Guest::Endless { 30 } else { 600 };
         let recipe = format!("{RECIPE}[test]\ntimeout = {timeout}\n");
-        let tried = tried(&recipe, &world, None, &Interrupt::default());
+        let tried = patient(&recipe, &world, Duration::from_millis(minute));
         let error = tried[0].error.as_ref().unwrap().to_string();
         assert!(error.contains(words), "{guest:?}: {error}");
         assert_eq!(world.inventory().left, Vec::<String>::new(), "{guest:?}");
