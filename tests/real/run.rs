@@ -1,7 +1,7 @@
 //! Commands in containers of real engines: Debian's Docker and Podman.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::docker::Daemon;
@@ -10,6 +10,7 @@ use super::onto_debian::debian;
 use super::run as run_program;
 use super::seen::assert_same;
 use crate::kitchen::project::Kitchen;
+use crate::kitchen::script;
 use crate::wire::tunnel::authority;
 
 mod shipped;
@@ -175,8 +176,7 @@ fn an_engine_is_reached_through_ssh() {
     let path = format!("{}:{}", kitchen.project().join("bin").display(), std::env::var("PATH").unwrap());
     // Its last argument is what is run there.
     let ssh = format!("#!/bin/sh\nfor last; do :; done\nDOCKER_HOST={} exec $last\n", daemon.address());
-    kitchen.write("bin/ssh", ssh);
-    run_program(Command::new("chmod").arg("755").arg(kitchen.project().join("bin/ssh")));
+    script::write(&kitchen.project().join("bin/ssh"), &ssh);
     let kitchen = kitchen.env("PATH", &path).env("DOCKER_HOST", "ssh://me@elsewhere.example");
     kitchen.run(&["build", "app"]).success();
     kitchen.run(&["load", "app"]).success().says("in ssh://me@elsewhere.example");

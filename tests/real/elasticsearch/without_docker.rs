@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::VERSION;
+use crate::kitchen::script;
 use crate::real::{artefact, program, run};
 
 /// Answers as the instance's own address and as the parameter store, out of a file.
@@ -33,10 +34,8 @@ impl Installed {
         fs::create_dir(at("jdk")).unwrap();
         run(Command::new("unzip").arg("-q").arg(zip).arg("-d").arg(at("")));
         run(Command::new("tar").arg("-xf").arg(java).arg("-C").arg(at("jdk")));
-        fs::create_dir(at("stubs")).unwrap();
         for (name, text) in [("curl", CURL), ("aws", AWS)] {
-            fs::write(at("stubs").join(name), text).unwrap();
-            fs::set_permissions(at("stubs").join(name), PermissionsExt::from_mode(0o755)).unwrap();
+            script::write(&at("stubs").join(name), text);
         }
         fs::copy(shipped("etc/elasticsearch/elasticsearch.yml"), installed.config("elasticsearch.yml")).unwrap();
         Some(installed)
@@ -100,7 +99,7 @@ struct Node(Child);
 impl Node {
     fn wait(mut self, url: &str, log: &Path) -> String {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(300) {
+        while begun.elapsed() < Duration::from_secs(1200) {
             let asked =
                 Command::new("curl").args(["-ks", "-o", "/dev/null", "-w", "%{http_code}", url]).output().unwrap();
             let code = String::from_utf8(asked.stdout).unwrap();
