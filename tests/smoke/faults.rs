@@ -48,9 +48,11 @@ fn a_container_that_ends_at_once_is_not_waited_for() {
 #[test]
 fn one_that_does_not_stop_in_its_time_fails() {
     let engine = Engine::start();
-    let more = "[runtime]\nstop_timeout = 1\n[test]\n";
+    let more = "[runtime]\nmemory = 64\nstop_timeout = 1\n[test]\n";
+    engine.state().late = 9;
     let told = kitchen(&engine, &["deaf"], more).run(&["test"]).code(1);
     told.says("failed  stop").says("it had not ended 1 s after the stop signal, and was killed");
+    assert_eq!(engine.state().late, 8, "nobody asks again whether it was for its memory");
     engine.clean();
 }
 

@@ -193,8 +193,8 @@ pub trait Engine: Sync {
     /// When the stream cannot be read or the engine does not take it.
     fn fill(&self, container: &str, folder: &ImagePath, tar: &mut dyn Read) -> Result<(), PortError>;
 
-    /// Starts a container and waits for its end, at most so long; what it prints is handed on as it comes. `None` when
-    /// it has not ended by then: it still runs.
+    /// Starts a container and waits for its end, at most so long; what it prints is handed on as it comes, and nothing at
+    /// all once it prints no more. `None` when it has not ended by then: it still runs.
     ///
     /// # Errors
     /// When it cannot be started, or the engine stops answering.

@@ -21,13 +21,15 @@ pub(super) struct Log {
 #[derive(Default)]
 struct State {
     text: Vec<u8>,
+    is_closed: bool,
     ended: Option<Result<Option<Ended>, PortError>>,
 }
 
 impl Log {
-    /// Takes in what it prints.
+    /// Takes in what it prints; nothing, when it prints no more.
     pub(super) fn take(&self, bytes: &[u8]) {
         let mut state = self.state();
+        state.is_closed |= bytes.is_empty();
         state.text.extend_from_slice(bytes);
         if state.text.len() > MOST {
             let half = state.text.len() - MOST / 2;
@@ -60,6 +62,11 @@ impl Log {
     pub(super) fn wait_for_end(&self, limit: Duration) -> Result<Option<Ended>, PortError> {
         drop(self.news.wait_timeout_while(self.state(), limit, |state| state.ended.is_none()));
         self.ended()
+    }
+
+    /// Whether it prints no more. Mostly it has ended then, and how will soon be known.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_closed
     }
 
     /// Whether it has printed a text.

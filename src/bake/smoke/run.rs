@@ -347,7 +347,7 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
             Ok(Ok(())) => return Ok(None),
             Ok(Err(why)) => why,
             // An engine runs nothing in a container that has just ended.
-            Err(error @ PortError::Docker { .. }) => match log.wait_for_end(PAUSE * 10)? {
+            Err(error @ PortError::Docker { .. }) => match just_ended(log)? {
                 Some(ended) => return Ok(Some(died(ended))),
                 None => return Err(error),
             },
@@ -357,6 +357,14 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
             return Ok(Some(why));
         }
         log.wait_for_end(PAUSE.min(limit))?;
+    }
+}
+
+/// How a container ended, where it has in these moments.
+fn just_ended(log: &Log) -> Result<Option<Ended>, PortError> {
+    match log.wait_for_end(PAUSE * 10)? {
+        None if log.is_closed() => log.wait_for_end(END),
+        ended => Ok(ended),
     }
 }
 
