@@ -59,7 +59,7 @@ reach() {
     local who=$1 to=$2 port
     shift 2
     for port in 22 80 9200 9303; do
-        if "$@" curl --silent --output /dev/null --max-time 1 "http://$to:$port/"; then
+        if "$@" curl --silent --output /dev/null --max-time 3 "http://$to:$port/"; then
             echo "$who $port"
         fi
     done

@@ -196,8 +196,7 @@ fn an_engine_is_reached_by_tls_and_by_nobody_without_a_certificate() {
         std::fs::write(file(certificate), params.signed_by(&pair, &authority).unwrap().pem()).unwrap();
         std::fs::write(file(key), pair.serialize_pem()).unwrap();
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("tcp://127.0.0.1:{port}");
+    let address = format!("tcp://127.0.0.1:{}", super::port());
     let told = |option: &str, name: &str| format!("--{option}={}", file(name).display());
     let tls = [
         format!("--host={address}"),

@@ -4,7 +4,6 @@
 //! discovery-ec2 cannot be had, so a node starts without the lines that are for it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::VERSION;
 use crate::kitchen::script;
-use crate::real::{artefact, program, run};
+use crate::real::{artefact, port, program, run};
 
 /// Answers as the instance's own address and as the parameter store, out of a file.
 const CURL: &str = "#!/bin/sh\necho eu-west-1\n";
@@ -81,7 +80,6 @@ impl Installed {
         run(Command::new("chown").args(["-R", "1000:1000"]).arg(self.home()));
         let var = self.folder.path().join("var");
         run(Command::new("install").args(["-d", "-m", "0777"]).arg(&var).arg(var.join("lib")).arg(var.join("log")));
-        let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let (http, transport, log) = (port(), port(), self.folder.path().join("log"));
         let mut command = self.command("setpriv");
         command.args(["--reuid=1000", "--regid=1000", "--clear-groups"]).arg(self.home().join("bin/elasticsearch"));
