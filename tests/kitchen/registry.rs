@@ -144,6 +144,8 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: Vec<Planned>,
     requests: Vec<Request>,
+    /// How often they were forgotten.
+    forgotten: usize,
     /// Requests of uploads that are worked on, and how many there ever were at one time.
     coming: usize,
     most_coming: usize,
@@ -380,7 +382,9 @@ impl Registry {
 
     /// Forgets the requests so far.
     pub fn forget(&self) {
-        self.state().requests.clear();
+        let mut state = self.state();
+        state.requests.clear();
+        state.forgotten += 1;
     }
 }
 

@@ -109,7 +109,7 @@ impl Server {
             Some(Fault::Stall | Fault::HangUp | Fault::Silent | Fault::Endless) => 0,
             _ => right.body.len() as u64,
         };
-        let number = state.requests.len();
+        let (number, forgotten) = (state.requests.len(), state.forgotten);
         state.requests.push(request);
         drop(state);
         let sent = self.send(right, fault, is_head, to);
@@ -117,9 +117,12 @@ impl Server {
             Ok((count, goes_on)) => (*count, *goes_on),
             Err(_) => (0, false),
         };
-        if let Some(request) = self.state.lock().expect("no panic").requests.get_mut(number) {
-            request.sent = count;
+        let mut state = self.state.lock().expect("no panic");
+        // What is forgotten by now has others in its place.
+        if state.forgotten == forgotten {
+            state.requests[number].sent = count;
         }
+        drop(state);
         sent.map(|_| goes_on)
     }
 
