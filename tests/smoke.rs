@@ -33,11 +33,11 @@ fn checks(test: &Value) -> Vec<(String, Option<String>)> {
 
 const ALL: &str = r#"
 [runtime]
-stop_timeout = 5
+stop_timeout = 60
 [runtime.health_check]
 command = ["CMD", "print:well"]
 [test]
-timeout = 5
+timeout = 60
 [test.ready]
 http  = "http://localhost:9200/a?b"
 status = 401
@@ -113,7 +113,7 @@ fn is_told(from: &str, to: &str, why: &str) {
     let is_served = SERVED.iter().any(|word| word.contains(from));
     let is_waited_for = is_served || from == "\"print:well\"";
     let timeout = if is_waited_for { 3 } else { 60 };
-    let more = ALL.replace("timeout = 5\n[test.ready]", &format!("timeout = {timeout}\n[test.ready]"));
+    let more = ALL.replace("timeout = 60\n[test.ready]", &format!("timeout = {timeout}\n[test.ready]"));
     let words: Vec<_> = SERVED.iter().map(|word| word.replace(from, to)).collect();
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let more = if is_served { more } else { more.replace(from, to) };
@@ -170,7 +170,7 @@ env = { PASSWORD = "said" }
 fn the_services_of_ecs_answer_a_container() {
     let engine = Engine::start();
     let words = ["ask:GET /v4/app HTTP/1.1", "ask:PUT /latest/api/token HTTP/1.1", "hang"];
-    let more = "[test]\ntimeout = 5\n[test.ready]\nlog = \"HTTP/1.1 400\"\n";
+    let more = "[test]\ntimeout = 60\n[test.ready]\nlog = \"HTTP/1.1 400\"\n";
     let told = kitchen(&engine, &words, more).run(&["test", "--json"]).success().json();
     assert_eq!(told["tests"][0]["asked"], json!(["GET /v4/app", "PUT /latest/api/token"]));
     engine.clean();
@@ -187,7 +187,7 @@ command = ["serve:9201=200 the line"]
 [[test.expect]]
 http     = "http://es:9201/_search"
 contains = "the line"
-within   = 5
+within   = 60
 [[test.expect]]
 plugin = "icu"
 login  = "elastic:PASSWORD"

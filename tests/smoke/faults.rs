@@ -37,7 +37,7 @@ fn what_the_engine_says_is_told_and_nothing_is_left() {
 fn a_container_that_ends_at_once_is_not_waited_for() {
     let engine = Engine::start();
     let begun = Instant::now();
-    let patient = ALL.replace("timeout = 5\n[test.ready]", "timeout = 600\n[test.ready]");
+    let patient = ALL.replace("timeout = 60\n[test.ready]", "timeout = 600\n[test.ready]");
     let told = kitchen(&engine, &["print:why", "exit:2"], &patient).run(&["test"]).code(1);
     told.says("failed  ready").says("it ended with exit code 2").says("  | why\n");
     assert!(begun.elapsed() < Duration::from_secs(300), "it has 600 s to be ready");

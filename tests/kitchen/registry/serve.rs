@@ -50,7 +50,12 @@ enum Framing {
 impl Server {
     /// Answers requests until the client or a fault ends the connection.
     pub fn connection(&self, stream: Box<dyn Duplex>) {
-        let mut stream = BufReader::new(stream);
+        self.state.lock().expect("no panic in the server").connections += 1;
+        self.requests(BufReader::new(stream));
+        self.state.lock().expect("no panic in the server").connections -= 1;
+    }
+
+    fn requests(&self, mut stream: BufReader<Box<dyn Duplex>>) {
         while let Ok(Some((request, length))) = read(&mut stream) {
             if self.stop.load(Ordering::Relaxed) {
                 return;
