@@ -46,6 +46,16 @@ fn a_container_that_ends_at_once_is_not_waited_for() {
 }
 
 #[test]
+fn one_that_starts_late_is_stopped_only_then() {
+    let engine = Engine::start();
+    engine.state().slow_start = Duration::from_millis(300);
+    // What was stopped too early would run on, and be waited for longer.
+    let more = "[runtime]\nstop_timeout = 5\n[test]\n";
+    kitchen(&engine, &["hang"], more).run(&["test"]).success().says("  ok      stop (");
+    engine.clean();
+}
+
+#[test]
 fn one_that_does_not_stop_in_its_time_fails() {
     let engine = Engine::start();
     let more = "[runtime]\nmemory = 64\nstop_timeout = 1\n[test]\n";

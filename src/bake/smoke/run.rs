@@ -214,10 +214,11 @@ impl<'t, 'e> Stage<'t, 'e> {
         let Some((tested, beside)) = self.actors.split_first() else { return Ok(acts) };
         for actor in beside.iter().chain([tested]) {
             let (engine, id, log) = (self.engine, &actor.id, &actor.log);
-            scope.spawn(move || log.end(engine.run(id, longest, &mut |bytes| log.take(bytes))));
+            scope.spawn(move || log.end(engine.run(id, longest, &mut |pulse| log.hear(pulse))));
             let is_tested = std::ptr::eq(actor, tested);
             let before = if is_tested { String::new() } else { format!("{} ", actor.subject.name) };
             let begun = Instant::now();
+            log.wait_for_start();
             self.readiness(actor, &before, &mut acts)?;
             if is_tested {
                 acts.ready_ms = millis(begun.elapsed());
@@ -363,7 +364,7 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
 /// How a container ended, where it has in these moments.
 fn just_ended(log: &Log) -> Result<Option<Ended>, PortError> {
     match log.wait_for_end(PAUSE * 10)? {
-        None if log.is_closed() => log.wait_for_end(END),
+        None if log.is_silent() => log.wait_for_end(END),
         ended => Ok(ended),
     }
 }

@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use super::line::{Line, is_absent};
 use super::pour::Pull;
 use super::{talk, words};
-use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Kept, PortError, RUN_LABEL, Said, Talk, Thing};
+use crate::bake::port::{
+    Became, Container, Ended, Engine, EngineFacts, Kept, PortError, Pulse, RUN_LABEL, Said, Talk, Thing,
+};
 use crate::digest::Digest;
 use crate::name::{ImagePath, Platform};
 
@@ -264,7 +266,12 @@ impl Engine for Speaker {
         })
     }
 
-    fn run(&self, container: &str, limit: Duration, heard: &mut dyn FnMut(&[u8])) -> Result<Option<Ended>, PortError> {
+    fn run(
+        &self,
+        container: &str,
+        limit: Duration,
+        heard: &mut dyn FnMut(Pulse<'_>),
+    ) -> Result<Option<Ended>, PortError> {
         let line = &self.line;
         line.wait(async {
             let options = AttachContainerOptions { stream: true, stdout: true, stderr: true, ..Default::default() };
@@ -273,11 +280,12 @@ impl Engine for Speaker {
                 line.within("it does not show what a container prints", line.timing.answer, attached).await?;
             let started = line.api.start_container(container, None::<StartContainerOptions>);
             line.within("it does not start a container", line.timing.answer, started).await?;
+            heard(Pulse::Started);
             let running = async {
                 while let Some(piece) = attached.output.next().await {
-                    heard(&piece?.into_bytes());
+                    heard(Pulse::Prints(&piece?.into_bytes()));
                 }
-                heard(&[]);
+                heard(Pulse::Silent);
                 self.end(container).await
             };
             match timeout(limit, running).await {

@@ -54,6 +54,10 @@ pub fn connection(stream: UnixStream, state: &Mutex<State>, stop: &AtomicBool) {
             drop(send(stream.get_mut(), status, &body, usize::MAX));
         }
         fault => {
+            if target.ends_with("/start") {
+                let slow = state.lock().unwrap().slow_start;
+                std::thread::sleep(slow);
+            }
             let (status, body) = answer(&mut state.lock().unwrap(), &request);
             let most = if let Some(Fault::Cut(_, most)) = fault { most } else { usize::MAX };
             drop(send(stream.get_mut(), status, &body, most));
