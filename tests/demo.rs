@@ -3,6 +3,8 @@
 
 use std::process::{Command, Stdio};
 
+use crate::kitchen::script;
+
 #[test]
 fn the_demo_runs_to_its_end_and_leaves_nothing_behind() {
     let Some(_) = crate::real::program(&["zip"], "zip") else { return };
@@ -34,7 +36,7 @@ fn where_nothing_can_be_had_stand_ins_are_named_and_all_of_it_works() {
         std::os::unix::fs::symlink(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path), home.join(path))
             .unwrap();
     }
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/demo.sh"), home.join("tools/demo.sh")).unwrap();
+    script::write(&home.join("tools/demo.sh"), include_str!("../tools/demo.sh"));
     let mut command = Command::new(home.join("tools/demo.sh"));
     command.env("ELKBAKE", env!("CARGO_BIN_EXE_elkbake")).stdin(Stdio::null());
     let output = command.output().unwrap();

@@ -11,3 +11,4 @@ pub mod iam;
 pub mod job;
 pub mod project;
 pub mod registry;
+pub mod script;

@@ -273,14 +273,16 @@ fn what_two_runs_move_at_one_time_is_moved_by_both() {
     let before = kitchen.read("recipes/es.lock");
     registry.image("elasticsearch", "8.19.3", &["linux/arm64", "linux/amd64"]);
     registry.file("far.zip", b"from farther away");
-    // The first run waits a second for its manifest, and the second comes and goes meanwhile.
-    registry.fault("/v2/elasticsearch/manifests/8.19.3", 1, Fault::Status(429, Some("1".to_owned())));
+    // The first run gets no manifest until the second has come and gone. Only what is answered is seen: the refusal.
+    registry.fault("/v2/elasticsearch/manifests/8.19.3", 1, Fault::Status(429, Some("0".to_owned())));
+    registry.fault("/v2/elasticsearch/manifests/8.19.3", usize::MAX, Fault::Hold);
     let mut slow = kitchen.command(&["lock", "--update=base"]).spawn().unwrap();
     while registry.requests_to("/v2/elasticsearch/manifests/8.19.3").len() < 2 {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     kitchen.run(&["lock", "--update=far"]).success();
     let between = kitchen.read("recipes/es.lock");
+    registry.release();
     assert!(slow.wait().unwrap().success());
     let after = kitchen.read("recipes/es.lock");
     let far = elkbake::digest::Digest::of(b"from farther away").to_string();

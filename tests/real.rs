@@ -34,6 +34,7 @@ pub mod user_data;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 /// A server on a port of its own; it ends when this is dropped.
@@ -46,11 +47,25 @@ impl Drop for Server {
     }
 }
 
+/// A port for another program. It is below those that the kernel gives to whoever asks for any, and handed out once:
+/// until the program has it, nobody else gets it.
+pub fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        // Several of these processes may run on one machine.
+        let begin = u16::try_from(std::process::id() % 100).unwrap() * 100;
+        let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// Starts a server on a free port, which `prepare` puts into its arguments, and waits until it listens.
 pub fn serve(program: &Path, prepare: impl Fn(&mut Command, u16)) -> Server {
-    // The port may be taken by somebody else between the two lines: then another is tried.
+    // The port may be taken by somebody else before the server has it: then another is tried.
     for _ in 0..10 {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port();
         let mut command = Command::new(program);
         prepare(&mut command, port);
         let mut server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), port);

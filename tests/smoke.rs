@@ -33,11 +33,11 @@ fn checks(test: &Value) -> Vec<(String, Option<String>)> {
 
 const ALL: &str = r#"
 [runtime]
-stop_timeout = 5
+stop_timeout = 60
 [runtime.health_check]
 command = ["CMD", "print:well"]
 [test]
-timeout = 5
+timeout = 60
 [test.ready]
 http  = "http://localhost:9200/a?b"
 status = 401
@@ -87,8 +87,8 @@ fn an_image_that_is_ready_and_as_expected_passes_and_leaves_nothing() {
 
 #[test]
 fn what_is_not_as_expected_fails_with_why_and_the_log() {
-    for (from, to, why) in [
-        ("401 {", "200 {", "not after 1 s: http://localhost:9200/a?b: the answer has status 200, not 401"),
+    let cases = [
+        ("401 {", "200 {", "not after 3 s: http://localhost:9200/a?b: the answer has status 200, not 401"),
         ("green", "red", "`/status` of the answer is `\"red\"`, not"),
         ("serve:9300=200", "print:x", "nobody takes connections at port 9300"),
         ("print:started", "print:st\u{7}arting", "its log does not say `started`"),
@@ -99,18 +99,28 @@ fn what_is_not_as_expected_fails_with_why_and_the_log() {
         ("\"0644\"", "\"0600\"", "its mode is 0644, not 0600"),
         ("\"0:0\"", "\"1000:0\"", "its owner is 0:0, not 1000:0"),
         ("/etc/app.conf", "/etc/none", "it is not there"),
-    ] {
-        let engine = Engine::start();
-        let more = ALL.replace("timeout = 5\n[test.ready]", "timeout = 1\n[test.ready]");
-        let is_served = SERVED.iter().any(|word| word.contains(from));
-        let words: Vec<_> = SERVED.iter().map(|word| word.replace(from, to)).collect();
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let more = if is_served { more } else { more.replace(from, to) };
-        let told = kitchen(&engine, &words, &more).run(&["test"]).code(1);
-        let told = told.says("app 1-").says(" failed (").says(why).says("the end of the log of app:\n");
-        assert!(!told.stdout.contains('\u{7}'), "{:?}", told.stdout);
-        engine.clean();
-    }
+    ];
+    // Side by side: some of them are waited for to the end of their time.
+    std::thread::scope(|scope| {
+        for (from, to, why) in cases {
+            scope.spawn(move || is_told(from, to, why));
+        }
+    });
+}
+
+fn is_told(from: &str, to: &str, why: &str) {
+    let engine = Engine::start();
+    let is_served = SERVED.iter().any(|word| word.contains(from));
+    let is_waited_for = is_served || from == "\"print:well\"";
+    let timeout = if is_waited_for { 3 } else { 60 };
+    let more = ALL.replace("timeout = 60\n[test.ready]", &format!("timeout = {timeout}\n[test.ready]"));
+    let words: Vec<_> = SERVED.iter().map(|word| word.replace(from, to)).collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let more = if is_served { more } else { more.replace(from, to) };
+    let told = kitchen(&engine, &words, &more).run(&["test"]).code(1);
+    let told = told.says("app 1-").says(" failed (").says(why).says("the end of the log of app:\n");
+    assert!(!told.stdout.contains('\u{7}'), "{:?}", told.stdout);
+    engine.clean();
 }
 
 #[test]
@@ -160,7 +170,7 @@ env = { PASSWORD = "said" }
 fn the_services_of_ecs_answer_a_container() {
     let engine = Engine::start();
     let words = ["ask:GET /v4/app HTTP/1.1", "ask:PUT /latest/api/token HTTP/1.1", "hang"];
-    let more = "[test]\ntimeout = 5\n[test.ready]\nlog = \"HTTP/1.1 400\"\n";
+    let more = "[test]\ntimeout = 60\n[test.ready]\nlog = \"HTTP/1.1 400\"\n";
     let told = kitchen(&engine, &words, more).run(&["test", "--json"]).success().json();
     assert_eq!(told["tests"][0]["asked"], json!(["GET /v4/app", "PUT /latest/api/token"]));
     engine.clean();
@@ -177,7 +187,7 @@ command = ["serve:9201=200 the line"]
 [[test.expect]]
 http     = "http://es:9201/_search"
 contains = "the line"
-within   = 5
+within   = 60
 [[test.expect]]
 plugin = "icu"
 login  = "elastic:PASSWORD"

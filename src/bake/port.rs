@@ -21,7 +21,7 @@ pub use ecr::{
     Closeness, EcrControl, Mutability, ReplicationRule, RepositoryEncryption, RepositoryState, RepositoryStep,
 };
 pub use engine::{
-    Became, Confines, Container, Ended, Engine, EngineFacts, Engines, Kept, Mount, RUN_LABEL, Said, Talk, Thing,
+    Became, Confines, Container, Ended, Engine, EngineFacts, Engines, Kept, Mount, Pulse, RUN_LABEL, Said, Talk, Thing,
 };
 
 /// Why something could not be had from outside.

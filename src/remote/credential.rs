@@ -78,15 +78,15 @@ fn read(answer: &str) -> Option<Proof> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn answer_of(script: &str, limit: Duration) -> Result<Option<Proof>, String> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("docker-credential-x");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        // Another process writes it: while this one has a file open for writing, so has a child that another test starts
+        // at that moment, and then the file cannot be run.
+        let write = r#"printf '#!/bin/sh\n%s' "$1" > docker-credential-x && chmod 755 docker-credential-x"#;
+        let mut shell = std::process::Command::new("sh");
+        assert!(shell.args(["-c", write, "sh", script]).current_dir(folder.path()).status().unwrap().success());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(ask("x", "a.b", &[folder.path().to_owned()], limit))
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::metadata::Service;
+use crate::kitchen::script;
 
 /// Where the script is in the project.
 pub const SCRIPT: &str = "images/elasticsearch/usr/local/bin/ecs-entrypoint";
@@ -117,17 +117,8 @@ impl Node {
         fs::remove_file(self.path(path)).unwrap();
     }
 
-    /// Another process writes it: while this one has a file open for writing, a child that another test starts at that
-    /// moment has so too, and then the file cannot be run.
     pub fn program(&self, path: &str, content: &str) {
-        self.file(path, "");
-        let write = "cat > \"$1\" && chmod 755 \"$1\"";
-        let mut shell = Command::new("sh");
-        shell.args(["-c", write, "sh"]).arg(self.path(path)).stdin(Stdio::piped());
-        let mut shell = shell.spawn().unwrap();
-        let content = content.replace("ROOT", self.root.path().to_str().unwrap());
-        shell.stdin.take().unwrap().write_all(content.as_bytes()).unwrap();
-        assert!(shell.wait().unwrap().success());
+        script::write(&self.path(path), &content.replace("ROOT", self.root.path().to_str().unwrap()));
     }
 
     /// What one of the programs has written down.

@@ -58,15 +58,20 @@ done
 reach() {
     local who=$1 to=$2 port
     shift 2
-    for port in 22 80 9200 9303; do
-        if "$@" curl --silent --output /dev/null --max-time 1 "http://$to:$port/"; then
-            echo "$who $port"
-        fi
-    done
+    # Side by side: what is dropped is waited for to the end.
+    {
+        for port in 22 80 9200 9303; do
+            { "$@" curl --silent --output /dev/null --max-time 2 "http://$to:$port/" && echo "$who $port"; } &
+        done
+        wait
+    } | sort -k 2n
 }
 reach itself 10.9.1.10
-reach subnet 10.9.1.10 at
-reach subnet6 '[fd00:9::10]' at
+{
+    reach subnet 10.9.1.10 at &
+    reach subnet6 '[fd00:9::10]' at &
+    wait
+} | LC_ALL=C sort -k 1,1 -k 2n
 reach task 172.17.0.1 nsenter --net=/proc/$task/ns/net
 # The other one moves to another network.
 moves() {

@@ -69,8 +69,10 @@ pub struct State {
     pub execs: BTreeMap<String, (String, Vec<String>, i64)>,
     /// So many questions about containers find one between its end and Podman's own clean-up after it.
     pub between: usize,
-    /// What the kernel says of memory is not known at the first question.
-    pub late: bool,
+    /// A container starts so long after it was told to.
+    pub slow_start: std::time::Duration,
+    /// What the kernel says of memory is not known at so many questions about containers.
+    pub late: usize,
     /// What containers ask the services of ECS, by way of the probe.
     pub questions: std::collections::VecDeque<(String, String)>,
     made: usize,

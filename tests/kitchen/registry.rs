@@ -144,6 +144,9 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: Vec<Planned>,
     requests: Vec<Request>,
+    /// How often they were forgotten.
+    forgotten: usize,
+    connections: usize,
     /// Requests of uploads that are worked on, and how many there ever were at one time.
     coming: usize,
     most_coming: usize,
@@ -280,13 +283,13 @@ impl Registry {
         self.state().uploads.len()
     }
 
-    /// How many bytes the largest upload has that is open, once no more come: a process that was killed may have left
-    /// some in its sockets.
+    /// How many bytes the largest upload has that is open, once all clients are gone: one that was killed may have left
+    /// some in its sockets, and a connection that nobody has seen yet.
     pub fn uploaded(&self) -> u64 {
         let mut quiet = 0;
         while quiet < 3 {
             std::thread::sleep(std::time::Duration::from_millis(10));
-            quiet = if self.state().coming == 0 { quiet + 1 } else { 0 };
+            quiet = if self.state().connections == 0 { quiet + 1 } else { 0 };
         }
         self.state().uploads.furthest() as u64
     }
@@ -380,7 +383,9 @@ impl Registry {
 
     /// Forgets the requests so far.
     pub fn forget(&self) {
-        self.state().requests.clear();
+        let mut state = self.state();
+        state.requests.clear();
+        state.forgotten += 1;
     }
 }
 

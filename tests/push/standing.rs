@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{current, project};
-use crate::kitchen::registry::Registry;
+use crate::kitchen::registry::{Fault, Registry};
 
 #[test]
 fn a_tag_that_was_moved_or_dropped_is_told() {
@@ -43,7 +43,7 @@ fn a_registry_that_does_not_answer_leaves_the_question_open() {
     let registry = Registry::start();
     let kitchen = project(&registry);
     kitchen.run(&["push", "--target", "reg"]).success();
-    drop(registry);
+    registry.fault("/*", usize::MAX, Fault::HangUp);
     kitchen.run(&["verify", "--target", "reg"]).code(4);
     kitchen.run(&["verify", "--target", "reg", "--offline"]).code(3).complains("--offline");
 }

@@ -6,7 +6,7 @@ mod without_docker;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use zip::{ZipArchive, ZipWriter};
 use super::engine::Engine;
 use super::onto_debian::{debian, place};
 use super::seen::{assert_same, seen};
-use super::{artefact, run};
+use super::{artefact, port, run};
 use crate::kitchen::project::Kitchen;
 
 const VERSION: &str = "8.19.21";
@@ -259,8 +259,7 @@ impl<'a> Node<'a> {
     }
 
     fn start_with(engine: &'a Engine, image: &str, env: &[&str], args: &[&str]) -> Self {
-        // On the machine's own loopback, at a port that was free a moment ago.
-        let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // On the machine's own loopback.
         let (http, transport) = (port(), port());
         let log = tempfile::NamedTempFile::new().unwrap();
         let ports = [format!("-Ehttp.port={http}"), format!("-Etransport.port={transport}")];
@@ -287,7 +286,7 @@ impl<'a> Node<'a> {
     fn wait(&self, path: &str) -> Value {
         let begun = Instant::now();
         // Half a minute where nothing else runs; several where much does.
-        while begun.elapsed() < Duration::from_secs(300) {
+        while begun.elapsed() < Duration::from_secs(1200) {
             if let Some(answer) = self.ask(path) {
                 return answer;
             }

@@ -1,7 +1,7 @@
 //! Commands in containers of real engines: Debian's Docker and Podman.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::docker::Daemon;
@@ -10,6 +10,7 @@ use super::onto_debian::debian;
 use super::run as run_program;
 use super::seen::assert_same;
 use crate::kitchen::project::Kitchen;
+use crate::kitchen::script;
 use crate::wire::tunnel::authority;
 
 mod shipped;
@@ -175,8 +176,7 @@ fn an_engine_is_reached_through_ssh() {
     let path = format!("{}:{}", kitchen.project().join("bin").display(), std::env::var("PATH").unwrap());
     // Its last argument is what is run there.
     let ssh = format!("#!/bin/sh\nfor last; do :; done\nDOCKER_HOST={} exec $last\n", daemon.address());
-    kitchen.write("bin/ssh", ssh);
-    run_program(Command::new("chmod").arg("755").arg(kitchen.project().join("bin/ssh")));
+    script::write(&kitchen.project().join("bin/ssh"), &ssh);
     let kitchen = kitchen.env("PATH", &path).env("DOCKER_HOST", "ssh://me@elsewhere.example");
     kitchen.run(&["build", "app"]).success();
     kitchen.run(&["load", "app"]).success().says("in ssh://me@elsewhere.example");
@@ -196,8 +196,7 @@ fn an_engine_is_reached_by_tls_and_by_nobody_without_a_certificate() {
         std::fs::write(file(certificate), params.signed_by(&pair, &authority).unwrap().pem()).unwrap();
         std::fs::write(file(key), pair.serialize_pem()).unwrap();
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("tcp://127.0.0.1:{port}");
+    let address = format!("tcp://127.0.0.1:{}", super::port());
     let told = |option: &str, name: &str| format!("--{option}={}", file(name).display());
     let tls = [
         format!("--host={address}"),

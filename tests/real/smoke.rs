@@ -43,7 +43,7 @@ user = "1000:1000"
 memory       = 64
 writable     = ["/tmp", "/data"]
 secrets      = ["SECRET"]
-stop_timeout = 5
+stop_timeout = 60
 
 # Podman asks for more processes than a machine may allow.
 [runtime.ulimits]
@@ -107,12 +107,12 @@ fn passes_and_fails(address: &str) {
         assert!(log.contains(part), "{part}\n{log}");
     }
     assert!(!log.contains("the root can be written"), "{log}");
-    assert!(test["stop_ms"].as_u64().unwrap() < 5000, "{test}");
+    assert!(test["stop_ms"].as_u64().unwrap() < 60_000, "{test}");
     assert_eq!(test["asked"][0], json!("PUT /latest/api/token"));
 
     kitchen.write(
         "recipes/app.toml",
-        RECIPE.replace("stop_timeout = 5", "stop_timeout = 1") + "[test.env]\nSLOW = \"30\"\n",
+        RECIPE.replace("stop_timeout = 60", "stop_timeout = 1") + "[test.env]\nSLOW = \"30\"\n",
     );
     let (test, _) = tested(&kitchen, address, 1);
     assert_eq!(test["checks"].as_array().unwrap().last().unwrap()["name"], "stop", "{test}");
@@ -286,7 +286,7 @@ const READY: &str = r#"
 writable = ["/tmp", "/usr/share/elasticsearch/config", "/usr/share/elasticsearch/data", "/usr/share/elasticsearch/logs"]
 
 [test]
-timeout = 300
+timeout = 1200
 
 [test.ready]
 http = "http://localhost:9200/_cluster/health"

@@ -139,7 +139,7 @@ fn a_command_that_hangs_is_ended() {
     engine.clean();
     kitchen.write("recipes/app.toml", recipe(&["memory"], "memory = 64\n"));
     kitchen.run(&["build", "app"]).code(6).complains("more than 64 MiB").complains("and printed nothing");
-    engine.state().late = true;
+    engine.state().late = 3;
     kitchen.run(&["build", "app"]).code(6).complains("more than 64 MiB").complains("and printed nothing");
     engine.clean();
 }

@@ -37,19 +37,32 @@ fn what_the_engine_says_is_told_and_nothing_is_left() {
 fn a_container_that_ends_at_once_is_not_waited_for() {
     let engine = Engine::start();
     let begun = Instant::now();
-    let told = kitchen(&engine, &["print:why", "exit:2"], ALL).run(&["test"]).code(1);
+    let patient = ALL.replace("timeout = 60\n[test.ready]", "timeout = 600\n[test.ready]");
+    let told = kitchen(&engine, &["print:why", "exit:2"], &patient).run(&["test"]).code(1);
     told.says("failed  ready").says("it ended with exit code 2").says("  | why\n");
-    assert!(begun.elapsed() < Duration::from_secs(4), "it has 5 s to be ready");
+    assert!(begun.elapsed() < Duration::from_secs(300), "it has 600 s to be ready");
     kitchen(&engine, &["memory"], ALL).run(&["test"]).code(1).says("it wanted more memory than it may take");
+    engine.clean();
+}
+
+#[test]
+fn one_that_starts_late_is_stopped_only_then() {
+    let engine = Engine::start();
+    engine.state().slow_start = Duration::from_millis(300);
+    // What was stopped too early would run on, and be waited for longer.
+    let more = "[runtime]\nstop_timeout = 5\n[test]\n";
+    kitchen(&engine, &["hang"], more).run(&["test"]).success().says("  ok      stop (");
     engine.clean();
 }
 
 #[test]
 fn one_that_does_not_stop_in_its_time_fails() {
     let engine = Engine::start();
-    let more = "[runtime]\nstop_timeout = 1\n[test]\n";
+    let more = "[runtime]\nmemory = 64\nstop_timeout = 1\n[test]\n";
+    engine.state().late = 9;
     let told = kitchen(&engine, &["deaf"], more).run(&["test"]).code(1);
     told.says("failed  stop").says("it had not ended 1 s after the stop signal, and was killed");
+    assert_eq!(engine.state().late, 8, "nobody asks again whether it was for its memory");
     engine.clean();
 }
 

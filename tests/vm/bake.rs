@@ -15,7 +15,7 @@ fn a_bake_ends_well_and_what_starts_from_it_is_a_new_host() {
     machine.begin();
     let machine_id =
         machine.shell("mkdir -p /var/lib/ecs/data; echo baked > /var/lib/ecs/data/id; cat /etc/machine-id");
-    machine.wait(Duration::from_secs(900));
+    machine.wait(Duration::from_secs(3600));
     assert_eq!(documents.verdict(&machine.console()), Some(Verdict::Ok));
     assert!(!agent_has_started(&machine), "an agent that has registered once would be the same one on every host");
 

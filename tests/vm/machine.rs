@@ -183,7 +183,7 @@ impl Machine {
     /// Shuts it down.
     pub fn stop(&mut self) {
         self.send("systemctl --no-block poweroff");
-        self.wait(Duration::from_secs(120));
+        self.wait(Duration::from_secs(600));
     }
 
     /// Waits until it has shut itself down.

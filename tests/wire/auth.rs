@@ -1,6 +1,5 @@
 //! Who we are, to whom we say it, and to whom not.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,6 +9,7 @@ use elkbake::remote::config::{Timing, WireConfig};
 
 use super::bench::{Bench, bytes, config, error};
 use crate::kitchen::registry::{Fault, Guard, Registry};
+use crate::kitchen::script;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const SMALL: &[u8] = br#"{"schemaVersion":2}"#;
@@ -176,8 +176,7 @@ fn a_token_server_in_trouble_is_asked_again() {
 fn with_program(server: &Registry, json: &str, script: &str, limit: Duration) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("docker-credential-kitchen");
-    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    script::write(&program, &format!("#!/bin/sh\n{script}\n"));
     let path = folder.path().join("config.json");
     std::fs::write(&path, json.replace("HOST", &server.host())).unwrap();
     let search_path = vec![folder.path().to_owned()];

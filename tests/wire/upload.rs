@@ -369,18 +369,17 @@ fn a_success_that_comes_too_early_is_none() {
 
 #[test]
 fn a_registry_that_stalls_is_given_up_and_tried_again() {
-    let timing = Timing {
-        idle: Duration::from_millis(300),
-        connect: Duration::from_secs(2),
-        answer: Duration::from_millis(600),
-        ..config().timing
-    };
+    let pieces = Pieces { whole: 1 << 20, chunk: 8 << 20 };
+    let timing = Timing { idle: Duration::from_millis(300), connect: Duration::from_secs(2), ..config().timing };
     let server = Registry::start();
-    let bench = Bench::with(WireConfig { timing, pieces: Pieces { whole: 1 << 20, chunk: 8 << 20 }, ..config() });
+    let bench = Bench::with(WireConfig { timing, pieces, ..config() });
     server.fault(PATCHES, 1, Fault::StallBody(100));
     bench.send(&server.reference("a"), &bytes(20_000_000)).unwrap();
     assert_there(&server, &bytes(20_000_000));
     assert!(bench.notes().contains("no answer within"), "{}", bench.notes());
+    // Only where no answer is to come it need not be waited for.
+    let timing = Timing { answer: Duration::from_millis(600), ..timing };
+    let bench = Bench::with(WireConfig { timing, pieces, ..config() });
     server.fault(PUTS, ALWAYS, Fault::StallBody(0));
     error!(bench.send(&server.reference("a"), &bytes(5)), Unreachable);
 }

@@ -13,7 +13,7 @@ use crate::bake::base::Base;
 use crate::bake::built::BuiltLayer;
 use crate::bake::event::{Event, Task};
 use crate::bake::handover::Handover;
-use crate::bake::port::{Became, Container, Mount, PortError, RUN_LABEL};
+use crate::bake::port::{Became, Container, Mount, PortError, Pulse, RUN_LABEL};
 use crate::bake::visit::Visit;
 use crate::contents::Spool;
 use crate::digest::Digest;
@@ -113,7 +113,12 @@ impl<'b> Bench<'b> {
         let _task = Task::begin(task, None, self.world.tell);
         let mut heard = Heard::new(task, self.world.tell);
         let limit = Duration::from_secs(run.timeout.into());
-        let ended = visit.engine().run(container, limit, &mut |bytes| heard.take(bytes))?;
+        let mut hear = |pulse: Pulse<'_>| {
+            if let Pulse::Prints(bytes) = pulse {
+                heard.take(bytes);
+            }
+        };
+        let ended = visit.engine().run(container, limit, &mut hear)?;
         let (why, help) = match ended {
             Some(ended) if ended.code == 0 => return Ok(()),
             None => (

@@ -110,6 +110,17 @@ pub struct Mount<'c> {
     pub writable: bool,
 }
 
+/// What is heard of a container while it runs, in this order.
+#[derive(Clone, Copy, Debug)]
+pub enum Pulse<'p> {
+    /// It has been started.
+    Started,
+    /// It prints something.
+    Prints(&'p [u8]),
+    /// It prints no more. Mostly it has ended then, and how will soon be known.
+    Silent,
+}
+
 /// How a container ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -193,12 +204,17 @@ pub trait Engine: Sync {
     /// When the stream cannot be read or the engine does not take it.
     fn fill(&self, container: &str, folder: &ImagePath, tar: &mut dyn Read) -> Result<(), PortError>;
 
-    /// Starts a container and waits for its end, at most so long; what it prints is handed on as it comes. `None` when
-    /// it has not ended by then: it still runs.
+    /// Starts a container and waits for its end, at most so long; what it does is handed on as it comes. `None` when it has
+    /// not ended by then: it still runs.
     ///
     /// # Errors
     /// When it cannot be started, or the engine stops answering.
-    fn run(&self, container: &str, limit: Duration, heard: &mut dyn FnMut(&[u8])) -> Result<Option<Ended>, PortError>;
+    fn run(
+        &self,
+        container: &str,
+        limit: Duration,
+        heard: &mut dyn FnMut(Pulse<'_>),
+    ) -> Result<Option<Ended>, PortError>;
 
     /// Starts a container to speak with its program.
     ///

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::bake::port::{Ended, PortError};
+use crate::bake::port::{Ended, PortError, Pulse};
 
 /// A longer log loses its older half.
 const MOST: usize = 4 << 20;
@@ -21,17 +21,25 @@ pub(super) struct Log {
 #[derive(Default)]
 struct State {
     text: Vec<u8>,
+    is_started: bool,
+    is_silent: bool,
     ended: Option<Result<Option<Ended>, PortError>>,
 }
 
 impl Log {
-    /// Takes in what it prints.
-    pub(super) fn take(&self, bytes: &[u8]) {
+    /// Takes in what it does.
+    pub(super) fn hear(&self, pulse: Pulse<'_>) {
         let mut state = self.state();
-        state.text.extend_from_slice(bytes);
-        if state.text.len() > MOST {
-            let half = state.text.len() - MOST / 2;
-            state.text.drain(..half);
+        match pulse {
+            Pulse::Started => state.is_started = true,
+            Pulse::Silent => state.is_silent = true,
+            Pulse::Prints(bytes) => {
+                state.text.extend_from_slice(bytes);
+                if state.text.len() > MOST {
+                    let half = state.text.len() - MOST / 2;
+                    state.text.drain(..half);
+                }
+            }
         }
         self.news.notify_all();
     }
@@ -60,6 +68,16 @@ impl Log {
     pub(super) fn wait_for_end(&self, limit: Duration) -> Result<Option<Ended>, PortError> {
         drop(self.news.wait_timeout_while(self.state(), limit, |state| state.ended.is_none()));
         self.ended()
+    }
+
+    /// Waits until it has been started, or will not be.
+    pub(super) fn wait_for_start(&self) {
+        drop(self.news.wait_while(self.state(), |state| !state.is_started && state.ended.is_none()));
+    }
+
+    /// Whether it prints no more.
+    pub(super) fn is_silent(&self) -> bool {
+        self.state().is_silent
     }
 
     /// Whether it has printed a text.

@@ -168,8 +168,7 @@ fn lost(message: &str) -> PortError {
 mod tests {
     use std::io::{BufRead as _, BufReader};
     use std::net::{TcpListener, TcpStream};
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
     use std::sync::mpsc::channel;
 
     use super::*;
@@ -186,9 +185,30 @@ mod tests {
         let mut bytes = Vec::new();
         layer.entries().unwrap().next().unwrap().unwrap().read_to_end(&mut bytes).unwrap();
         let path = folder.join("probe");
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes it: while this one has a file open for writing, so has a child that another test starts
+        // at that moment, and then the file cannot be run.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"]).arg(&path).stdin(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(&bytes).unwrap();
+        assert!(shell.wait().unwrap().success());
         path
+    }
+
+    /// Starts it, again and again: it ends at once where somebody else has its port, and sleeps once it listens.
+    fn listening(program: &std::path::Path) -> Child {
+        for _ in 0..1000 {
+            let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            while child.try_wait().unwrap().is_none() {
+                let state = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+                if state.contains(") S ") {
+                    return child;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("it does not listen");
     }
 
     fn ask_as_a_container(question: &str) -> String {
@@ -206,8 +226,7 @@ mod tests {
     #[test]
     fn bytes_go_both_ways_between_us_and_a_network() {
         let folder = tempfile::tempdir().unwrap();
-        let mut child =
-            Command::new(program(folder.path())).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = listening(&program(folder.path()));
         let (to, answers) = channel();
         let net = Net::new(Box::new(child.stdin.take().unwrap()), answers);
         let (ear, ecs) = (child.stdout.take().unwrap(), Ecs::of([("app", &Needs::default())]));

@@ -214,10 +214,11 @@ impl<'t, 'e> Stage<'t, 'e> {
         let Some((tested, beside)) = self.actors.split_first() else { return Ok(acts) };
         for actor in beside.iter().chain([tested]) {
             let (engine, id, log) = (self.engine, &actor.id, &actor.log);
-            scope.spawn(move || log.end(engine.run(id, longest, &mut |bytes| log.take(bytes))));
+            scope.spawn(move || log.end(engine.run(id, longest, &mut |pulse| log.hear(pulse))));
             let is_tested = std::ptr::eq(actor, tested);
             let before = if is_tested { String::new() } else { format!("{} ", actor.subject.name) };
             let begun = Instant::now();
+            log.wait_for_start();
             self.readiness(actor, &before, &mut acts)?;
             if is_tested {
                 acts.ready_ms = millis(begun.elapsed());
@@ -347,7 +348,7 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
             Ok(Ok(())) => return Ok(None),
             Ok(Err(why)) => why,
             // An engine runs nothing in a container that has just ended.
-            Err(error @ PortError::Docker { .. }) => match log.wait_for_end(PAUSE * 10)? {
+            Err(error @ PortError::Docker { .. }) => match just_ended(log)? {
                 Some(ended) => return Ok(Some(died(ended))),
                 None => return Err(error),
             },
@@ -357,6 +358,14 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
             return Ok(Some(why));
         }
         log.wait_for_end(PAUSE.min(limit))?;
+    }
+}
+
+/// How a container ended, where it has in these moments.
+fn just_ended(log: &Log) -> Result<Option<Ended>, PortError> {
+    match log.wait_for_end(PAUSE * 10)? {
+        None if log.is_silent() => log.wait_for_end(END),
+        ended => Ok(ended),
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::Visit;
 use crate::bake::event::Event;
-use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Engines, Kept, PortError, Said, Talk, Thing};
+use crate::bake::port::{
+    Became, Container, Ended, Engine, EngineFacts, Engines, Kept, PortError, Pulse, Said, Talk, Thing,
+};
 use crate::digest::Digest;
 use crate::name::{ImagePath, Platform};
 
@@ -77,7 +79,7 @@ impl Engine for &Shelf {
         Ok(())
     }
 
-    fn run(&self, _: &str, _: Duration, _: &mut dyn FnMut(&[u8])) -> Result<Option<Ended>, PortError> {
+    fn run(&self, _: &str, _: Duration, _: &mut dyn FnMut(Pulse<'_>)) -> Result<Option<Ended>, PortError> {
         Ok(None)
     }
 

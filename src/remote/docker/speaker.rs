@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::models::{ChangeType, ContainerState, SystemVersion, VolumeCreateRequest};
+use bollard::models::{ChangeType, ContainerInspectResponse, SystemVersion, VolumeCreateRequest};
 use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, ImportImageOptions, ListContainersOptions, ListImagesOptions,
     ListVolumesOptions, RemoveContainerOptions, RemoveImageOptions, RemoveVolumeOptions, StartContainerOptions,
@@ -17,7 +18,9 @@ use tokio::time::timeout;
 use super::line::{Line, is_absent};
 use super::pour::Pull;
 use super::{talk, words};
-use crate::bake::port::{Became, Container, Ended, Engine, EngineFacts, Kept, PortError, RUN_LABEL, Said, Talk, Thing};
+use crate::bake::port::{
+    Became, Container, Ended, Engine, EngineFacts, Kept, PortError, Pulse, RUN_LABEL, Said, Talk, Thing,
+};
 use crate::digest::Digest;
 use crate::name::{ImagePath, Platform};
 
@@ -58,6 +61,8 @@ async fn settled<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error>
 pub(super) struct Speaker {
     line: Line,
     facts: EngineFacts,
+    /// Containers that were to stop: the engine may have killed them.
+    stopped: Mutex<BTreeSet<String>>,
 }
 
 /// Asks an engine what it is.
@@ -99,7 +104,7 @@ fn facts(said: &SystemVersion, address: &str, run: &str) -> Result<EngineFacts, 
 
 impl Speaker {
     pub(super) fn new(line: Line, facts: EngineFacts) -> Self {
-        Self { line, facts }
+        Self { line, facts, stopped: Mutex::default() }
     }
 
     /// Tries to remove something, and once more while the engine is busy with it.
@@ -149,9 +154,19 @@ impl Speaker {
         Ok(kept)
     }
 
-    async fn state(&self, container: &str) -> Result<ContainerState, Error> {
-        let found = settled(async || self.line.api.inspect_container(container, None).await).await?;
-        Ok(found.state.unwrap_or_default())
+    async fn seen(&self, container: &str) -> Result<ContainerInspectResponse, Error> {
+        settled(async || self.line.api.inspect_container(container, None).await).await
+    }
+
+    /// Whether the engine may still get to know that a container was killed for its memory: what the kernel says of that
+    /// comes by another way than a process's end, and may come later.
+    fn may_learn(&self, container: &str, seen: &ContainerInspectResponse) -> bool {
+        let state = seen.state.as_ref();
+        let is_limited = seen.host_config.as_ref().and_then(|host| host.memory).is_some_and(|most| most > 0);
+        state.and_then(|state| state.exit_code) == Some(KILLED)
+            && state.and_then(|state| state.oom_killed) != Some(true)
+            && is_limited
+            && !self.stopped.lock().unwrap_or_else(PoisonError::into_inner).contains(container)
     }
 
     async fn end(&self, container: &str) -> Result<Ended, Error> {
@@ -161,12 +176,15 @@ impl Speaker {
             Ok(_) | Err(Error::DockerContainerWaitError { .. }) => {}
             Err(error) => return Err(error),
         }
-        let mut state = self.state(container).await?;
-        // What the kernel says of memory comes by another way than a process's end, and may come later.
-        if state.exit_code == Some(KILLED) && state.oom_killed != Some(true) {
+        let mut seen = self.seen(container).await?;
+        for _ in 0..TRIES {
+            if !self.may_learn(container, &seen) {
+                break;
+            }
             tokio::time::sleep(BETWEEN).await;
-            state = self.state(container).await?;
+            seen = self.seen(container).await?;
         }
+        let state = seen.state.unwrap_or_default();
         Ok(Ended { code: state.exit_code.unwrap_or(-1), out_of_memory: state.oom_killed.unwrap_or_default() })
     }
 }
@@ -248,7 +266,12 @@ impl Engine for Speaker {
         })
     }
 
-    fn run(&self, container: &str, limit: Duration, heard: &mut dyn FnMut(&[u8])) -> Result<Option<Ended>, PortError> {
+    fn run(
+        &self,
+        container: &str,
+        limit: Duration,
+        heard: &mut dyn FnMut(Pulse<'_>),
+    ) -> Result<Option<Ended>, PortError> {
         let line = &self.line;
         line.wait(async {
             let options = AttachContainerOptions { stream: true, stdout: true, stderr: true, ..Default::default() };
@@ -257,10 +280,12 @@ impl Engine for Speaker {
                 line.within("it does not show what a container prints", line.timing.answer, attached).await?;
             let started = line.api.start_container(container, None::<StartContainerOptions>);
             line.within("it does not start a container", line.timing.answer, started).await?;
+            heard(Pulse::Started);
             let running = async {
                 while let Some(piece) = attached.output.next().await {
-                    heard(&piece?.into_bytes());
+                    heard(Pulse::Prints(&piece?.into_bytes()));
                 }
+                heard(Pulse::Silent);
                 self.end(container).await
             };
             match timeout(limit, running).await {
@@ -283,6 +308,7 @@ impl Engine for Speaker {
     }
 
     fn stop(&self, container: &str, patience: Duration) -> Result<(), PortError> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(container.to_owned());
         talk::stop(&self.line, container, patience)
     }
 

@@ -118,7 +118,10 @@ impl Container {
     }
 
     pub fn told(&self, status: &str) -> Value {
-        json!({ "State": { "Status": status, "Running": false, "ExitCode": self.code, "OOMKilled": self.out_of_memory } })
+        json!({
+            "State": { "Status": status, "Running": false, "ExitCode": self.code, "OOMKilled": self.out_of_memory },
+            "HostConfig": { "Memory": self.body["HostConfig"]["Memory"] },
+        })
     }
 
     /// What it changed; nothing at all is `null`, as Docker has it.

@@ -54,6 +54,10 @@ pub fn connection(stream: UnixStream, state: &Mutex<State>, stop: &AtomicBool) {
             drop(send(stream.get_mut(), status, &body, usize::MAX));
         }
         fault => {
+            if target.ends_with("/start") {
+                let slow = state.lock().unwrap().slow_start;
+                std::thread::sleep(slow);
+            }
             let (status, body) = answer(&mut state.lock().unwrap(), &request);
             let most = if let Some(Fault::Cut(_, most)) = fault { most } else { usize::MAX };
             drop(send(stream.get_mut(), status, &body, most));
@@ -184,7 +188,8 @@ fn answer(state: &mut State, request: &Request) -> Answer {
         ("GET", ["containers", id, "json"]) if state.containers.contains_key(*id) => {
             let status = state.ended();
             let mut told = state.containers[*id].told(status);
-            if std::mem::take(&mut state.late) {
+            if state.late > 0 {
+                state.late -= 1;
                 told["State"]["OOMKilled"] = false.into();
             }
             json(told)

@@ -50,7 +50,12 @@ enum Framing {
 impl Server {
     /// Answers requests until the client or a fault ends the connection.
     pub fn connection(&self, stream: Box<dyn Duplex>) {
-        let mut stream = BufReader::new(stream);
+        self.state.lock().expect("no panic in the server").connections += 1;
+        self.requests(BufReader::new(stream));
+        self.state.lock().expect("no panic in the server").connections -= 1;
+    }
+
+    fn requests(&self, mut stream: BufReader<Box<dyn Duplex>>) {
         while let Ok(Some((request, length))) = read(&mut stream) {
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -109,7 +114,7 @@ impl Server {
             Some(Fault::Stall | Fault::HangUp | Fault::Silent | Fault::Endless) => 0,
             _ => right.body.len() as u64,
         };
-        let number = state.requests.len();
+        let (number, forgotten) = (state.requests.len(), state.forgotten);
         state.requests.push(request);
         drop(state);
         let sent = self.send(right, fault, is_head, to);
@@ -117,9 +122,12 @@ impl Server {
             Ok((count, goes_on)) => (*count, *goes_on),
             Err(_) => (0, false),
         };
-        if let Some(request) = self.state.lock().expect("no panic").requests.get_mut(number) {
-            request.sent = count;
+        let mut state = self.state.lock().expect("no panic");
+        // What is forgotten by now has others in its place.
+        if state.forgotten == forgotten {
+            state.requests[number].sent = count;
         }
+        drop(state);
         sent.map(|_| goes_on)
     }
 

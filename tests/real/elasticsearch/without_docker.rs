@@ -4,14 +4,14 @@
 //! discovery-ec2 cannot be had, so a node starts without the lines that are for it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::VERSION;
-use crate::real::{artefact, program, run};
+use crate::kitchen::script;
+use crate::real::{artefact, port, program, run};
 
 /// Answers as the instance's own address and as the parameter store, out of a file.
 const CURL: &str = "#!/bin/sh\necho eu-west-1\n";
@@ -33,10 +33,8 @@ impl Installed {
         fs::create_dir(at("jdk")).unwrap();
         run(Command::new("unzip").arg("-q").arg(zip).arg("-d").arg(at("")));
         run(Command::new("tar").arg("-xf").arg(java).arg("-C").arg(at("jdk")));
-        fs::create_dir(at("stubs")).unwrap();
         for (name, text) in [("curl", CURL), ("aws", AWS)] {
-            fs::write(at("stubs").join(name), text).unwrap();
-            fs::set_permissions(at("stubs").join(name), PermissionsExt::from_mode(0o755)).unwrap();
+            script::write(&at("stubs").join(name), text);
         }
         fs::copy(shipped("etc/elasticsearch/elasticsearch.yml"), installed.config("elasticsearch.yml")).unwrap();
         Some(installed)
@@ -82,7 +80,6 @@ impl Installed {
         run(Command::new("chown").args(["-R", "1000:1000"]).arg(self.home()));
         let var = self.folder.path().join("var");
         run(Command::new("install").args(["-d", "-m", "0777"]).arg(&var).arg(var.join("lib")).arg(var.join("log")));
-        let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let (http, transport, log) = (port(), port(), self.folder.path().join("log"));
         let mut command = self.command("setpriv");
         command.args(["--reuid=1000", "--regid=1000", "--clear-groups"]).arg(self.home().join("bin/elasticsearch"));
@@ -100,7 +97,7 @@ struct Node(Child);
 impl Node {
     fn wait(mut self, url: &str, log: &Path) -> String {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(300) {
+        while begun.elapsed() < Duration::from_secs(1200) {
             let asked =
                 Command::new("curl").args(["-ks", "-o", "/dev/null", "-w", "%{http_code}", url]).output().unwrap();
             let code = String::from_utf8(asked.stdout).unwrap();

@@ -1,7 +1,7 @@
 //! Disks to try the storage program on, and a folder to mount them in.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::JoinHandle;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use elkbake::ami::storage;
 use elkbake::recipe::{self, AmiRecipe, Recipe};
 
+use crate::kitchen::script;
 use crate::real::{program, run};
 
 pub const MIB: u64 = 1 << 20;
@@ -62,9 +63,7 @@ impl Bench {
     /// Puts a program in front of those of this machine.
     pub fn tool(&self, name: &str, does: &str) {
         let file = self.folder.path().join("bin").join(name);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, format!("#!/bin/bash\n{}\n", does.replace('@', &self.path("")))).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        script::write(&file, &format!("#!/bin/bash\n{}\n", does.replace('@', &self.path(""))));
     }
 
     /// What the kernel says in a file of its own.

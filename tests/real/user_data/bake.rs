@@ -4,12 +4,13 @@
 mod rpm;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::build::host::{document, kitchen, parts};
 use crate::kitchen::project::Kitchen;
+use crate::kitchen::script;
 use crate::real::program;
 
 /// Binds this machine's programs into the root, read-only, and runs the bake there.
@@ -80,9 +81,7 @@ impl Root {
     }
 
     fn stub(&self, name: &str, text: &str) {
-        let path = format!("stubs/{name}");
-        self.put(&path, text);
-        fs::set_permissions(self.path(&path), PermissionsExt::from_mode(0o755)).unwrap();
+        script::write(&self.path("stubs").join(name), text);
     }
 
     /// A host that has lived a little.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use crate::kitchen::script;
 use crate::real::program;
 
 const SYSTEMCTL: &str = "case \"$1 ${*: -1}\" in\n'is-active up.service') echo active ;;\n'is-active '*) echo failed; exit 3 ;;\n\
@@ -25,8 +26,7 @@ impl Host {
             ("journalctl", ""),
             ("nft", "exit 1\n"),
         ] {
-            let path = host.put(&format!("stubs/{name}"), &format!("#!/bin/bash\n{text}"));
-            fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+            host.stub(name, text);
         }
         host.put("etc/elkbake/checks", checks);
         host.put("proc/sys/vm/a_b", "1\t2  3\n");
@@ -40,6 +40,10 @@ impl Host {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
         path
+    }
+
+    fn stub(&self, name: &str, text: &str) {
+        script::write(&self.0.path().join("stubs").join(name), &format!("#!/bin/bash\n{text}"));
     }
 
     /// How it ended, what it printed and what it said on the console.
@@ -137,8 +141,7 @@ fn limits_without_a_container_are_those_that_docker_was_told() {
     let told = |checks: &str, flags: &str, file: &str| {
         let host = Host::new(checks)?;
         for (name, text) in [("docker", ""), ("pidof", "echo 7\n")] {
-            host.put(&format!("stubs/{name}"), &format!("#!/bin/bash\n{text}"));
-            fs::set_permissions(host.0.path().join("stubs").join(name), PermissionsExt::from_mode(0o755)).unwrap();
+            host.stub(name, text);
         }
         host.put("proc/7/cmdline", &flags.replace(' ', "\0"));
         host.put("etc/docker/daemon.json", file);
@@ -168,16 +171,11 @@ fn limits_without_a_container_are_those_that_docker_was_told() {
 #[test]
 fn what_is_expected_may_take_its_time_and_a_torn_list_is_no_list() {
     let Some(host) = Host::new("") else { return };
-    let expect = host.put("expect", "is_command '' test -e here\n");
-    let (here, there) = (host.0.path().join("here"), host.0.path().join("expect"));
-    fs::write(&there, format!("is_command '' test -e {}\n", here.display())).unwrap();
-    let late = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        fs::write(here, "").unwrap();
-    });
-    let (code, said, _) = host.check(&["--timeout", "20", "--expect", expect.to_str().unwrap()]);
-    late.join().unwrap();
+    // It is there when it is asked for the second time.
+    let here = host.0.path().join("here").display().to_string();
+    let expect = host.put("expect", &format!("is_command '' sh -c 'test -e {here} || {{ touch {here}; exit 1; }}'\n"));
+    let (code, said, _) = host.check(&["--timeout", "120", "--expect", expect.to_str().unwrap()]);
     let (waits, said) = said.split_once('\n').unwrap();
-    assert!(waits.starts_with("note not yet: test -e ") && waits.contains("failed with status 1"), "{waits}");
+    assert!(waits.starts_with("note not yet: sh -c test -e ") && waits.contains("failed with status 1"), "{waits}");
     assert_eq!((code, said), (0, "note 1 checks hold\n"));
 }
