@@ -164,34 +164,6 @@ fn what_ecr_replicates_is_waited_for() {
 }
 
 #[test]
-fn the_records_that_ecr_replicates_are_waited_for_though_their_tag_was_there_before() {
-    let ecr = Ecr::start(&BOTH);
-    let kitchen = project(&ecr, &BOTH, "parameters = true\nreplication = \"existing\"\n");
-    let (first, second) = (ecr.registry(BOTH[0]), ecr.registry(BOTH[1]));
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // Later than anybody looks for the first time.
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                std::thread::sleep(std::time::Duration::from_millis(400));
-                ["elk/app", "elk/bakes"].iter().for_each(|repository| first.replicate_to(second, repository));
-            }
-        });
-        for line in ["a = 1\n", "a = 2\n"] {
-            kitchen.write("images/app/etc/app.conf", line);
-            let ran = kitchen.run(&["push", "--target", "prod", "--quiet"]);
-            if ran.code != 0 {
-                done.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-            ran.success();
-        }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-    });
-    assert_eq!(second.named("elk/bakes", "current"), first.named("elk/bakes", "current"));
-    assert_eq!(records(&kitchen)["recipes"]["app"]["history"].as_array().unwrap().len(), 1);
-}
-
-#[test]
 fn who_may_describe_repositories_and_no_more_can_push_and_verify() {
     let ecr = Ecr::start(&["eu-west-1"]);
     let more = "keep = 5\nreaders = [\"111122223333\"]\ntags = { team = \"search\" }\n";
