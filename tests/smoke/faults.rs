@@ -46,6 +46,16 @@ fn a_container_that_ends_at_once_is_not_waited_for() {
 }
 
 #[test]
+fn one_that_has_ended_has_not_started_though_the_engine_is_late_to_say_so() {
+    let engine = Engine::start();
+    engine.state().late = 6;
+    let more = "[runtime]\nmemory = 64\n[test]\n";
+    let told = kitchen(&engine, &["memory"], more).run(&["test"]).code(1);
+    told.says("failed  started").says("it wanted more memory than it may take");
+    engine.clean();
+}
+
+#[test]
 fn one_that_starts_late_is_stopped_only_then() {
     let engine = Engine::start();
     engine.state().slow_start = Duration::from_millis(300);

@@ -31,6 +31,9 @@ const REPOSITORY: &str = "elkbake-test";
 /// What does not hold yet is looked at again after this; what ends is seen at once.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// A program that cannot read its configuration has mostly said so by then, and ended.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// Seconds that are waited where a recipe without `[test]` is tested, and that ECS waits for a container to stop.
 const TIMEOUT: u32 = 120;
 const PATIENCE: u32 = 30;
@@ -277,7 +280,7 @@ impl<'t, 'e> Stage<'t, 'e> {
             acts.add(format!("{before}health check"), since, failure.map(|why| late(&why, limit, begun)));
         } else if ready.is_none() {
             // Nobody says how to tell; what ends at once has not started.
-            let failure = actor.log.wait_for_end(PAUSE)?.map(died);
+            let failure = over(&actor.log, FIRST)?.map(died);
             acts.add(format!("{before}started"), since, failure);
         }
         Ok(())
@@ -307,7 +310,7 @@ impl<'t, 'e> Stage<'t, 'e> {
     /// Stops it, and times that.
     fn stop(self, actor: &Actor<'_>, acts: &mut Acts) -> Result<(), PortError> {
         let begun = Instant::now();
-        if let Some(ended) = actor.log.ended()? {
+        if let Some(ended) = over(&actor.log, Duration::ZERO)? {
             acts.add("stop".to_owned(), begun, Some(died(ended)));
             return Ok(());
         }
@@ -348,7 +351,7 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
             Ok(Ok(())) => return Ok(None),
             Ok(Err(why)) => why,
             // An engine runs nothing in a container that has just ended.
-            Err(error @ PortError::Docker { .. }) => match just_ended(log)? {
+            Err(error @ PortError::Docker { .. }) => match over(log, PAUSE * 10)? {
                 Some(ended) => return Ok(Some(died(ended))),
                 None => return Err(error),
             },
@@ -361,9 +364,10 @@ fn held(log: &Log, limit: Duration, look: &dyn Fn() -> Seen) -> Result<Option<St
     }
 }
 
-/// How a container ended, where it has in these moments.
-fn just_ended(log: &Log) -> Result<Option<Ended>, PortError> {
-    match log.wait_for_end(PAUSE * 10)? {
+/// How a container ended, where it has before so much time is over. One that prints no more mostly has, and an engine may
+/// take its time to say so.
+fn over(log: &Log, limit: Duration) -> Result<Option<Ended>, PortError> {
+    match log.wait_for_end(limit)? {
         None if log.is_silent() => log.wait_for_end(END),
         ended => Ok(ended),
     }
