@@ -1,6 +1,5 @@
 //! What goes wrong: told in words, tried again, or waited out.
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use elkbake::bake::event::SILENT;
@@ -150,12 +149,7 @@ fn a_wish_to_stop_ends_reading_at_once_and_lets_things_be_taken_away() {
     let id = client.started(&client.order("one"));
     let before = client.amazon.asked("DescribeInstances");
     client.amazon.slow("DescribeInstances", Duration::from_secs(60));
-    let gate = Arc::new(Mutex::new(()));
-    let passed = Arc::clone(&gate);
-    client.amazon.watch(move |asked| {
-        let _through = (asked.action == "RunInstances").then(|| passed.lock());
-        None
-    });
+    let gate = client.amazon.gate("RunInstances");
     std::thread::scope(|scope| {
         let shut = gate.lock().unwrap();
         let reading = scope.spawn(|| client.ask(|wire, site, tell| wire.instances(site, &by_id(&id), tell)));

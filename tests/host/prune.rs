@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{ACCOUNT, Amazon, HOME, HOST, Kitchen, assert_clean, project};
@@ -84,12 +83,8 @@ fn who_stops_a_prune_leaves_no_half_of_an_ami_and_the_next_one_goes_on() {
     let (amazon, kitchen) = two_targets();
     let images = || amazon.world(|world| world.images.values().filter(|one| one.owner == ACCOUNT).count());
     let before = images();
-    let gate = Arc::new(Mutex::new(()));
-    let (shut, passed) = (gate.lock().unwrap(), Arc::clone(&gate));
-    amazon.watch(move |asked| {
-        let _through = (asked.action == "DeregisterImage").then(|| passed.lock());
-        None
-    });
+    let gate = amazon.gate("DeregisterImage");
+    let shut = gate.lock().unwrap();
     let mut run = kitchen.command(&[&ALL_OLD[..], &["--yes"]].concat());
     let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();

@@ -157,6 +157,17 @@ impl Amazon {
         self.sky.plans().hook = Some(Arc::new(hook));
     }
 
+    /// Gives a gate: while it is locked, no call of an action gets through.
+    pub fn gate(&self, action: &'static str) -> Arc<Mutex<()>> {
+        let gate = Arc::new(Mutex::new(()));
+        let passed = Arc::clone(&gate);
+        self.watch(move |asked| {
+            let _through = (asked.action == action).then(|| passed.lock());
+            None
+        });
+        gate
+    }
+
     /// Lets an action be called so often in a second in each region, and so often at once.
     pub fn limit(&self, action: &str, rate: u32, burst: u32) {
         self.sky.plans().limit(action, rate, burst);
