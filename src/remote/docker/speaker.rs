@@ -37,24 +37,27 @@ const BETWEEN: Duration = Duration::from_millis(250);
 /// The exit code of a process that was killed outright.
 const KILLED: i64 = 137;
 
-/// Asks, and asks again while the engine is busy with what it is asked about.
-async fn patiently<T>(is_busy: impl Fn(&Error) -> bool, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-    let mut tries = 0;
-    loop {
-        match ask().await {
-            Err(error) if tries < TRIES && is_busy(&error) => {
-                tries += 1;
-                tokio::time::sleep(BETWEEN).await;
-            }
-            done => return done,
+/// Asks, and asks again while the answer is one of an engine that is still busy with what it is asked about.
+async fn patiently<T>(
+    is_busy: impl Fn(&Result<T, Error>) -> bool,
+    ask: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut answer = ask().await;
+    for _ in 0..TRIES {
+        if !is_busy(&answer) {
+            break;
         }
+        tokio::time::sleep(BETWEEN).await;
+        answer = ask().await;
     }
+    answer
 }
 
 /// Asks about containers until none is between its end and the clean-up after it: Podman 5 calls such a one `stopped`,
 /// which is no word of Docker's API.
 async fn settled<T>(ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-    patiently(|error| error.to_string().contains("unknown variant `stopped`"), ask).await
+    let is_between = |error: &Error| error.to_string().contains("unknown variant `stopped`");
+    patiently(|answer| answer.as_ref().is_err_and(is_between), ask).await
 }
 
 /// An engine that has answered.
@@ -111,7 +114,9 @@ impl Speaker {
     async fn removed(&self, thing: Thing, id: &str) -> Result<(), Error> {
         let api = &self.line.api;
         // 409: somebody removes it already, or it is still in use; 500: Docker's word for a busy mount.
-        let is_busy = |error: &Error| matches!(error, Error::DockerResponseServerError { status_code: 409 | 500, .. });
+        let is_busy = |done: &Result<(), Error>| {
+            matches!(done, Err(Error::DockerResponseServerError { status_code: 409 | 500, .. }))
+        };
         let done = patiently(is_busy, async || match thing {
             Thing::Container => {
                 let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
@@ -176,14 +181,8 @@ impl Speaker {
             Ok(_) | Err(Error::DockerContainerWaitError { .. }) => {}
             Err(error) => return Err(error),
         }
-        let mut seen = self.seen(container).await?;
-        for _ in 0..TRIES {
-            if !self.may_learn(container, &seen) {
-                break;
-            }
-            tokio::time::sleep(BETWEEN).await;
-            seen = self.seen(container).await?;
-        }
+        let may_learn = |seen: &Result<_, Error>| seen.as_ref().is_ok_and(|seen| self.may_learn(container, seen));
+        let seen = patiently(may_learn, async || self.seen(container).await).await?;
         let state = seen.state.unwrap_or_default();
         Ok(Ended { code: state.exit_code.unwrap_or(-1), out_of_memory: state.oom_killed.unwrap_or_default() })
     }
